@@ -1,0 +1,23 @@
+// Every size and time that is bounded, in one place.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace vdsm_hook {
+
+inline constexpr std::size_t kMaxPayloadBytes = 64U << 20;   ///< a document; the configuration may say otherwise
+inline constexpr std::size_t kMaxJsonDepth = 256;            ///< nesting of a JSON document
+inline constexpr std::size_t kMaxDiffBytes = 1U << 20;       ///< a longer document is not compared line by line
+inline constexpr std::size_t kOutputTailBytes = 64U << 10;   ///< what is kept of a hook's stdout, and of its stderr
+inline constexpr std::size_t kMaxSettingsBytes = 1U << 20;   ///< a TOML file
+inline constexpr std::size_t kMaxEnvironmentString = 131071; ///< NAME=VALUE; Linux: longer makes exec fail (E2BIG)
+inline constexpr std::size_t kMaxEventName = 64;
+inline constexpr std::size_t kMaxHooks = 4096;               ///< entries looked at in one event directory
+
+inline constexpr std::chrono::milliseconds kDefaultDeadline = std::chrono::minutes(10);
+inline constexpr std::chrono::milliseconds kDefaultGrace = std::chrono::seconds(5);  ///< between TERM and KILL
+/// How long output is still read after a hook has ended while somebody else holds its pipes open.
+inline constexpr std::chrono::milliseconds kOutputGrace{50};
+
+}  // namespace vdsm_hook

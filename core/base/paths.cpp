@@ -1,0 +1,71 @@
+#include "vdsm_hook/base/paths.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstdlib>
+
+namespace vdsm_hook {
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+}  // namespace
+
+Paths Paths::installed() {
+  Paths paths;
+  paths.hooks_dirs = {VDSM_HOOK_VENDOR_HOOKS_DIR, VDSM_HOOK_SYSCONFDIR "/vdsm/hooks"};
+  paths.config_dir = VDSM_HOOK_SYSCONFDIR "/vdsm-hook";
+  paths.runtime_dir = VDSM_HOOK_RUNSTATEDIR "/vdsm-hook";
+  paths.sdk_python_dir = VDSM_HOOK_DATADIR "/python";
+  paths.sdk_shell_dir = VDSM_HOOK_DATADIR "/shell";
+  paths.helper = VDSM_HOOK_LIBEXECDIR "/run-helper";
+  if (const auto uid = ::geteuid(); uid != 0) {
+    if (std::string home = environment("XDG_CONFIG_HOME"); !home.empty() || !environment("HOME").empty()) {
+      if (home.empty()) home = environment("HOME") + "/.config";
+      paths.hooks_dirs.push_back(home + "/vdsm-hook/hooks");
+      paths.config_dir = home + "/vdsm-hook";
+    }
+    const std::string runtime = environment("XDG_RUNTIME_DIR");
+    paths.runtime_dir =
+        runtime.empty() ? "/tmp/vdsm-hook-" + std::to_string(uid) : runtime + "/vdsm-hook";
+  }
+  return paths;
+}
+
+Paths Paths::of_this_program() {
+  Paths paths = installed();
+  char program[PATH_MAX];
+  const auto length = ::readlink("/proc/self/exe", program, sizeof program);
+  std::string prefix(program, static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
+  for (int level = 0; level < 2; ++level) prefix.resize(std::min(prefix.rfind('/'), prefix.size()));
+  if (prefix == VDSM_HOOK_PREFIX || ::access((prefix + "/share/vdsm-hook/python").c_str(), F_OK) != 0) return paths;
+  paths.hooks_dirs[0] = prefix + "/libexec/vdsm/hooks";
+  paths.sdk_python_dir = prefix + "/share/vdsm-hook/python";
+  paths.sdk_shell_dir = prefix + "/share/vdsm-hook/shell";
+  paths.helper = prefix + "/libexec/vdsm-hook/run-helper";
+  return paths;
+}
+
+void Paths::apply_environment() {
+  if (const auto dirs = environment("VDSM_HOOK_HOOKS_DIR"); !dirs.empty()) {
+    hooks_dirs.clear();
+    for (std::size_t start = 0; start <= dirs.size();) {
+      const auto end = std::min(dirs.find(':', start), dirs.size());
+      if (end > start) hooks_dirs.push_back(dirs.substr(start, end - start));
+      start = end + 1;
+    }
+  }
+  if (auto dir = environment("VDSM_HOOK_CONFIG_DIR"); !dir.empty()) config_dir = dir;
+  if (auto dir = environment("VDSM_HOOK_RUNTIME_DIR"); !dir.empty()) runtime_dir = dir;
+  if (auto dir = environment("VDSM_HOOK_SDK_DIR"); !dir.empty()) {
+    sdk_python_dir = dir + "/python";
+    sdk_shell_dir = dir + "/shell";
+  }
+}
+
+}  // namespace vdsm_hook

@@ -1,0 +1,29 @@
+// The directories of the outside contract, and where they were moved to.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace vdsm_hook {
+
+/// Where everything is. Every member can be moved by an option of the command, an environment variable (named behind
+/// each) or the configuration, in that order of strength.
+struct Paths {
+  std::vector<std::string> hooks_dirs;  ///< layers, the later wins; VDSM_HOOK_HOOKS_DIR (separated by colons)
+  std::string config_dir;               ///< VDSM_HOOK_CONFIG_DIR
+  std::string runtime_dir;              ///< private payload directories live below; VDSM_HOOK_RUNTIME_DIR
+  std::string sdk_python_dir;           ///< holds hooking.py; VDSM_HOOK_SDK_DIR
+  std::string sdk_shell_dir;            ///< holds hooking.sh
+  std::string helper;                   ///< the program that runs one event's hooks for the library
+
+  /// The installed places; for another user than root the hooks and the run-time files are that user's own
+  /// ($XDG_CONFIG_HOME, $XDG_RUNTIME_DIR). Environment variables are not looked at but for these two.
+  static Paths installed();
+  /// As installed(), but where this program lies in a build tree or a staged installation (its bin/ has share/vdsm-hook
+  /// beside it) what belongs to the program is taken from there.
+  static Paths of_this_program();
+  /// Lets the environment variables named above replace what they name.
+  void apply_environment();
+};
+
+}  // namespace vdsm_hook

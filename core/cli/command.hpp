@@ -1,0 +1,71 @@
+// What the subcommands of vdsm-hook share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <string_view>
+
+#include "vdsm_hook/engine/engine.hpp"
+
+namespace vdsm_hook::cli {
+
+/// The exit codes of every subcommand.
+enum ExitCode : int {
+  done = 0,
+  vetoed = 1,          ///< `check`: it found something
+  wrong_use = 2,
+  engine_failure = 3,  ///< the engine could not do its work
+};
+
+struct Command {
+  std::string_view name;
+  std::string_view summary;
+  int (*main)(int argc, char** argv);  ///< ARGV[0] is the subcommand's name; may throw Error and CLI::ParseError
+};
+
+int run_main(int argc, char** argv);
+int plan_main(int argc, char** argv);
+int list_main(int argc, char** argv);
+int points_main(int argc, char** argv);
+int check_main(int argc, char** argv);
+int new_main(int argc, char** argv);
+
+/// Options that say where things are, for every subcommand.
+struct LocationOptions {
+  Settings::Moved moved;
+
+  void add_to(CLI::App& app);
+  Settings load() const { return Settings::load(Paths::of_this_program(), moved); }
+};
+
+/// `--format text|json`.
+struct FormatOption {
+  std::string format = "text";
+
+  void add_to(CLI::App& app);
+  bool is_json() const { return format == "json"; }
+};
+
+/// The options of `run` and `plan` that make a request.
+class RequestOptions {
+ public:
+  void add_to(CLI::App& app);
+  /// Reads the documents. Throws wrong_use.
+  Request request(const Settings& settings) const;
+  LocationOptions locations;
+
+ private:
+  std::string event_, domxml_, device_xml_, json_, domain_, vm_id_, on_error_, compat_, timeout_;
+  std::vector<std::string> properties_, device_properties_, parameters_, skip_;
+  bool adhoc_ = false;
+};
+
+/// Parses and returns true, or returns false after `--help`. Throws CLI::ParseError.
+bool parse(CLI::App& app, int argc, char** argv);
+
+/// Writes TEXT to stdout. Throws engine_failure when it cannot (a full disk, a closed pipe).
+void print(std::string_view text);
+/// Writes "vdsm-hook: TEXT\n" to stderr.
+void complain(std::string_view text);
+
+}  // namespace vdsm_hook::cli

@@ -1,0 +1,110 @@
+#include "vdsm_hook/cli/json.hpp"
+
+#include <boost/json/serialize.hpp>
+
+#include "vdsm_hook/base/text.hpp"
+
+namespace vdsm_hook::cli {
+namespace {
+
+namespace json = boost::json;
+
+json::array to_json(const std::vector<Problem>& problems) {
+  json::array out;
+  for (const auto& problem : problems)
+    out.push_back({{"what", problem.what}, {"why", problem.why}, {"vetoes", problem.vetoes}});
+  return out;
+}
+
+json::array to_json(const std::vector<IgnoredFile>& ignored) {
+  json::array out;
+  for (const auto& file : ignored) out.push_back({{"path", printable(file.path)}, {"reason", reason_of(file)}});
+  return out;
+}
+
+json::array to_json(const std::vector<std::string>& texts) {
+  json::array out;
+  for (const auto& text : texts) out.emplace_back(text);
+  return out;
+}
+
+std::string to_text(const OutputTail& tail) {
+  const auto text = printable(tail.text);
+  return tail.cut == 0 ? text : "[... " + std::to_string(tail.cut) + " bytes cut ...]\n" + text;
+}
+
+std::string_view result_of(const ProcessOutcome& outcome) {
+  switch (outcome.kind) {
+    case ProcessOutcome::Kind::exited: return "exited";
+    case ProcessOutcome::Kind::signalled: return "signalled";
+    case ProcessOutcome::Kind::timed_out: return "timed_out";
+    case ProcessOutcome::Kind::not_started: return "not_started";
+  }
+  return "not_started";
+}
+
+json::object to_json(const HookOutcome& hook) {
+  using Kind = ProcessOutcome::Kind;
+  const auto& process = hook.process;
+  json::object out{{"name", printable(hook.name)},
+                   {"path", printable(hook.path)},
+                   {"verdict", hook.ran ? "ran" : "skipped"},
+                   {"reason", hook.reason},
+                   {"result", nullptr},
+                   {"exit_code", nullptr},
+                   {"signal", nullptr},
+                   {"duration_ms", nullptr},
+                   {"changed", hook.changed},
+                   {"adopted", hook.adopted},
+                   {"stderr", to_text(process.err)},
+                   {"stdout", to_text(process.out)}};
+  if (!hook.ran) return out;
+  out["result"] = result_of(process);
+  if (process.kind == Kind::exited) out["exit_code"] = process.exit_code;
+  if (process.kind == Kind::signalled) out["signal"] = signal_name(process.signal);
+  out["duration_ms"] = static_cast<double>(process.duration.count()) / 1000.0;
+  return out;
+}
+
+}  // namespace
+
+std::string reason_of(const IgnoredFile& file) {
+  return std::string(to_string(file.reason)) + (file.text.empty() ? "" : ": " + file.text);
+}
+
+json::value to_json(const Report& report) {
+  json::array hooks;
+  for (const auto& hook : report.hooks) hooks.push_back(to_json(hook));
+  return {{"event", report.event},
+          {"vm_id", report.vm_id},
+          {"vetoed", report.vetoed},
+          {"cancelled", report.is_cancelled},
+          {"changed", report.changed},
+          {"problems", to_json(report.problems)},
+          {"ignored", to_json(report.ignored)},
+          {"notes", to_json(report.notes)},
+          {"survivors", report.survivors},
+          {"hooks", std::move(hooks)}};
+}
+
+json::value to_json(const Plan& plan) {
+  json::array hooks;
+  for (const auto& hook : plan.hooks) {
+    json::object out{{"name", printable(hook.name)}, {"path", printable(hook.path)},
+                     {"verdict", hook.runs ? "run" : "skip"}, {"reason", hook.reason},
+                     {"summary", hook.summary}, {"timeout_s", nullptr},
+                     {"on_failure", to_string(hook.on_failure)}};
+    if (hook.deadline) out["timeout_s"] = static_cast<double>(hook.deadline->count()) / 1000.0;
+    hooks.push_back(std::move(out));
+  }
+  return {{"event", plan.event},
+          {"vm_id", plan.vm_id},
+          {"hooks", std::move(hooks)},
+          {"ignored", to_json(plan.ignored)},
+          {"problems", to_json(plan.problems)},
+          {"notes", to_json(plan.notes)}};
+}
+
+std::string to_line(const json::value& value) { return json::serialize(value) + "\n"; }
+
+}  // namespace vdsm_hook::cli

@@ -1,0 +1,50 @@
+// vdsm-hook plan EVENT
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/json.hpp"
+
+namespace vdsm_hook::cli {
+namespace {
+
+std::string to_text(const Plan& plan) {
+  std::string out = plan.event + ": " + std::string(to_string(plan.rules.payload)) +
+                    (plan.rules.result_used ? ", changes are used" : ", changes are not used") +
+                    (plan.rules.vetoes ? ", a failure vetoes\n" : ", a failure is only reported\n");
+  std::size_t width = 0;
+  for (const auto& hook : plan.hooks) width = std::max(width, hook.name.size());
+  for (const auto& hook : plan.hooks) {
+    out += (hook.runs ? "  run   " : "  skip  ") + printable(hook.name) + std::string(width - hook.name.size() + 2, ' ');
+    if (hook.runs) {
+      out += hook.deadline ? "within " + vdsm_hook::to_text(*hook.deadline) : "no deadline";
+      out += ", on failure " + std::string(to_string(hook.on_failure)) + "  " + printable(hook.path);
+    } else {
+      out += hook.reason;
+    }
+    out += "\n";
+  }
+  if (plan.hooks.empty()) out += "  no hooks\n";
+  for (const auto& file : plan.ignored) out += "  not run: " + printable(file.path) + ": " + reason_of(file) + "\n";
+  for (const auto& problem : plan.problems)
+    out += std::string(problem.vetoes ? "  vetoes: " : "  problem: ") + problem.what + ": " + problem.why + "\n";
+  for (const auto& note : plan.notes) out += "  note: " + note + "\n";
+  return out;
+}
+
+}  // namespace
+
+int plan_main(int argc, char** argv) {
+  CLI::App app("Shows which hooks would run at EVENT, in which order, and why the others would not. Starts nothing.",
+               "vdsm-hook plan");
+  app.footer("Example:\n  vdsm-hook plan before_vm_start --domxml vm.xml --property macspoof=true");
+  RequestOptions options;
+  FormatOption format;
+  options.add_to(app);
+  format.add_to(app);
+  if (!parse(app, argc, argv)) return done;
+  const Engine engine(options.locations.load());
+  const auto plan = engine.plan(options.request(engine.settings()));
+  print(format.is_json() ? to_line(to_json(plan)) : to_text(plan));
+  return done;
+}
+
+}  // namespace vdsm_hook::cli

@@ -1,0 +1,2 @@
+#include "vdsm_hook/cli/command.hpp"
+namespace vdsm_hook::cli { int points_main(int, char**) { return done; } }

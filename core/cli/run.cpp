@@ -1,0 +1,127 @@
+// vdsm-hook run EVENT
+#include <pthread.h>
+#include <signal.h>
+
+#include <atomic>
+#include <thread>
+
+#include "vdsm_hook/base/file.hpp"
+#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/json.hpp"
+
+namespace vdsm_hook::cli {
+namespace {
+
+// Turns INT, TERM and HUP into a request to stop, so that the running hook's tree is stopped in good order.
+class Interrupts {
+ public:
+  Interrupts() {
+    sigemptyset(&watched_);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+      struct sigaction old{};
+      if (::sigaction(signal, nullptr, &old) == 0 && old.sa_handler != SIG_IGN) sigaddset(&watched_, signal);
+    }
+    ::pthread_sigmask(SIG_BLOCK, &watched_, nullptr);
+    // Waits for as long as the program runs; it holds nothing that needs an end.
+    std::thread([watched = watched_, source = source_, caught = caught_]() mutable {
+      int signal = 0;
+      if (::sigwait(&watched, &signal) != 0) return;
+      *caught = signal;
+      source.request_stop();
+    }).detach();
+  }
+
+  std::stop_token token() const { return source_.get_token(); }
+
+  /// Dies of the signal that came, as the caller expects of a program that got it.
+  void die_if_caught() const {
+    if (*caught_ == 0) return;
+    ::pthread_sigmask(SIG_UNBLOCK, &watched_, nullptr);
+    ::raise(*caught_);
+  }
+
+ private:
+  sigset_t watched_;
+  std::stop_source source_;
+  std::shared_ptr<std::atomic<int>> caught_ = std::make_shared<std::atomic<int>>(0);
+};
+
+enum class Verbosity { quiet, normal, verbose };
+
+void tell_hook(const HookOutcome& hook) {
+  std::string line = hook.name + ": ";
+  if (hook.ran) {
+    line += "ran " + std::to_string(hook.process.duration.count() / 1000) + " ms";
+    line += hook.adopted ? ", changed the document" : hook.changed ? ", its changes were discarded" : "";
+    if (hook.failed) line += ", " + hook.reason;
+  } else {
+    line += "skipped: " + hook.reason;
+  }
+  complain(line);
+}
+
+void tell(const Report& report, Verbosity verbosity, bool wants_diffs) {
+  for (const auto& file : report.ignored) {
+    if (file.is_problem() || verbosity == Verbosity::quiet) continue;
+    if (file.is_deliberate() && verbosity != Verbosity::verbose) continue;
+    complain("note: " + file.path + " does not run: " + reason_of(file));
+  }
+  for (const auto& hook : report.hooks) {
+    if (verbosity == Verbosity::verbose) tell_hook(hook);
+    if (wants_diffs && !hook.diff.empty())
+      complain(hook.name + (hook.adopted ? " changed" : " would have changed (discarded)") + ":\n" + hook.diff);
+  }
+  if (verbosity == Verbosity::verbose)
+    for (const auto& note : report.notes) complain("note: " + note);
+  if (report.survivors > 0 && verbosity == Verbosity::verbose)
+    complain("note: hooks left " + std::to_string(report.survivors) + " process(es) running");
+  for (const auto& problem : report.problems) {
+    if (!problem.vetoes && verbosity == Verbosity::quiet) continue;
+    complain((problem.vetoes ? "error: " : "warning: ") + problem.what + ": " + problem.why);
+  }
+  if (report.vetoed) complain(report.event + " is vetoed: nothing was written");
+}
+
+}  // namespace
+
+int run_main(int argc, char** argv) {
+  CLI::App app("Runs the hooks of EVENT on a document. The document that they leave goes to stdout, everything else to "
+               "stderr.", "vdsm-hook run");
+  app.footer("Example:\n  vdsm-hook run before_vm_start --domxml vm.xml --property macspoof=true --diff --output new.xml\n\n"
+             "Exit code: 0 done; 1 vetoed, nothing was written; 2 wrong use; 3 the engine could not do its work.");
+  RequestOptions options;
+  std::string output, report_file;
+  bool wants_diffs = false, is_quiet = false, is_verbose = false;
+  options.add_to(app);
+  app.add_option("--output", output, "where the resulting document goes instead of stdout; replaced atomically")->type_name("FILE");
+  app.add_option("--report", report_file, "where the report goes, as JSON; - is stdout and needs --output")->type_name("FILE|-");
+  app.add_flag("--diff", wants_diffs, "show what each hook changed");
+  auto* quiet = app.add_flag("-q,--quiet", is_quiet, "only say what vetoes");
+  app.add_flag("-v,--verbose", is_verbose, "say what each hook did")->excludes(quiet);
+  if (!parse(app, argc, argv)) return done;
+  if (report_file == "-" && output.empty()) throw CLI::ValidationError("--report -", "needs --output, or report and document would mix");
+
+  const Engine engine(options.locations.load(), Engine::Isolation::whole_process);
+  auto request = options.request(engine.settings());
+  request.wants_diffs = wants_diffs;
+  const Interrupts interrupts;
+  const auto report = engine.run(request, interrupts.token());
+
+  tell(report, is_quiet ? Verbosity::quiet : is_verbose ? Verbosity::verbose : Verbosity::normal, wants_diffs);
+  if (!report.vetoed && !report.is_cancelled && !report.document.empty()) {
+    if (output.empty()) {
+      print(report.document);
+    } else {
+      replace_file(output, report.document);
+    }
+  }
+  if (report_file == "-") {
+    print(to_line(to_json(report)));
+  } else if (!report_file.empty()) {
+    replace_file(report_file, to_line(to_json(report)));
+  }
+  if (report.is_cancelled) interrupts.die_if_caught();
+  return report.vetoed ? vetoed : done;
+}
+
+}  // namespace vdsm_hook::cli

@@ -1,0 +1,205 @@
+#include "vdsm_hook/discovery/discovery.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <map>
+#include <memory>
+
+#include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/limits.hpp"
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/base/unique_fd.hpp"
+
+namespace vdsm_hook {
+namespace {
+
+using Reason = IgnoredFile::Reason;
+
+// What one layer has under one name.
+struct Entry {
+  enum class Kind { hook, mask, untrusted, ignored };
+  Kind kind;
+  std::string layer;
+  std::string path;
+  Reason reason{};   // untrusted, ignored
+  std::string text;  // untrusted, ignored
+};
+
+using Entries = std::map<std::string, std::vector<Entry>>;       // name -> weakest layer first
+struct SidecarFile {
+  std::size_t layer;
+  std::string path;
+  std::string doubt;
+};
+using Sidecars = std::map<std::string, SidecarFile>;  // hook's name -> its strongest sidecar
+
+class LayerScan {
+ public:
+  LayerScan(const DiscoveryRules& rules, std::size_t layer, std::string_view event, Entries& entries,
+            Sidecars& sidecars, std::vector<IgnoredFile>& ignored)
+      : rules_(rules),
+        layer_(layer),
+        root_(rules.layers[layer]),
+        path_(root_ + "/" + std::string(event)),
+        entries_(entries),
+        sidecars_(sidecars),
+        ignored_(ignored) {}
+
+  void scan() {
+    const UniqueFd probe(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!probe) {
+      if (errno != ENOENT) refuse(Reason::unreadable, boost::system::generic_category().message(errno));
+      return;
+    }
+    if (rules_.checks_trust) {
+      if (auto why = rules_.trust.doubt(path_, root_)) return refuse(Reason::untrusted, *why);
+    }
+    const auto close = [](DIR* open) { ::closedir(open); };
+    const std::unique_ptr<DIR, decltype(close)> dir(::fdopendir(::fcntl(probe.get(), F_DUPFD_CLOEXEC, 3)));
+    if (!dir) return refuse(Reason::unreadable, boost::system::generic_category().message(errno));
+    fd_ = ::dirfd(dir.get());
+    std::size_t count = 0;
+    while (const dirent* entry = ::readdir(dir.get())) {
+      const std::string_view name(entry->d_name);
+      if (name == "." || name == "..") continue;
+      if (++count > kMaxHooks) return refuse(Reason::unreadable, "it has more than " + std::to_string(kMaxHooks) + " entries");
+      look_at(std::string(name));
+    }
+  }
+
+ private:
+  void refuse(Reason reason, std::string why) { ignored_.push_back({path_, reason, std::move(why)}); }
+
+  void add(const std::string& name, Entry::Kind kind, Reason reason = {}, std::string text = {}) {
+    entries_[name].push_back({kind, root_, path_ + "/" + name, reason, std::move(text)});
+  }
+  void ignore(const std::string& name, Reason reason, std::string text) {
+    add(name, Entry::Kind::ignored, reason, std::move(text));
+  }
+
+  void look_at(const std::string& name) {
+    if (name == "__pycache__") return;
+    // Dot files never run, not even where leftovers do.
+    if (is_leftover_name(name) && (rules_.skips_leftovers || name[0] == '.'))
+      return ignore(name, Reason::leftover, name[0] == '.' ? "dot files never run" : "editors and package managers leave such files behind");
+    struct stat st{};
+    if (::fstatat(fd_, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return;  // removed meanwhile
+    const std::string path = path_ + "/" + name;
+    std::optional<std::string> doubt;
+    if (name.ends_with(".toml")) {
+      if (rules_.checks_trust) doubt = S_ISLNK(st.st_mode) ? rules_.trust.doubt(path, root_) : rules_.trust.doubt_itself(st, path);
+      sidecars_[name.substr(0, name.size() - 5)] = {layer_, path, doubt.value_or("")};
+      return;
+    }
+    if (S_ISLNK(st.st_mode)) {
+      std::array<char, 16> target{};
+      const auto length = ::readlinkat(fd_, name.c_str(), target.data(), target.size());
+      if (std::string_view(target.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0))) == "/dev/null")
+        return add(name, Entry::Kind::mask);
+      if (::fstatat(fd_, name.c_str(), &st, 0) != 0)
+        return ignore(name, Reason::not_regular, "a link that leads nowhere");
+      if (rules_.checks_trust) doubt = rules_.trust.doubt(path, root_);
+    } else if (rules_.checks_trust) {
+      doubt = rules_.trust.doubt_itself(st, path);
+    }
+    if (S_ISDIR(st.st_mode)) return ignore(name, Reason::subdirectory, "hooks lie directly in the event's directory");
+    if (!S_ISREG(st.st_mode)) return ignore(name, Reason::not_regular, "neither a file nor a link to one");
+    if (st.st_size == 0) return add(name, Entry::Kind::mask);
+    if ((st.st_mode & 0111) == 0) {
+      if (name.ends_with(".py") || name.ends_with(".pyc")) return;
+      return ignore(name, Reason::not_executable, "chmod +x makes it a hook");
+    }
+    if (rules_.checks_trust && (st.st_mode & (S_ISUID | S_ISGID)) != 0)
+      doubt = printable(path) + " has the set-uid or set-gid bit";
+    if (doubt) return add(name, Entry::Kind::untrusted, Reason::untrusted, *doubt);
+    add(name, Entry::Kind::hook);
+  }
+
+  const DiscoveryRules& rules_;
+  const std::size_t layer_;
+  const std::string& root_;
+  const std::string path_;
+  int fd_ = -1;
+  Entries& entries_;
+  Sidecars& sidecars_;
+  std::vector<IgnoredFile>& ignored_;
+};
+
+// The strongest layer's hook, mask or untrusted file decides about a name.
+void resolve(const std::string& name, const std::vector<Entry>& layers, const DiscoveryRules& rules,
+             const Sidecars& sidecars, Discovery& found) {
+  const Entry* winner = nullptr;
+  for (auto entry = layers.rbegin(); entry != layers.rend(); ++entry) {
+    if (entry->kind == Entry::Kind::ignored) {
+      found.ignored.push_back({entry->path, entry->reason, entry->text});
+    } else if (winner != nullptr) {
+      const bool is_mask = winner->kind == Entry::Kind::mask;
+      found.ignored.push_back({entry->path, is_mask ? Reason::masked : Reason::overridden,
+                               "by " + printable(winner->path)});
+    } else {
+      winner = &*entry;
+      if (winner->kind == Entry::Kind::mask)
+        found.ignored.push_back({entry->path, Reason::masked, "it is a mask: no hook of this name runs"});
+      if (winner->kind == Entry::Kind::untrusted) found.ignored.push_back({entry->path, entry->reason, entry->text});
+    }
+  }
+  if (winner == nullptr || winner->kind != Entry::Kind::hook) return;
+  HookFile hook{name, winner->path, winner->layer, {}, {}};
+  // A sidecar speaks for the hook beside it, or for one of a weaker layer.
+  const auto sidecar = sidecars.find(name);
+  const auto own = std::find(rules.layers.begin(), rules.layers.end(), winner->layer) - rules.layers.begin();
+  if (sidecar != sidecars.end() && static_cast<std::ptrdiff_t>(sidecar->second.layer) >= own) {
+    hook.sidecar = sidecar->second.path;
+    hook.sidecar_doubt = sidecar->second.doubt;
+  }
+  found.hooks.push_back(std::move(hook));
+}
+
+}  // namespace
+
+std::string_view to_string(Reason reason) {
+  switch (reason) {
+    case Reason::not_executable: return "not executable";
+    case Reason::leftover: return "leftover name";
+    case Reason::subdirectory: return "sub-directory";
+    case Reason::not_regular: return "not a regular file";
+    case Reason::masked: return "masked";
+    case Reason::overridden: return "overridden";
+    case Reason::untrusted: return "untrusted";
+    case Reason::unreadable: return "unreadable";
+  }
+  return "ignored";
+}
+
+bool is_leftover_name(std::string_view name) {
+  constexpr std::array<std::string_view, 9> endings{"~",        ".bak",    ".swp",     ".orig",  ".rej",
+                                                    ".rpmsave", ".rpmnew", ".rpmorig", ".dpkg-"};
+  if (name.starts_with('.')) return true;
+  for (const auto ending : endings)
+    if (name.ends_with(ending)) return true;
+  // .dpkg-old, .dpkg-dist, .ucf-new, ...
+  const auto dot = name.rfind('.');
+  if (dot == std::string_view::npos) return false;
+  const auto last = name.substr(dot);
+  return last.starts_with(".dpkg-") || last.starts_with(".ucf-");
+}
+
+Discovery discover(std::string_view event, const DiscoveryRules& rules) {
+  Discovery found;
+  Entries entries;
+  Sidecars sidecars;
+  for (std::size_t layer = 0; layer < rules.layers.size(); ++layer)
+    LayerScan(rules, layer, event, entries, sidecars, found.ignored).scan();
+  for (const auto& [name, layers] : entries) resolve(name, layers, rules, sidecars, found);
+  std::sort(found.ignored.begin(), found.ignored.end(),
+            [](const IgnoredFile& a, const IgnoredFile& b) { return a.path < b.path; });
+  return found;
+}
+
+}  // namespace vdsm_hook

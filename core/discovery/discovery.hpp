@@ -1,0 +1,64 @@
+// Event directories in layers -> hooks in order, and a verdict for every other file.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vdsm_hook/discovery/trust.hpp"
+
+namespace vdsm_hook {
+
+struct DiscoveryRules {
+  std::vector<std::string> layers;  ///< hooks directories, absolute; of two hooks with one name the later layer's runs
+  bool checks_trust = true;         ///< false: anything runs, whoever owns it
+  bool skips_leftovers = true;      ///< false: 50_a.rpmsave and 50_a~ run, as in vdsm
+  Trust trust;
+};
+
+struct HookFile {
+  std::string name;     ///< the file's name: hooks run in the byte order of it
+  std::string path;
+  std::string layer;    ///< the hooks directory it came from
+  std::string sidecar;  ///< path of its NAME.toml, from its own layer or a stronger one; empty: none
+  std::string sidecar_doubt;  ///< why the sidecar is not trusted; empty: it is
+};
+
+struct IgnoredFile {
+  enum class Reason {
+    not_executable,
+    leftover,         ///< a name that editors and package managers leave behind, or a dot file
+    subdirectory,
+    not_regular,      ///< a pipe, a device, a link that leads nowhere
+    masked,           ///< by an empty file or a link to /dev/null; the mask itself too
+    overridden,       ///< by the same name in a stronger layer
+    untrusted,        ///< others could write it: the event must not do as if it were not there
+    unreadable,       ///< a directory that cannot be listed: likewise
+  };
+  std::string path;
+  Reason reason;
+  std::string text;  ///< more about it, such as which directory others can write
+
+  /// Whether something is missing that the administrator wanted to run.
+  bool is_problem() const { return reason == Reason::untrusted || reason == Reason::unreadable; }
+  /// Whether somebody did this on purpose.
+  bool is_deliberate() const { return reason == Reason::masked || reason == Reason::overridden; }
+};
+
+/// "not executable", "leftover name", ...
+std::string_view to_string(IgnoredFile::Reason reason);
+
+struct Discovery {
+  std::vector<HookFile> hooks;       ///< in the order they run
+  std::vector<IgnoredFile> ignored;  ///< in byte order of the paths
+};
+
+/// Looks at LAYER/EVENT of every layer, as it is now. Missing directories are fine. Sidecars (*.toml), helper modules
+/// that are not executable (*.py, *.pyc) and __pycache__ get no verdict. Does not throw for what it finds.
+/// Thread-safe. EVENT must be a plain file name.
+Discovery discover(std::string_view event, const DiscoveryRules& rules);
+
+/// Whether NAME is what editors and package managers leave behind, or a dot file.
+bool is_leftover_name(std::string_view name);
+
+}  // namespace vdsm_hook

@@ -1,0 +1,89 @@
+#include "vdsm_hook/discovery/trust.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <deque>
+
+#include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/text.hpp"
+
+namespace vdsm_hook {
+namespace {
+
+constexpr int kMaxLinks = 40;  // the kernel's own limit
+
+void split_in_front(std::deque<std::string>& parts, const std::string& path) {
+  std::deque<std::string> more;
+  for (std::size_t start = 0; start < path.size();) {
+    const auto end = std::min(path.find('/', start), path.size());
+    if (end > start) more.push_back(path.substr(start, end - start));
+    start = end + 1;
+  }
+  parts.insert(parts.begin(), more.begin(), more.end());
+}
+
+bool is_above(const std::string& directory, const std::string& shelter) {
+  return directory == "/" || (shelter.size() > directory.size() && shelter.starts_with(directory) &&
+                              shelter[directory.size()] == '/');
+}
+
+}  // namespace
+
+Trust::Trust(std::vector<uid_t> also) : uids_(std::move(also)) {
+  uids_.push_back(0);
+  uids_.push_back(::geteuid());
+}
+
+std::optional<std::string> Trust::doubt_owner(const struct stat& st, const std::string& name) const {
+  if (std::find(uids_.begin(), uids_.end(), st.st_uid) != uids_.end()) return std::nullopt;
+  return printable(name) + " belongs to uid " + std::to_string(st.st_uid) + " (chown it to root)";
+}
+
+std::optional<std::string> Trust::doubt_itself(const struct stat& st, const std::string& name) const {
+  if (auto why = doubt_owner(st, name)) return why;
+  if ((st.st_mode & 0022) == 0) return std::nullopt;
+  return printable(name) + " is writable by " + ((st.st_mode & 0002) != 0 ? "everybody" : "its group") +
+         " (chmod go-w)";
+}
+
+std::optional<std::string> Trust::doubt(const std::string& path, const std::string& shelter) const {
+  std::deque<std::string> rest;
+  split_in_front(rest, path);
+  std::string here = "/";
+  struct stat st{};
+  if (::lstat("/", &st) != 0) return "/ cannot be looked at";
+  if (auto why = doubt_itself(st, here)) return why;
+  int links = 0;
+  while (!rest.empty()) {
+    const std::string name = std::move(rest.front());
+    rest.pop_front();
+    if (name == ".") continue;
+    if (name == "..") {
+      here.resize(std::max<std::size_t>(here.rfind('/'), 1));
+      continue;
+    }
+    const std::string next = here == "/" ? here + name : here + "/" + name;
+    if (::lstat(next.c_str(), &st) != 0)
+      return printable(next) + ": " + boost::system::generic_category().message(errno);
+    if (S_ISLNK(st.st_mode)) {
+      if (auto why = doubt_owner(st, next)) return why;
+      char target[PATH_MAX];
+      const auto length = ::readlink(next.c_str(), target, sizeof target);
+      if (length <= 0 || ++links > kMaxLinks) return printable(next) + " is a link that leads nowhere";
+      const std::string text(target, static_cast<std::size_t>(length));
+      if (text[0] == '/') here = "/";
+      split_in_front(rest, text);
+      continue;
+    }
+    const bool is_sheltering = S_ISDIR(st.st_mode) && (st.st_mode & S_ISVTX) != 0 && is_above(next, shelter);
+    if (auto why = is_sheltering ? doubt_owner(st, next) : doubt_itself(st, next)) return why;
+    here = next;
+  }
+  return std::nullopt;
+}
+
+}  // namespace vdsm_hook

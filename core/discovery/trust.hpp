@@ -1,0 +1,33 @@
+// Whose files may run as this engine.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+struct stat;
+
+namespace vdsm_hook {
+
+/// Judges files and directories: they must belong to root, to the engine's own user or to one of the configured users,
+/// and neither group nor others may write. A path is judged with every directory above it; a symbolic link by its own
+/// owner and by its target's path.
+class Trust {
+ public:
+  explicit Trust(std::vector<uid_t> also = {});
+
+  /// nullopt: trusted; else the reason, naming the file or directory it is about. PATH must be absolute. SHELTER: a
+  /// directory; sticky directories (such as /tmp) above it are let pass, elsewhere they count as writable by others.
+  std::optional<std::string> doubt(const std::string& path, const std::string& shelter) const;
+  /// The same for what one stat tells about a file or directory itself; NAME is for the text.
+  std::optional<std::string> doubt_itself(const struct stat& st, const std::string& name) const;
+  /// A link's own owner (its mode says nothing).
+  std::optional<std::string> doubt_owner(const struct stat& st, const std::string& name) const;
+
+ private:
+  std::vector<uid_t> uids_;
+};
+
+}  // namespace vdsm_hook

@@ -1,0 +1,65 @@
+// The engine: one event from request to report.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "vdsm_hook/base/payload_kind.hpp"
+#include "vdsm_hook/engine/report.hpp"
+#include "vdsm_hook/engine/settings.hpp"
+#include "vdsm_hook/process/environment.hpp"
+
+namespace vdsm_hook {
+
+/// What is asked for.
+struct Request {
+  std::string event;
+  std::string document;     ///< the payload, of the kind the hook point carries; empty at points without one
+  std::string domain_xml;   ///< the domain that a device, JSON or payload-less event belongs to; may be empty
+  std::string vm_id;        ///< a UUID; empty: taken from the domain
+  Variables properties;         ///< of the VM; they win over those in the domain's metadata
+  Variables device_properties;
+  Variables parameters;         ///< of the call
+  std::vector<std::string> skip;  ///< names of hooks that shall not run this time
+  std::optional<bool> vetoes;     ///< instead of what the hook point says
+  std::optional<std::chrono::milliseconds> deadline;  ///< of each hook, instead of sidecar and configuration
+  std::optional<PayloadKind> adhoc;  ///< lets `event` be a name that no table has, with a payload of this kind
+  bool compat_vdsm = false;          ///< upstream's rules (DESIGN: exactly what `--compat vdsm` says)
+  bool wants_diffs = false;
+};
+
+/// Finds, starts, bounds and judges hooks. Any number of threads may use one engine at once, each for an event of
+/// another VM; to keep one VM's events apart is the caller's duty. SIGCHLD must not be ignored.
+///
+/// Errors: wrong_use (no such event, a reserved name, a document where none goes, ...), bad_document (not sound before
+/// any hook ran), engine_failure. What hooks do, and what is wrong with their files, is in the report.
+class Engine {
+ public:
+  enum class Isolation {
+    helper,         ///< each event that starts something does so in a helper process: for programs with other children
+    whole_process,  ///< this process does nothing else: it becomes the subreaper and every child is a hook's
+  };
+  explicit Engine(Settings settings, Isolation isolation = Isolation::helper);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  const Settings& settings() const noexcept;
+
+  /// What run() would do, now. Starts nothing, writes nothing.
+  Plan plan(const Request& request) const;
+
+  /// Runs the event. On a request of STOP the running hook's tree is stopped, nothing more is started, and the report
+  /// says so. The document is only looked at when there is something to run.
+  Report run(const Request& request, std::stop_token stop = {}) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace vdsm_hook

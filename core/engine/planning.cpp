@@ -1,0 +1,204 @@
+#include "vdsm_hook/engine/planning.hpp"
+
+#include <strings.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/properties/metadata.hpp"
+#include "vdsm_hook/properties/names.hpp"
+
+namespace vdsm_hook {
+namespace {
+
+[[noreturn]] void wrong(const std::string& why) { throw Error(Errc::wrong_use, why); }
+
+HookPointRules rules_of(const Request& request, const HookPoints& points) {
+  if (!is_event_name(request.event))
+    wrong("'" + printable(request.event.substr(0, 80)) + "' is no event name: one plain name of letters, digits, _ - and .");
+  HookPointRules rules{request.adhoc.value_or(PayloadKind::none), true, true, true, true};
+  if (const auto* point = points.find(request.event)) {
+    rules = point->rules(request.compat_vdsm);
+  } else if (!request.adhoc) {
+    wrong("there is no hook point " + request.event + points.did_you_mean(request.event));
+  }
+  if (request.vetoes) rules.vetoes = *request.vetoes;
+  return rules;
+}
+
+void check_document(const Request& request, const HookPointRules& rules) {
+  if (rules.payload == PayloadKind::none && !request.document.empty())
+    wrong(request.event + " carries no document; the domain XML that the event belongs to is given as such");
+  if (rules.payload != PayloadKind::none && request.document.empty())
+    wrong(request.event + " carries a document (" + std::string(to_string(rules.payload)) + "), and none or an empty one was given");
+}
+
+void check_vm_id(const Request& request) {
+  if (request.vm_id.empty() || is_uuid(request.vm_id)) return;
+  const auto is_plain = std::all_of(request.vm_id.begin(), request.vm_id.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  });
+  if (!request.compat_vdsm || !is_plain) wrong("the VM id '" + printable(request.vm_id) + "' is no UUID");
+}
+
+void check_variables(const Request& request) {
+  for (const auto* variables : {&request.properties, &request.device_properties, &request.parameters}) {
+    for (const auto& [name, value] : *variables) {
+      // What exec itself cannot take is refused always.
+      const bool is_impossible = name.empty() || name.find('=') != std::string::npos ||
+                                 (name + value).find('\0') != std::string::npos;
+      auto why = refused_name(name);
+      if (!why) why = refused_value(name, value);
+      if (why && (!request.compat_vdsm || is_impossible)) wrong("'" + printable(name.substr(0, 80)) + "': " + *why);
+    }
+  }
+}
+
+void overlay(Variables& below, const Variables& above) {
+  for (const auto& [name, value] : above) {
+    const auto at = std::find_if(below.begin(), below.end(), [&name](const auto& entry) { return entry.first == name; });
+    if (at != below.end()) {
+      at->second = value;
+    } else {
+      below.emplace_back(name, value);
+    }
+  }
+}
+
+// The document's properties, judged; what may not be delivered blocks the event or is left out.
+void take_document_properties(std::string_view domain, const Request& request, Prepared& prepared) {
+  auto& plan = prepared.plan;
+  for (auto& [name, value] : vm_custom_properties(domain)) {
+    auto why = refused_name(name);
+    if (!why) why = refused_value(name, value);
+    if (why && !request.compat_vdsm) {
+      plan.problems.push_back({"custom property " + printable(name.substr(0, 80)) + " of the domain's metadata",
+                               *why + (plan.rules.vetoes ? "" : " (it is left out)"), plan.rules.vetoes});
+      plan.is_blocked = plan.is_blocked || plan.rules.vetoes;
+      continue;
+    }
+    if (name.empty() || value.find('\0') != std::string::npos) continue;
+    overlay(prepared.vm_properties, {{std::move(name), std::move(value)}});
+  }
+}
+
+void take_identity(const Request& request, Prepared& prepared) {
+  auto& plan = prepared.plan;
+  const bool is_strict = !request.compat_vdsm;
+  const auto kind = plan.rules.payload;
+  if (const auto why = unsound(kind, request.document, prepared.identity); why && is_strict)
+    throw Error(Errc::bad_document, "the document for " + request.event + " is " + (why->starts_with("not ") ? "" : "wrong: ") + *why);
+  DocumentIdentity domain = prepared.identity;
+  if (kind != PayloadKind::domain_xml) {
+    domain = {};
+    if (!request.domain_xml.empty()) {
+      if (const auto why = unsound(PayloadKind::domain_xml, request.domain_xml, domain); why && is_strict)
+        throw Error(Errc::bad_document, "the domain XML is " + (why->starts_with("not ") ? std::string() : "wrong: ") + *why);
+    }
+  }
+  plan.vm_name = domain.name;
+  if (plan.vm_id.empty() && !domain.uuid.empty()) {
+    if (is_uuid(domain.uuid)) {
+      plan.vm_id = domain.uuid;
+    } else {
+      plan.notes.push_back("the domain's <uuid> '" + printable(domain.uuid) + "' is no UUID: hooks get no vmId");
+    }
+  } else if (!domain.uuid.empty() && ::strcasecmp(domain.uuid.c_str(), plan.vm_id.c_str()) != 0) {
+    plan.notes.push_back("hooks get the given VM id " + plan.vm_id + ", not the domain's " + printable(domain.uuid));
+  }
+}
+
+void take_properties(const Request& request, Prepared& prepared) {
+  const auto& rules = prepared.plan.rules;
+  const auto& domain = rules.payload == PayloadKind::domain_xml ? request.document : request.domain_xml;
+  if (rules.vm_properties && !domain.empty()) take_document_properties(domain, request, prepared);
+  overlay(prepared.vm_properties, request.properties);
+  prepared.device_properties = request.device_properties;
+  for (const auto& [name, value] : prepared.device_properties)
+    for (const auto& [vm_name, vm_value] : prepared.vm_properties)
+      if (name == vm_name && value != vm_value)
+        prepared.plan.notes.push_back("the VM's property " + name + " replaces the device's");
+}
+
+std::string root_only() { return "it needs root, and this engine runs as uid " + std::to_string(::geteuid()); }
+
+// One hook's sidecar decides whether it runs, how long, and what its failure means.
+void plan_hook(const HookFile& file, const Request& request, const Settings& settings, SidecarCache& sidecars,
+               Prepared& prepared) {
+  auto& plan = prepared.plan;
+  PlannedHook hook;
+  hook.name = file.name;
+  hook.path = file.path;
+  hook.layer = file.layer;
+  hook.on_failure = plan.rules.vetoes ? OnFailure::veto : OnFailure::warn;
+  hook.deadline = request.compat_vdsm ? request.deadline : request.deadline.value_or(settings.deadline);
+  const auto skip = [&hook](std::string why) {
+    if (hook.runs) hook.reason = std::move(why);
+    hook.runs = false;
+  };
+  if (std::find(request.skip.begin(), request.skip.end(), file.name) != request.skip.end()) skip("the caller asked to skip it");
+  std::shared_ptr<const Sidecar> sidecar;
+  try {
+    if (!file.sidecar_doubt.empty()) throw Error(Errc::bad_configuration, file.sidecar_doubt);
+    if (!file.sidecar.empty()) sidecar = sidecars.get(file.sidecar, settings.points, plan.event);
+  } catch (const Error& error) {
+    if (error.code() != Errc::bad_configuration) throw;
+    if (hook.runs) plan.problems.push_back({file.path, std::string("not run, because of its sidecar: ") + error.what(), plan.rules.vetoes});
+    skip(std::string("its sidecar is wrong: ") + error.what());
+  }
+  if (sidecar) {
+    hook.summary = sidecar->summary;
+    if (sidecar->timeout && !request.deadline && !request.compat_vdsm) hook.deadline = sidecar->timeout;
+    if (sidecar->on_failure && *sidecar->on_failure > hook.on_failure) hook.on_failure = *sidecar->on_failure;
+    // Without a veto, stopping would let the caller go on with half its hooks.
+    hook.stops_event = !sidecar->on_failure || *sidecar->on_failure == OnFailure::veto;
+    const ConditionFacts facts{prepared.vm_properties, prepared.device_properties, plan.vm_name, plan.vm_id};
+    auto why = sidecar->when.unmet(facts);
+    if (const auto at = sidecar->when_event.find(plan.event); !why && at != sidecar->when_event.end()) why = at->second.unmet(facts);
+    if (!why && sidecar->needs_root && ::geteuid() != 0) why = root_only();
+    if (why) skip(*why);
+  }
+  plan.hooks.push_back(std::move(hook));
+}
+
+void check_skip(const Request& request, const std::vector<HookFile>& hooks) {
+  std::vector<std::string_view> names;
+  for (const auto& hook : hooks) names.push_back(hook.name);
+  for (const auto& name : request.skip)
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      wrong("there is no hook " + printable(name) + " at " + request.event + " to skip" + did_you_mean(name, names));
+}
+
+}  // namespace
+
+Prepared prepare(const Request& request, const Settings& settings, SidecarCache& sidecars) {
+  Prepared prepared;
+  auto& plan = prepared.plan;
+  plan.event = request.event;
+  plan.rules = rules_of(request, settings.points);
+  plan.vm_id = request.vm_id;
+  check_document(request, plan.rules);
+  check_vm_id(request);
+  check_variables(request);
+
+  auto found = discover(request.event, {settings.paths.hooks_dirs, !request.compat_vdsm, !request.compat_vdsm, settings.trust});
+  check_skip(request, found.hooks);
+  for (const auto& file : found.ignored)
+    if (file.is_problem()) plan.problems.push_back({file.path, "not run, because it is " + std::string(to_string(file.reason)) + ": " + file.text, plan.rules.vetoes});
+  plan.ignored = std::move(found.ignored);
+  if (found.hooks.empty()) return prepared;
+
+  take_identity(request, prepared);
+  take_properties(request, prepared);
+  for (const auto& file : found.hooks) plan_hook(file, request, settings, sidecars, prepared);
+  if (plan.is_blocked)
+    for (auto& hook : plan.hooks) {
+      if (hook.runs) hook.reason = "nothing is started: see the problems";
+      hook.runs = false;
+    }
+  return prepared;
+}
+
+}  // namespace vdsm_hook

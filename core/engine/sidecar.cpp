@@ -1,0 +1,163 @@
+#include "vdsm_hook/engine/sidecar.hpp"
+
+#include <fnmatch.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/file.hpp"
+#include "vdsm_hook/base/limits.hpp"
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/toml/table.hpp"
+
+namespace vdsm_hook {
+namespace {
+
+const std::string* find(const Variables& variables, std::string_view name) {
+  for (auto at = variables.rbegin(); at != variables.rend(); ++at)
+    if (at->first == name) return &at->second;
+  return nullptr;
+}
+
+std::optional<std::string> unmatched(const Conditions::Patterns& patterns, const Variables& variables,
+                                     std::string_view whose) {
+  for (const auto& [name, pattern] : patterns) {
+    const auto* value = find(variables, name);
+    if (value == nullptr) return std::string(whose) + " property " + name + " is not set";
+    if (!RE2::FullMatch(*value, *pattern))
+      return std::string(whose) + " property " + name + " = '" + printable(*value) + "' does not match " +
+             pattern->pattern();
+  }
+  return std::nullopt;
+}
+
+bool is_vm_of(const std::string& wanted, const ConditionFacts& facts) {
+  if (is_uuid(wanted)) return ::strcasecmp(wanted.c_str(), std::string(facts.vm_id).c_str()) == 0;
+  return !facts.vm_name.empty() && ::fnmatch(wanted.c_str(), std::string(facts.vm_name).c_str(), 0) == 0;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : ", ") + printable(word);
+  return text;
+}
+
+Conditions::Patterns read_patterns(TomlTable& table, std::string_view key) {
+  Conditions::Patterns patterns;
+  auto entries = table.table(key);
+  if (!entries) return patterns;
+  RE2::Options options;
+  options.set_log_errors(false);
+  options.set_max_mem(1 << 20);
+  for (const auto& name : entries->keys()) {
+    const auto text = entries->text(name).value_or("");
+    auto pattern = std::make_shared<const RE2>(text, options);
+    if (!pattern->ok())
+      entries->fail(name, std::string(key) + "." + name + ": '" + printable(text) + "' is not a pattern: " + pattern->error());
+    patterns.emplace_back(name, std::move(pattern));
+  }
+  return patterns;
+}
+
+Conditions read_conditions(TomlTable& table) {
+  Conditions when;
+  when.property = read_patterns(table, "property");
+  when.device_property = read_patterns(table, "device_property");
+  when.any_property = table.texts("any_property").value_or(std::vector<std::string>{});
+  when.vm = table.texts("vm").value_or(std::vector<std::string>{});
+  return when;
+}
+
+}  // namespace
+
+std::optional<std::string> Conditions::unmet(const ConditionFacts& facts) const {
+  if (auto why = unmatched(property, facts.vm_properties, "VM")) return why;
+  if (auto why = unmatched(device_property, facts.device_properties, "device")) return why;
+  const auto is_set = [&](const std::string& name) {
+    return find(facts.vm_properties, name) != nullptr || find(facts.device_properties, name) != nullptr;
+  };
+  if (!any_property.empty() && std::none_of(any_property.begin(), any_property.end(), is_set))
+    return any_property.size() == 1 ? "property " + any_property[0] + " is not set"
+                                    : "none of the properties " + joined(any_property) + " is set";
+  if (vm.empty()) return std::nullopt;
+  if (facts.vm_name.empty() && facts.vm_id.empty())
+    return "it is for the VM " + joined(vm) + ", and no domain is known here";
+  if (std::none_of(vm.begin(), vm.end(), [&](const std::string& wanted) { return is_vm_of(wanted, facts); }))
+    return "it is for the VM " + joined(vm) + ", not for " + printable(facts.vm_name.empty() ? facts.vm_id : facts.vm_name);
+  return std::nullopt;
+}
+
+Sidecar Sidecar::parse(std::string_view text, const std::string& file, const HookPoints& points,
+                       std::string_view event) {
+  auto table = TomlTable::parse(text, file);
+  Sidecar sidecar;
+  sidecar.summary = table.text("summary").value_or("");
+  sidecar.timeout = table.duration("timeout");
+  if (const auto word = table.text("on_failure")) {
+    for (const auto policy : {OnFailure::veto, OnFailure::warn, OnFailure::ignore})
+      if (*word == to_string(policy)) sidecar.on_failure = policy;
+    if (!sidecar.on_failure)
+      table.fail("on_failure", "on_failure = \"" + printable(*word) + "\" must be one of veto, warn, ignore" +
+                                   did_you_mean(*word, {"veto", "warn", "ignore"}));
+  }
+  sidecar.needs_libvirt = table.flag("needs_libvirt").value_or(false);
+  for (const auto& privilege : table.texts("privileges").value_or(std::vector<std::string>{})) {
+    if (privilege != "root") table.fail("privileges", "unknown privilege '" + printable(privilege) + "': there is only \"root\"");
+    sidecar.needs_root = true;
+  }
+  if (auto when = table.table("when")) {
+    sidecar.when = read_conditions(*when);
+    for (const auto& key : when->keys()) {
+      constexpr std::array<std::string_view, 4> conditions{"property", "device_property", "any_property", "vm"};
+      if (std::find(conditions.begin(), conditions.end(), key) != conditions.end()) continue;
+      if (points.find(key) == nullptr && key != event) {
+        const auto near = did_you_mean(key, {conditions.begin(), conditions.end()});
+        when->fail(key, "unknown key '" + printable(key) + "' in [when]: neither a condition nor a hook point" +
+                            (near.empty() ? points.did_you_mean(key) : near));
+      }
+      auto at_event = *when->table(key);
+      sidecar.when_event.emplace(key, read_conditions(at_event));
+      at_event.done();
+    }
+    when->done();
+  }
+  table.done();
+  return sidecar;
+}
+
+struct SidecarCache::Entry {
+  struct stat st;
+  std::shared_ptr<const Sidecar> sidecar;
+
+  bool is_of(const struct stat& now) const {
+    return st.st_dev == now.st_dev && st.st_ino == now.st_ino && st.st_size == now.st_size &&
+           st.st_ctim.tv_sec == now.st_ctim.tv_sec && st.st_ctim.tv_nsec == now.st_ctim.tv_nsec;
+  }
+};
+
+std::shared_ptr<const Sidecar> SidecarCache::get(const std::string& file, const HookPoints& points,
+                                                 std::string_view event) {
+  struct stat now{};
+  if (::stat(file.c_str(), &now) != 0)
+    throw Error(Errc::bad_configuration, file + " cannot be read: " + boost::system::generic_category().message(errno));
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto at = entries_.find(file); at != entries_.end() && at->second->is_of(now)) return at->second->sidecar;
+  }
+  std::string text;
+  try {
+    text = read_file(file, kMaxSettingsBytes);
+  } catch (const Error& error) {
+    throw Error(Errc::bad_configuration, error.what());
+  }
+  auto sidecar = std::make_shared<const Sidecar>(Sidecar::parse(text, file, points, event));
+  const std::lock_guard lock(mutex_);
+  entries_[file] = std::make_shared<const Entry>(Entry{now, sidecar});
+  return sidecar;
+}
+
+}  // namespace vdsm_hook

@@ -1,0 +1,67 @@
+// The TOML file beside a hook: what its author or the administrator says about it.
+#pragma once
+
+#include <re2/re2.h>
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "vdsm_hook/engine/report.hpp"
+#include "vdsm_hook/hookpoints/hookpoints.hpp"
+#include "vdsm_hook/process/environment.hpp"
+
+namespace vdsm_hook {
+
+/// What conditions are judged on.
+struct ConditionFacts {
+  const Variables& vm_properties;
+  const Variables& device_properties;
+  std::string_view vm_name, vm_id;  ///< empty: not known
+};
+
+/// One [when] table. All that it says must hold.
+struct Conditions {
+  using Patterns = std::vector<std::pair<std::string, std::shared_ptr<const RE2>>>;
+  Patterns property;                      ///< of the VM; whole value
+  Patterns device_property;               ///< of the device
+  std::vector<std::string> any_property;  ///< one of them is set, of VM or device
+  std::vector<std::string> vm;            ///< globs on the VM's name, or UUIDs
+
+  /// Why they do not hold, as a sentence; nullopt: they do.
+  std::optional<std::string> unmet(const ConditionFacts& facts) const;
+};
+
+struct Sidecar {
+  std::string summary;
+  std::optional<std::chrono::milliseconds> timeout;
+  std::optional<OnFailure> on_failure;
+  bool needs_libvirt = false;
+  bool needs_root = false;
+  Conditions when;                                        ///< for every event
+  std::map<std::string, Conditions, std::less<>> when_event;  ///< besides, at this event
+
+  /// Throws bad_configuration with file and line. EVENT, if no point of POINTS, is a known word too (an ad-hoc event).
+  static Sidecar parse(std::string_view text, const std::string& file, const HookPoints& points,
+                       std::string_view event);
+};
+
+/// Sidecars that were read already, by path; read again when the file changed. Thread-safe.
+class SidecarCache {
+ public:
+  /// Throws as Sidecar::parse(), and bad_configuration when the file cannot be read.
+  std::shared_ptr<const Sidecar> get(const std::string& file, const HookPoints& points, std::string_view event);
+
+ private:
+  struct Entry;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const Entry>> entries_;
+};
+
+}  // namespace vdsm_hook

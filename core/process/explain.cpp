@@ -1,0 +1,86 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string_view>
+
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/base/unique_fd.hpp"
+#include "vdsm_hook/process/hook_process.hpp"
+
+namespace vdsm_hook {
+namespace {
+
+struct FirstLine {
+  bool is_elf = false;
+  bool ends_with_carriage_return = false;
+  std::string interpreter;  // of "#!interpreter", without arguments
+};
+
+FirstLine first_line(const std::string& program) {
+  FirstLine found;
+  const UniqueFd fd(::open(program.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  char head[256];
+  const auto count = fd ? ::read(fd.get(), head, sizeof head) : 0;
+  std::string_view text(head, count > 0 ? static_cast<std::size_t>(count) : 0);
+  found.is_elf = text.starts_with("\x7f" "ELF");
+  if (!text.starts_with("#!")) return found;
+  text = text.substr(2, text.find('\n') - 2);
+  found.ends_with_carriage_return = text.ends_with('\r');
+  if (found.ends_with_carriage_return) text.remove_suffix(1);
+  const auto start = std::min(text.find_first_not_of(" \t"), text.size());
+  found.interpreter = text.substr(start, text.find_first_of(" \t", start) - start);
+  return found;
+}
+
+constexpr const char* kCarriageReturn =
+    "its first line ends with a carriage return, which becomes part of the interpreter's name: the file has the line "
+    "ends of Windows (mend it with: sed -i 's/\\r$//' FILE)";
+
+}  // namespace
+
+std::string signal_name(int signal) {
+  const char* name = ::sigabbrev_np(signal);
+  return name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(signal);
+}
+
+std::optional<std::string> start_obstacle(const std::string& program) {
+  const auto line = first_line(program);
+  if (line.interpreter.empty()) return std::nullopt;
+  if (line.ends_with_carriage_return) return kCarriageReturn;
+  struct stat st{};
+  if (::stat(line.interpreter.c_str(), &st) != 0)
+    return "its interpreter " + printable(line.interpreter) + " (first line of the file) does not exist";
+  if (::access(line.interpreter.c_str(), X_OK) != 0)
+    return "its interpreter " + printable(line.interpreter) + " (first line of the file) is not executable";
+  return std::nullopt;
+}
+
+std::string explain_start_failure(const std::string& program, int errnum) {
+  switch (errnum) {
+    case ENOENT:
+      if (auto obstacle = start_obstacle(program)) return *obstacle;
+      if (::access(program.c_str(), F_OK) != 0) return "the file is gone: it was removed after the event began";
+      return "its program loader does not exist: it was built for another system";
+    case EACCES:
+      if (auto obstacle = start_obstacle(program)) return *obstacle;
+      return "permission denied: its mode does not let uid " + std::to_string(::geteuid()) +
+             " execute it, its file system is mounted noexec, or a security module (SELinux, AppArmor) forbids it";
+    case ENOEXEC:
+      return first_line(program).is_elf ? "it is a program for another kind of machine"
+                                        : "it is neither a program nor a script";
+    case ETXTBSY: return "the file is open for writing: it is still being copied (write it elsewhere and rename it)";
+    case E2BIG: return "the environment is too large for the kernel: too many or too long properties";
+    case EMFILE: return "this process has no free file descriptor left (raise LimitNOFILE or ulimit -n)";
+    case ENFILE: return "the host has no free file descriptor left";
+    case EAGAIN: return "the host's or the user's limit of processes is reached";
+    case ENOMEM: return "the host has no free memory for a process";
+    case ELOOP: return "its links lead in a circle";
+    default: return std::string("it cannot be started: ") + ::strerrordesc_np(errnum);
+  }
+}
+
+}  // namespace vdsm_hook

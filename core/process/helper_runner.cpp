@@ -1,0 +1,218 @@
+// One event's hooks in a process of their own: the library's side, the helper's side, and what goes between them.
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/file.hpp"
+#include "vdsm_hook/process/hook_process.hpp"
+#include "vdsm_hook/process/start.hpp"
+
+namespace vdsm_hook {
+namespace {
+
+// Both ends are the same build on the same machine, so numbers go as they lie in memory.
+class Packer {
+ public:
+  void number(std::int64_t value) { data_.append(reinterpret_cast<const char*>(&value), sizeof value); }
+  void text(std::string_view value) {
+    number(static_cast<std::int64_t>(value.size()));
+    data_ += value;
+  }
+  /// The message with its length in front.
+  std::string finish() && {
+    const auto size = static_cast<std::int64_t>(data_.size());
+    data_.insert(0, reinterpret_cast<const char*>(&size), sizeof size);
+    return std::move(data_);
+  }
+
+ private:
+  std::string data_;
+};
+
+class Unpacker {
+ public:
+  explicit Unpacker(std::string data) : data_(std::move(data)) {}
+  std::int64_t number() {
+    std::int64_t value = 0;
+    std::memcpy(&value, take(sizeof value).data(), sizeof value);
+    return value;
+  }
+  std::string text() { return std::string(take(static_cast<std::size_t>(number()))); }
+
+ private:
+  std::string_view take(std::size_t count) {
+    if (count > data_.size() - at_) throw Error(Errc::engine_failure, "a message between engine and helper is cut");
+    at_ += count;
+    return std::string_view(data_).substr(at_ - count, count);
+  }
+  std::string data_;
+  std::size_t at_ = 0;
+};
+
+// nullopt: the other side has closed.
+std::optional<std::string> receive(int fd) {
+  const auto exactly = [fd](char* at, std::size_t count) {
+    while (count > 0) {
+      const auto n = ::recv(fd, at, count, 0);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return false;
+      at += n;
+      count -= static_cast<std::size_t>(n);
+    }
+    return true;
+  };
+  std::int64_t size = 0;
+  if (!exactly(reinterpret_cast<char*>(&size), sizeof size)) return std::nullopt;
+  std::string data(static_cast<std::size_t>(size), '\0');
+  if (!exactly(data.data(), data.size())) return std::nullopt;
+  return data;
+}
+
+bool send(int fd, std::string_view data) {
+  while (!data.empty()) {
+    const auto n = ::send(fd, data.data(), data.size(), MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    data.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+std::string pack(const ProcessSpec& spec) {
+  Packer out;
+  out.text(spec.program);
+  out.text(spec.run_id);
+  out.text(spec.name);
+  out.number(spec.deadline ? spec.deadline->count() : -1);
+  out.number(spec.grace.count());
+  out.number(static_cast<std::int64_t>(spec.environment.size()));
+  for (const auto& entry : spec.environment) out.text(entry);
+  return std::move(out).finish();
+}
+
+ProcessSpec unpack_spec(std::string data) {
+  Unpacker in(std::move(data));
+  ProcessSpec spec;
+  spec.program = in.text();
+  spec.run_id = in.text();
+  spec.name = in.text();
+  if (const auto deadline = in.number(); deadline >= 0) spec.deadline = std::chrono::milliseconds(deadline);
+  spec.grace = std::chrono::milliseconds(in.number());
+  for (auto count = in.number(); count > 0; --count) spec.environment.push_back(in.text());
+  return spec;
+}
+
+std::string pack(const ProcessOutcome& outcome) {
+  Packer out;
+  out.number(static_cast<std::int64_t>(outcome.kind));
+  out.number(outcome.exit_code);
+  out.number(outcome.signal);
+  out.number(outcome.is_cancelled);
+  out.text(outcome.why);
+  out.number(outcome.duration.count());
+  for (const auto* tail : {&outcome.out, &outcome.err}) {
+    out.text(tail->text);
+    out.number(static_cast<std::int64_t>(tail->cut));
+  }
+  out.number(static_cast<std::int64_t>(outcome.survivors.size()));
+  for (const auto pid : outcome.survivors) out.number(pid);
+  return std::move(out).finish();
+}
+
+ProcessOutcome unpack_outcome(std::string data) {
+  Unpacker in(std::move(data));
+  ProcessOutcome outcome;
+  outcome.kind = static_cast<ProcessOutcome::Kind>(in.number());
+  outcome.exit_code = static_cast<int>(in.number());
+  outcome.signal = static_cast<int>(in.number());
+  outcome.is_cancelled = in.number() != 0;
+  outcome.why = in.text();
+  outcome.duration = std::chrono::microseconds(in.number());
+  for (auto* tail : {&outcome.out, &outcome.err}) {
+    tail->text = in.text();
+    tail->cut = static_cast<std::size_t>(in.number());
+  }
+  for (auto count = in.number(); count > 0; --count) outcome.survivors.push_back(static_cast<pid_t>(in.number()));
+  return outcome;
+}
+
+class HelperRunner final : public Runner {
+ public:
+  explicit HelperRunner(std::string helper) : helper_(std::move(helper)) {}
+  ~HelperRunner() override {
+    socket_.reset();  // its end ends the helper
+    if (pid_ > 0)
+      while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+      }
+  }
+
+  ProcessOutcome run(const ProcessSpec& spec, std::stop_token stop) override {
+    if (pid_ < 0) start();
+    if (!send(socket_.get(), pack(spec))) died();
+    // To close this direction says "stop"; the answer still comes.
+    const std::stop_callback on_stop(stop, [this] { ::shutdown(socket_.get(), SHUT_WR); });
+    auto answer = receive(socket_.get());
+    if (!answer) died();
+    return unpack_outcome(std::move(*answer));
+  }
+
+ private:
+  void start() {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+      throw Error::from_errno("cannot make a socket for " + helper_, errno);
+    UniqueFd ours(ends[0]), theirs(::fcntl(ends[1], F_DUPFD_CLOEXEC, 3));
+    ::close(ends[1]);
+    const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC)), above(::fcntl(null.get(), F_DUPFD_CLOEXEC, 3));
+    StartStack stack;
+    auto started = start_process(stack, {helper_}, {}, theirs.get(), above.get(), above.get());
+    if (started.error != 0)
+      throw Error(Errc::engine_failure,
+                  "cannot start the helper " + helper_ + ": " + explain_start_failure(helper_, started.error));
+    pid_ = started.pid;
+    socket_ = std::move(ours);
+  }
+  [[noreturn]] void died() const {
+    throw Error(Errc::engine_failure, "the helper " + helper_ + " ended unexpectedly");
+  }
+
+  const std::string helper_;
+  pid_t pid_ = -1;
+  UniqueFd socket_;
+};
+
+}  // namespace
+
+std::unique_ptr<Runner> make_helper_runner(std::string helper) {
+  return std::make_unique<HelperRunner>(std::move(helper));
+}
+
+int serve_helper(int fd) {
+  // The socket is the only way to stop it: a signal meant for others must not leave hooks without a guard.
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::signal(signal, SIG_IGN);
+  ::prctl(PR_SET_PDEATHSIG, 0);  // when the engine dies the socket ends, and the tree is stopped in good order
+  become_subreaper();
+  std::stop_source stop;
+  std::thread([fd, stop]() mutable {
+    pollfd watch{fd, POLLRDHUP, 0};
+    while (::poll(&watch, 1, -1) < 0 && errno == EINTR) {
+    }
+    stop.request_stop();
+  }).detach();
+  const auto runner = make_local_runner(true);
+  while (auto message = receive(fd)) {
+    const auto outcome = runner->run(unpack_spec(std::move(*message)), stop.get_token());
+    if (!send(fd, pack(outcome))) break;
+  }
+  return 0;
+}
+
+}  // namespace vdsm_hook

@@ -1,0 +1,80 @@
+// One hook's process, from start to end.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "vdsm_hook/base/limits.hpp"
+
+namespace vdsm_hook {
+
+struct ProcessSpec {
+  std::string program;                   ///< absolute path; its only argument is itself
+  std::vector<std::string> environment;  ///< NAME=VALUE; must hold run_id as VDSM_HOOK_RUN_ID and name as VDSM_HOOK_NAME
+  std::string run_id;                    ///< with name: by these two the process tree is found again
+  std::string name;
+  std::optional<std::chrono::milliseconds> deadline;  ///< from its start, steady clock; none: for ever
+  std::chrono::milliseconds grace = kDefaultGrace;     ///< between TERM and KILL
+};
+
+/// What is kept of one output stream.
+struct OutputTail {
+  std::string text;       ///< the last kOutputTailBytes
+  std::size_t cut = 0;    ///< bytes in front of them that were dropped
+};
+
+struct ProcessOutcome {
+  enum class Kind { exited, signalled, timed_out, not_started };
+  Kind kind = Kind::not_started;
+  int exit_code = 0;        ///< exited
+  int signal = 0;           ///< signalled
+  bool is_cancelled = false;  ///< it was stopped because the caller asked for it
+  std::string why;          ///< not_started: a sentence
+  std::chrono::microseconds duration{};
+  OutputTail out, err;
+  std::vector<pid_t> survivors;  ///< what it left running, as far as it can be seen (see Runner)
+};
+
+/// Runs one process after the other. Each is a session of its own with default signals, umask 022, cwd `/`, an empty
+/// stdin and no descriptor but 0-2. Not for two threads at once.
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  /// Never throws for what the hook does; a hook that does not start is an outcome. On the deadline or STOP its whole
+  /// tree gets TERM and after the grace KILL. What a hook that ended in time left behind is left alone.
+  /// Throws engine_failure only when the engine itself is broken (the helper died, ...).
+  virtual ProcessOutcome run(const ProcessSpec& spec, std::stop_token stop) = 0;
+};
+
+/// In this process. OWNS_CHILDREN: every child of this process is a hook's (it is a child subreaper and starts nothing
+/// else), so orphans are reaped and a tree is found even when it changed session and environment. Otherwise a tree is
+/// found by session, process group, ancestry and environment.
+std::unique_ptr<Runner> make_local_runner(bool owns_children);
+
+/// In a helper process of its own (HELPER: path of the installed run-helper), which owns its children; started at the
+/// first run(), ended with the object. For programs that have children of their own.
+std::unique_ptr<Runner> make_helper_runner(std::string helper);
+
+/// The helper's main loop: serves make_helper_runner() over the socket FD until its end. Returns the exit code.
+int serve_helper(int fd);
+
+/// Makes this process adopt orphans of its descendants. Throws engine_failure.
+void become_subreaper();
+
+/// "SIGKILL" for 9; "signal 35" for what has no name.
+std::string signal_name(int signal);
+
+/// Why the file PROGRAM could not be started, from the error of exec: the interpreter that is missing, the
+/// carriage return in its first line, ...
+std::string explain_start_failure(const std::string& program, int errnum);
+
+/// Looks for what would make PROGRAM fail to start (missing interpreter, carriage return) without starting it.
+std::optional<std::string> start_obstacle(const std::string& program);
+
+}  // namespace vdsm_hook

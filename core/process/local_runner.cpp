@@ -1,0 +1,307 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/process/v2/process.hpp>
+#include <array>
+#include <cerrno>
+#include <functional>
+
+#include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/process/hook_process.hpp"
+#include "vdsm_hook/process/start.hpp"
+#include "vdsm_hook/process/tree.hpp"
+
+namespace vdsm_hook {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using namespace std::chrono_literals;
+
+constexpr auto kTreePoll = 50ms;
+constexpr auto kKillPatience = 5s;  // a process in an uninterruptible sleep outlives KILL; it must not keep the engine
+
+// Reads one pipe to its end and keeps the last part.
+class OutputReader {
+ public:
+  OutputReader(asio::io_context& context, UniqueFd pipe) : pipe_(context, pipe.release()) { read(); }
+  bool is_open() const { return pipe_.is_open(); }
+  void close() {
+    error_code ignored;
+    if (pipe_.is_open()) pipe_.close(ignored);
+  }
+  /// Called when the other side has closed.
+  std::function<void()> on_end;
+  OutputTail take() {
+    shorten(kOutputTailBytes);
+    return std::move(tail_);
+  }
+
+ private:
+  void read() {
+    pipe_.async_read_some(asio::buffer(buffer_), [this](error_code error, std::size_t count) {
+      if (error) {
+        close();
+        if (error != asio::error::operation_aborted && on_end) on_end();
+        return;
+      }
+      tail_.text.append(buffer_.data(), count);
+      if (tail_.text.size() > 4 * kOutputTailBytes) shorten(kOutputTailBytes);
+      read();
+    });
+  }
+  void shorten(std::size_t size) {
+    if (tail_.text.size() <= size) return;
+    const auto surplus = tail_.text.size() - size;
+    tail_.text.erase(0, surplus);
+    tail_.cut += surplus;
+  }
+
+  asio::posix::stream_descriptor pipe_;
+  std::array<char, 16384> buffer_;
+  OutputTail tail_;
+};
+
+// One hook from its start to its end. Ends by closing everything, so that the context runs out of work.
+class Attempt {
+ public:
+  Attempt(asio::io_context& context, const ProcessSpec& spec, TreeQuery tree, StartedProcess started, UniqueFd out,
+          UniqueFd err)
+      : spec_(spec),
+        tree_(std::move(tree)),
+        exit_watch_(context, ::fcntl(started.pidfd.get(), F_DUPFD_CLOEXEC, 3)),
+        process_(context.get_executor(), started.pid, started.pidfd.release()),
+        timer_(context),
+        out_(context, std::move(out)),
+        err_(context, std::move(err)) {
+    out_.on_end = err_.on_end = [this] { settle(); };
+    exit_watch_.async_wait(asio::posix::descriptor_base::wait_read, [this](error_code error) {
+      if (error) return;
+      has_exited_ = true;
+      if (phase_ == Phase::running) {
+        phase_ = Phase::draining;
+        after(kOutputGrace, [this] { finish(); });
+      }
+      if (was_stopped_) return poll_tree();
+      settle();
+    });
+    if (spec_.deadline) after(*spec_.deadline, [this] { stop_tree(); });
+  }
+
+  void cancel() {
+    if (phase_ != Phase::running) return;
+    is_cancelled_ = true;
+    stop_tree();
+  }
+
+  ProcessOutcome outcome() {
+    ProcessOutcome result;
+    error_code error;
+    if (has_exited_) {
+      process_.wait(error);
+    } else {
+      process_.detach();
+    }
+    const int status = process_.native_exit_code();
+    if (was_stopped_ && !is_cancelled_) {
+      result.kind = ProcessOutcome::Kind::timed_out;
+    } else if (error || !has_exited_) {
+      throw Error(Errc::engine_failure, "cannot learn how " + spec_.program + " ended" +
+                                            (error ? ": " + error.message() + " (is SIGCHLD ignored?)" : ""));
+    } else if (WIFSIGNALED(status)) {
+      result.kind = ProcessOutcome::Kind::signalled;
+      result.signal = WTERMSIG(status);
+    } else {
+      result.kind = ProcessOutcome::Kind::exited;
+      result.exit_code = WEXITSTATUS(status);
+    }
+    result.is_cancelled = is_cancelled_;
+    result.out = out_.take();
+    result.err = err_.take();
+    return result;
+  }
+  bool was_stopped() const { return was_stopped_; }
+  /// Somebody still had the pipes when reading ended.
+  bool left_pipes_open() const { return left_pipes_open_; }
+
+ private:
+  enum class Phase { running, draining, terminating, killing, finished };
+
+  template <typename Action>
+  void after(std::chrono::milliseconds delay, Action action) {
+    timer_.expires_after(delay);
+    timer_.async_wait([action](error_code error) {
+      if (!error) action();
+    });
+  }
+
+  // Everything is over once the hook has ended and nobody can write any more.
+  void settle() {
+    if (phase_ == Phase::draining && !out_.is_open() && !err_.is_open()) finish();
+  }
+
+  void finish() {
+    phase_ = Phase::finished;
+    left_pipes_open_ = out_.is_open() || err_.is_open();
+    out_.close();
+    err_.close();
+    timer_.cancel();
+    error_code ignored;
+    exit_watch_.close(ignored);
+  }
+
+  // The hook stays a zombie until its tree is gone, so that its number, by which the tree is found, cannot be
+  // given to somebody else.
+  void stop_tree() {
+    was_stopped_ = true;
+    phase_ = Phase::terminating;
+    phase_end_ = std::chrono::steady_clock::now() + spec_.grace;
+    signal_tree(tree_, SIGTERM);
+    poll_tree();
+  }
+
+  void poll_tree() {
+    const bool is_over = std::chrono::steady_clock::now() >= phase_end_;
+    const auto alive = signal_tree(tree_, phase_ == Phase::killing ? SIGKILL : 0);
+    if (has_exited_ && alive.empty()) return finish();
+    if (is_over && phase_ == Phase::killing) return finish();
+    if (is_over) {
+      phase_ = Phase::killing;
+      phase_end_ = std::chrono::steady_clock::now() + kKillPatience;
+      signal_tree(tree_, SIGKILL);
+    }
+    after(kTreePoll, [this] { poll_tree(); });
+  }
+
+  const ProcessSpec& spec_;
+  TreeQuery tree_;
+  asio::posix::stream_descriptor exit_watch_;
+  boost::process::v2::process process_;
+  asio::steady_timer timer_;
+  OutputReader out_, err_;
+  Phase phase_ = Phase::running;
+  std::chrono::steady_clock::time_point phase_end_;
+  bool has_exited_ = false, was_stopped_ = false, is_cancelled_ = false, left_pipes_open_ = false;
+};
+
+// Descriptors 0 to 2 of the child are made from these: they must not be among them.
+UniqueFd above_stdio(int fd) {
+  if (fd < 0 || fd > 2) return UniqueFd(fd);
+  UniqueFd moved(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  ::close(fd);
+  return moved;
+}
+
+struct Pipe {
+  UniqueFd read, write;
+  explicit Pipe(int& error) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) {
+      error = errno;
+      return;
+    }
+    read = above_stdio(ends[0]);
+    write = above_stdio(ends[1]);
+    if (!read || !write) error = errno;
+  }
+};
+
+class LocalRunner final : public Runner {
+ public:
+  explicit LocalRunner(bool owns_children) : owns_children_(owns_children) {}
+
+  ProcessOutcome run(const ProcessSpec& spec, std::stop_token stop) override {
+    const auto begin = std::chrono::steady_clock::now();
+    ProcessOutcome outcome = attempt(spec, stop);
+    outcome.duration =
+        std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
+    return outcome;
+  }
+
+ private:
+  ProcessOutcome attempt(const ProcessSpec& spec, const std::stop_token& stop) {
+    ProcessOutcome outcome;
+    int error = 0;
+    Pipe out(error), err(error);
+    if (!null_ && error == 0) {
+      null_ = above_stdio(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+      if (!null_) error = errno;
+    }
+    StartedProcess started;
+    if (error == 0) {
+      started = start_process(stack_, {spec.program}, spec.environment, null_.get(), out.write.get(), err.write.get());
+      if (started.error == ENOEXEC && is_script_without_interpreter(spec.program))
+        started = start_process(stack_, {"/bin/sh", spec.program}, spec.environment, null_.get(), out.write.get(),
+                                err.write.get());
+      error = started.error;
+    }
+    if (error != 0) {
+      outcome.why = explain_start_failure(spec.program, error);
+      return outcome;
+    }
+    out.write.reset();
+    err.write.reset();
+
+    const pid_t pid = started.pid;
+    const TreeQuery tree{pid, spec.run_id, spec.name, owns_children_, survivors_};
+    context_.restart();
+    Attempt attempt(context_, spec, tree, std::move(started), std::move(out.read), std::move(err.read));
+    {
+      const std::stop_callback on_stop(stop, [&] { asio::post(context_, [&attempt] { attempt.cancel(); }); });
+      context_.run();
+    }
+    context_.restart();
+    context_.run();  // a cancellation that came at the very end
+    outcome = attempt.outcome();
+    if (!attempt.was_stopped()) outcome.survivors = survivors_of(tree, attempt.left_pipes_open());
+    survivors_.insert(survivors_.end(), outcome.survivors.begin(), outcome.survivors.end());
+    return outcome;
+  }
+
+  // One system call tells in nearly every case that there are none.
+  std::vector<pid_t> survivors_of(const TreeQuery& tree, bool left_pipes_open) const {
+    if (owns_children_) {
+      pid_t reaped = 0;
+      while ((reaped = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
+      }
+      if (reaped < 0) return {};
+    } else if (!left_pipes_open && ::kill(-tree.leader, 0) != 0) {
+      return {};
+    }
+    return signal_tree(tree, 0);
+  }
+
+  static bool is_script_without_interpreter(const std::string& program);
+
+  asio::io_context context_{1};
+  StartStack stack_;
+  UniqueFd null_;
+  const bool owns_children_;
+  std::vector<pid_t> survivors_;
+};
+
+bool LocalRunner::is_script_without_interpreter(const std::string& program) {
+  const UniqueFd fd(::open(program.c_str(), O_RDONLY | O_CLOEXEC));
+  char head[256];
+  const auto count = fd ? ::read(fd.get(), head, sizeof head) : 0;
+  // As shells decide: no NUL in the first line.
+  const std::string_view text(head, count > 0 ? static_cast<std::size_t>(count) : 0);
+  return !text.empty() && text.substr(0, text.find('\n')).find('\0') == std::string_view::npos;
+}
+
+}  // namespace
+
+std::unique_ptr<Runner> make_local_runner(bool owns_children) { return std::make_unique<LocalRunner>(owns_children); }
+
+void become_subreaper() {
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) throw Error::from_errno("cannot become a child subreaper", errno);
+}
+
+}  // namespace vdsm_hook

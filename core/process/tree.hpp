@@ -1,0 +1,23 @@
+// The processes that belong to a hook. Inside core/process only.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace vdsm_hook {
+
+struct TreeQuery {
+  pid_t leader;             ///< the hook's own pid: its session and process group
+  std::string run_id;       ///< VDSM_HOOK_RUN_ID and
+  std::string name;         ///< VDSM_HOOK_NAME of its environment
+  bool owns_children;       ///< every child of this process that is not in `spared` belongs to it
+  std::vector<pid_t> spared;  ///< what earlier hooks left running
+};
+
+/// Sends SIGNAL (0: none) to every process of the tree but zombies, and returns their pids. A process is judged and
+/// signalled through one pidfd, so that a pid used again in between harms nobody.
+std::vector<pid_t> signal_tree(const TreeQuery& query, int signal);
+
+}  // namespace vdsm_hook

@@ -1,0 +1,70 @@
+#include "vdsm_hook/xml/reader.hpp"
+
+#include <expat.h>
+
+#include <climits>
+#include <memory>
+#include <new>
+
+namespace vdsm_hook {
+namespace {
+
+constexpr char kSeparator = '\n';  // no namespace name that expat lets pass has one
+
+XmlName split(const char* raw) {
+  const std::string_view name(raw);
+  const auto at = name.find(kSeparator);
+  if (at == std::string_view::npos) return {{}, name};
+  return {name.substr(0, at), name.substr(at + 1)};
+}
+
+struct Reading {
+  XML_Parser parser;
+  XmlHandler& handler;
+  bool has_doctype = false;
+};
+
+void XMLCALL on_start(void* data, const XML_Char* name, const XML_Char** attributes) {
+  static_cast<Reading*>(data)->handler.start(split(name), XmlAttributes(attributes));
+}
+void XMLCALL on_end(void* data, const XML_Char*) { static_cast<Reading*>(data)->handler.end(); }
+void XMLCALL on_text(void* data, const XML_Char* text, int length) {
+  static_cast<Reading*>(data)->handler.text({text, static_cast<std::size_t>(length)});
+}
+void XMLCALL on_doctype(void* data, const XML_Char*, const XML_Char*, const XML_Char*, int) {
+  auto& reading = *static_cast<Reading*>(data);
+  reading.has_doctype = true;
+  XML_StopParser(reading.parser, XML_FALSE);
+}
+
+}  // namespace
+
+std::optional<std::string_view> XmlAttributes::get(std::string_view local) const {
+  for (const char** at = raw_; *at != nullptr; at += 2)
+    if (local == *at) return std::string_view(at[1]);
+  return std::nullopt;
+}
+
+std::string XmlProblem::to_text() const {
+  return "line " + std::to_string(line) + ", column " + std::to_string(column) + ": " + what;
+}
+
+std::optional<XmlProblem> read_xml(std::string_view document, XmlHandler& handler) {
+  if (document.empty()) return XmlProblem{"the document is empty", 1, 1};
+  if (document.size() > INT_MAX) return XmlProblem{"the document is larger than 2 GiB", 1, 1};
+  const std::unique_ptr<XML_ParserStruct, decltype(&XML_ParserFree)> parser(XML_ParserCreateNS(nullptr, kSeparator),
+                                                                            &XML_ParserFree);
+  if (!parser) throw std::bad_alloc();
+  Reading reading{parser.get(), handler};
+  XML_SetUserData(parser.get(), &reading);
+  XML_SetElementHandler(parser.get(), &on_start, &on_end);
+  XML_SetCharacterDataHandler(parser.get(), &on_text);
+  XML_SetStartDoctypeDeclHandler(parser.get(), &on_doctype);
+  if (XML_Parse(parser.get(), document.data(), static_cast<int>(document.size()), XML_TRUE) == XML_STATUS_OK)
+    return std::nullopt;
+  return XmlProblem{reading.has_doctype ? "a document type declaration (DTD) is not allowed"
+                                        : XML_ErrorString(XML_GetErrorCode(parser.get())),
+                    XML_GetCurrentLineNumber(parser.get()), XML_GetCurrentColumnNumber(parser.get()) + 1};
+}
+
+}  // namespace vdsm_hook

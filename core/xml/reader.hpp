@@ -1,0 +1,49 @@
+// Reading XML: expat's judgement of what is sound, with namespaces and without DTDs.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace vdsm_hook {
+
+/// A name as the document means it: the namespace's URI (empty: none) and the local part, never a prefix.
+struct XmlName {
+  std::string_view space;
+  std::string_view local;
+};
+
+/// The attributes of one element, valid during the call that gets them.
+class XmlAttributes {
+ public:
+  explicit XmlAttributes(const char** raw) : raw_(raw) {}
+  /// The value of the attribute LOCAL that is in no namespace.
+  std::optional<std::string_view> get(std::string_view local) const;
+
+ private:
+  const char** raw_;
+};
+
+/// Gets a document's elements in order. Views are valid during the call only; text comes in pieces, as UTF-8.
+class XmlHandler {
+ public:
+  virtual ~XmlHandler() = default;
+  virtual void start(const XmlName& name, const XmlAttributes& attributes) = 0;
+  virtual void end() = 0;
+  virtual void text(std::string_view piece) = 0;
+};
+
+struct XmlProblem {
+  std::string what;
+  std::size_t line = 0;    ///< from 1
+  std::size_t column = 0;  ///< from 1
+
+  std::string to_text() const;  ///< "line 3, column 7: mismatched tag"
+};
+
+/// Parses DOCUMENT to its end. Refused: what is not well-formed with namespaces, and every document type declaration
+/// (so no entity can be defined). HANDLER must not throw. Costs time in proportion to the document.
+std::optional<XmlProblem> read_xml(std::string_view document, XmlHandler& handler);
+
+}  // namespace vdsm_hook
