@@ -21,7 +21,8 @@ std::optional<std::string> read_to_end(int fd, std::size_t max_bytes, const std:
   for (;;) {
     const auto used = data.size();
     if (used > max_bytes) return std::nullopt;
-    data.resize(used + std::min(room, max_bytes + 1 - used));
+    const auto left = max_bytes - used;  // and one byte more, which shows that it is too much
+    data.resize(used + (room > left ? left + 1 : room));
     const auto n = ::read(fd, data.data() + used, data.size() - used);
     data.resize(used + (n > 0 ? static_cast<std::size_t>(n) : 0));
     if (n == 0) return data;
@@ -30,14 +31,33 @@ std::optional<std::string> read_to_end(int fd, std::size_t max_bytes, const std:
   }
 }
 
-std::string read_file(const std::string& name, std::size_t max_bytes) {
-  const UniqueFd fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+namespace {
+
+UniqueFd open_to_read(const std::string& name, int flags) {
+  UniqueFd fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC | flags));
   if (!fd)
     throw Error(Errc::wrong_use, "cannot open " + name + ": " + boost::system::generic_category().message(errno));
+  return fd;
+}
+
+std::string read_bounded(const UniqueFd& fd, const std::string& name, std::size_t max_bytes) {
   auto data = read_to_end(fd.get(), max_bytes, name);
   if (!data)
     throw Error(Errc::wrong_use, name + " is larger than " + std::to_string(max_bytes) + " bytes");
   return std::move(*data);
+}
+
+}  // namespace
+
+std::string read_file(const std::string& name, std::size_t max_bytes) {
+  return read_bounded(open_to_read(name, 0), name, max_bytes);
+}
+
+std::string read_regular_file(const std::string& name, std::size_t max_bytes) {
+  const auto fd = open_to_read(name, O_NONBLOCK | O_NOCTTY);
+  struct stat st{};
+  if (::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode)) throw Error(Errc::wrong_use, name + " is not a regular file");
+  return read_bounded(fd, name, max_bytes);
 }
 
 void write_all(int fd, std::string_view data, const std::string& name) {

@@ -23,6 +23,7 @@ Paths Paths::installed() {
   paths.runtime_dir = VDSM_HOOK_RUNSTATEDIR "/vdsm-hook";
   paths.sdk_python_dir = VDSM_HOOK_DATADIR "/python";
   paths.sdk_shell_dir = VDSM_HOOK_DATADIR "/shell";
+  paths.sdk_new_dir = VDSM_HOOK_DATADIR "/new";
   paths.helper = VDSM_HOOK_LIBEXECDIR "/run-helper";
   if (const auto uid = ::geteuid(); uid != 0) {
     if (std::string home = environment("XDG_CONFIG_HOME"); !home.empty() || !environment("HOME").empty()) {
@@ -47,24 +48,28 @@ Paths Paths::of_this_program() {
   paths.hooks_dirs[0] = prefix + "/libexec/vdsm/hooks";
   paths.sdk_python_dir = prefix + "/share/vdsm-hook/python";
   paths.sdk_shell_dir = prefix + "/share/vdsm-hook/shell";
+  paths.sdk_new_dir = prefix + "/share/vdsm-hook/new";
   paths.helper = prefix + "/libexec/vdsm-hook/run-helper";
   return paths;
 }
 
 void Paths::apply_environment() {
   if (const auto dirs = environment("VDSM_HOOK_HOOKS_DIR"); !dirs.empty()) {
-    hooks_dirs.clear();
+    std::vector<std::string> named;
     for (std::size_t start = 0; start <= dirs.size();) {
       const auto end = std::min(dirs.find(':', start), dirs.size());
-      if (end > start) hooks_dirs.push_back(dirs.substr(start, end - start));
+      if (end > start) named.push_back(dirs.substr(start, end - start));
       start = end + 1;
     }
+    if (!named.empty()) hooks_dirs = std::move(named);
   }
   if (auto dir = environment("VDSM_HOOK_CONFIG_DIR"); !dir.empty()) config_dir = dir;
   if (auto dir = environment("VDSM_HOOK_RUNTIME_DIR"); !dir.empty()) runtime_dir = dir;
+  if (const auto dir = environment("VDSM_HOOK_LIBEXEC_DIR"); !dir.empty()) helper = dir + "/run-helper";
   if (auto dir = environment("VDSM_HOOK_SDK_DIR"); !dir.empty()) {
     sdk_python_dir = dir + "/python";
     sdk_shell_dir = dir + "/shell";
+    sdk_new_dir = dir + "/new";
   }
 }
 

@@ -14,7 +14,8 @@ struct Paths {
   std::string runtime_dir;              ///< private payload directories live below; VDSM_HOOK_RUNTIME_DIR
   std::string sdk_python_dir;           ///< holds hooking.py; VDSM_HOOK_SDK_DIR
   std::string sdk_shell_dir;            ///< holds hooking.sh
-  std::string helper;                   ///< the program that runs one event's hooks for the library
+  std::string sdk_new_dir;              ///< holds the first versions of new hooks
+  std::string helper;                   ///< runs one event's hooks for the library; in VDSM_HOOK_LIBEXEC_DIR
 
   /// The installed places; for another user than root the hooks and the run-time files are that user's own
   /// ($XDG_CONFIG_HOME, $XDG_RUNTIME_DIR). Environment variables are not looked at but for these two.

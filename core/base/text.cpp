@@ -83,10 +83,11 @@ std::string printable(std::string_view bytes) {
   out.reserve(bytes.size());
   while (!bytes.empty()) {
     const auto length = utf8_sequence(bytes);
-    const auto c = static_cast<unsigned char>(bytes[0]);
+    // U+0080 to U+009F are control characters too: some terminals take U+009B for ESC [.
+    const auto c = static_cast<unsigned char>(bytes[0] == '\xC2' && length == 2 ? bytes[1] : bytes[0]);
     if (length == 0) {
       out += "\xEF\xBF\xBD";
-    } else if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7F) {
+    } else if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7F || (c >= 0x80 && c < 0xA0 && length == 2)) {
       constexpr char digits[] = "0123456789abcdef";
       out += "\\x";
       out += digits[c >> 4];

@@ -1,5 +1,7 @@
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/base/text.hpp"
@@ -29,32 +31,56 @@ Variables read_variables(const std::vector<std::string>& words, const std::strin
 
 }  // namespace
 
+CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& target,
+                        const std::vector<std::string>& choices, const std::string& description) {
+  std::string type;
+  for (const auto& choice : choices) type += (type.empty() ? "" : "|") + choice;
+  return app.add_option(name, target, description)->type_name(type)->check(CLI::Validator(
+      [choices, type](std::string& word) {
+        if (std::find(choices.begin(), choices.end(), word) != choices.end()) return std::string();
+        return "'" + word.substr(0, 80) + "' is none of " + type + did_you_mean(word, {choices.begin(), choices.end()});
+      }, ""));
+}
+
+CLI::Option* add_compat(CLI::App& app, std::string& target) {
+  return add_choice(app, "--compat", target, {"vdsm"}, "do as oVirt's vdsm does");
+}
+
+std::string_view option_for(PayloadKind kind) {
+  switch (kind) {
+    case PayloadKind::none: return "";
+    case PayloadKind::domain_xml: return " --domxml FILE";
+    case PayloadKind::device_xml: return " --device-xml FILE";
+    case PayloadKind::json: return " --json FILE";
+  }
+  return "";
+}
+
 void LocationOptions::add_to(CLI::App& app) {
-  app.add_option("--hooks-dir", moved.hooks_dirs, "hooks directory instead of the installed ones; of several the later wins")
-      ->type_name("DIR")->allow_extra_args(false)->group("Locations");
-  app.add_option("--config-dir", moved.config_dir, "instead of /etc/vdsm-hook")->type_name("DIR")->group("Locations");
-  app.add_option("--runtime-dir", moved.runtime_dir, "instead of /run/vdsm-hook")->type_name("DIR")->group("Locations");
+  add_value(app, "--hooks-dir", moved.hooks_dirs, "DIR", "hooks directory instead of the installed ones; of several the later wins")->group("Locations");
+  add_value(app, "--config-dir", moved.config_dir, "DIR", "instead of /etc/vdsm-hook")->group("Locations");
+  add_value(app, "--runtime-dir", moved.runtime_dir, "DIR", "instead of /run/vdsm-hook")->group("Locations");
 }
 
 void FormatOption::add_to(CLI::App& app) {
-  app.add_option("--format", format, "text (the default) or json")->type_name("text|json")->check(CLI::IsMember({"text", "json"}));
+  add_choice(app, "--format", format, {"text", "json"}, "text unless given");
 }
 
 void RequestOptions::add_to(CLI::App& app) {
   app.add_option("EVENT", event_, "the hook point, such as before_vm_start")->required();
-  auto* domxml = app.add_option("--domxml", domxml_, "the domain XML that goes through the hooks; - is stdin")->type_name("FILE|-");
-  auto* device = app.add_option("--device-xml", device_xml_, "the device XML that goes through the hooks")->type_name("FILE|-")->excludes(domxml);
-  app.add_option("--json", json_, "the JSON document that goes through the hooks")->type_name("FILE|-")->excludes(domxml)->excludes(device);
-  app.add_option("--domain", domain_, "the domain XML that the event belongs to: its properties, name and UUID")->type_name("FILE|-")->excludes(domxml);
-  app.add_option("--vm-id", vm_id_, "instead of the domain's UUID")->type_name("UUID");
-  app.add_option("-p,--property", properties_, "custom property of the VM; wins over the domain's metadata")->type_name("NAME=VALUE")->allow_extra_args(false);
-  app.add_option("--device-property", device_properties_, "custom property of the device")->type_name("NAME=VALUE")->allow_extra_args(false);
-  app.add_option("--param", parameters_, "parameter of the call")->type_name("NAME=VALUE")->allow_extra_args(false);
-  app.add_option("--on-error", on_error_, "what a failed hook means, instead of what the hook point says")->type_name("veto|warn")->check(CLI::IsMember({"veto", "warn"}));
-  app.add_option("--compat", compat_, "vdsm: do as oVirt's vdsm does")->type_name("vdsm")->check(CLI::IsMember({"vdsm"}));
+  auto* domxml = add_value(app, "--domxml", domxml_, "FILE|-", "the domain XML that goes through the hooks; - is stdin");
+  auto* device = add_value(app, "--device-xml", device_xml_, "FILE|-", "the device XML that goes through the hooks")->excludes(domxml);
+  add_value(app, "--json", json_, "FILE|-", "the JSON document that goes through the hooks")->excludes(domxml)->excludes(device);
+  add_value(app, "--domain", domain_, "FILE|-", "the domain XML that another event belongs to: properties, name, UUID")->excludes(domxml);
+  add_value(app, "--vm-id", vm_id_, "UUID", "instead of the domain's UUID");
+  add_value(app, "-p,--property", properties_, "NAME=VALUE", "custom property of the VM; wins over the domain's metadata");
+  add_value(app, "--device-property", device_properties_, "NAME=VALUE", "custom property of the device");
+  add_value(app, "--param", parameters_, "NAME=VALUE", "parameter of the call");
+  add_choice(app, "--on-error", on_error_, {"veto", "warn"}, "what a failed hook means, instead of what the hook point says");
+  add_compat(app, compat_);
   app.add_flag("--adhoc", adhoc_, "allow an event that is no hook point");
-  app.add_option("--timeout", timeout_, "deadline of each hook: 500ms, 30s, 10min, 1h")->type_name("DURATION");
-  app.add_option("--skip", skip_, "name of a hook that shall not run this time")->type_name("HOOK")->allow_extra_args(false);
+  add_value(app, "--timeout", timeout_, "DURATION", "deadline of each hook: 500ms, 30s, 10min, 1h");
+  add_value(app, "--skip", skip_, "HOOK", "name of a hook that shall not run this time");
   locations.add_to(app);
 }
 
@@ -102,21 +128,12 @@ Request RequestOptions::request(const Settings& settings) const {
   return request;
 }
 
-bool parse(CLI::App& app, int argc, char** argv) {
-  try {
-    app.parse(argc, argv);
-    return true;
-  } catch (const CLI::CallForHelp&) {
-    print(app.help());
-    return false;
-  }
-}
-
 void print(std::string_view text) { write_all(STDOUT_FILENO, text, "standard output"); }
 
 void complain(std::string_view text) {
+  while (text.ends_with('\n')) text.remove_suffix(1);
   try {
-    write_all(STDERR_FILENO, "vdsm-hook: " + std::string(text) + "\n", "standard error");
+    write_all(STDERR_FILENO, "vdsm-hook: " + printable(text) + "\n", "standard error");
   } catch (const Error&) {  // nobody is left to tell
   }
 }

@@ -17,7 +17,9 @@ bool exists(const std::string& path) {
   return ::lstat(path.c_str(), &st) == 0;
 }
 
-std::string absolute(const std::string& path) { return boost::filesystem::absolute(path).string(); }
+std::string absolute(const std::string& path) {
+  return path.starts_with('/') ? path : boost::filesystem::absolute(path).string();
+}
 
 void check_trust(const Trust& trust, const std::string& file, const std::string& config_dir) {
   if (const auto why = trust.doubt(file, config_dir))

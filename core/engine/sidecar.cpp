@@ -144,13 +144,15 @@ std::shared_ptr<const Sidecar> SidecarCache::get(const std::string& file, const 
   struct stat now{};
   if (::stat(file.c_str(), &now) != 0)
     throw Error(Errc::bad_configuration, file + " cannot be read: " + boost::system::generic_category().message(errno));
+  // A pipe would make us wait for ever; a link to /dev/null says nothing, as an empty file does.
+  if (!S_ISREG(now.st_mode) && !S_ISCHR(now.st_mode)) throw Error(Errc::bad_configuration, file + " is not a regular file");
   {
     const std::lock_guard lock(mutex_);
     if (const auto at = entries_.find(file); at != entries_.end() && at->second->is_of(now)) return at->second->sidecar;
   }
   std::string text;
   try {
-    text = read_file(file, kMaxSettingsBytes);
+    text = read_regular_file(file, kMaxSettingsBytes);
   } catch (const Error& error) {
     throw Error(Errc::bad_configuration, error.what());
   }

@@ -1,0 +1,217 @@
+// How fast the engine is, as ratios within one run: each number beside what it is compared with, measured in turns.
+#include <benchmark/benchmark.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/filesystem.hpp>
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <thread>
+
+#include "vdsm_hook/engine/engine.hpp"
+
+namespace {
+
+namespace fs = boost::filesystem;
+using vdsm_hook::Engine;
+using vdsm_hook::Request;
+using vdsm_hook::Settings;
+
+constexpr const char* kEvent = "before_vm_start";
+
+// A directory of our own that goes away at the end.
+class Place {
+ public:
+  Place() : root_(fs::temp_directory_path() / fs::unique_path("vdsm-hook-bench-%%%%%%%%")) { fs::create_directories(root_); }
+  ~Place() { fs::remove_all(root_); }
+  fs::path event_dir(const std::string& set) {
+    const auto dir = root_ / set / kEvent;
+    fs::create_directories(dir);
+    return dir;
+  }
+  void put(const std::string& set, const std::string& name, const char* program) {
+    const auto target = event_dir(set) / name;
+    fs::copy_file(program, target);
+    ::chmod(target.c_str(), 0755);
+  }
+  Settings settings(const std::string& set) const {
+    Settings settings;
+    settings.paths.hooks_dirs = {(root_ / set).string()};
+    settings.paths.runtime_dir = (root_ / "run").string();
+    settings.paths.helper = VDSM_HOOK_HELPER;
+    return settings;
+  }
+  std::string write(const std::string& name, const std::string& text) {
+    std::ofstream((root_ / name).string()) << text;
+    return (root_ / name).string();
+  }
+  const fs::path& root() const { return root_; }
+
+ private:
+  fs::path root_;
+};
+
+std::string domain(std::size_t bytes, const std::string& name = "vm") {
+  std::string text = "<domain type='kvm'>\n  <name>" + name +
+                     "</name>\n  <uuid>aaaaaaaa-0000-0000-0000-000000000001</uuid>\n  <memory unit='MiB'>64</memory>\n"
+                     "  <metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:custom><o:other>1</o:other></o:custom></o:vm>"
+                     "</metadata>\n  <devices>\n";
+  while (text.size() < bytes)
+    text += "    <interface type='bridge'>\n      <mac address='52:54:00:00:00:01'/>\n      <source bridge='br0'/>\n"
+            "      <model type='virtio'/>\n    </interface>\n";
+  return text + "  </devices>\n</domain>\n";
+}
+
+Request request(std::size_t bytes, const std::string& name = "vm") {
+  Request made;
+  made.event = kEvent;
+  made.document = domain(bytes, name);
+  return made;
+}
+
+void wait_for(pid_t pid, rusage* usage = nullptr) {
+  int status = 0;
+  if (::wait4(pid, &status, 0, usage) < 0 || status != 0) std::abort();
+}
+
+pid_t spawn(std::vector<std::string> words) {
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  std::vector<char*> arguments;
+  for (auto& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  pid_t pid = 0;
+  if (::posix_spawn(&pid, arguments[0], &actions, nullptr, arguments.data(), environ) != 0) std::abort();
+  posix_spawn_file_actions_destroy(&actions);
+  return pid;
+}
+
+void must_run(const Engine& engine, const Request& made) {
+  const auto report = engine.run(made);
+  if (report.vetoed || !report.problems.empty()) {
+    std::fprintf(stderr, "the benchmark's event failed: %s\n", report.problems.at(0).why.c_str());
+    std::abort();
+  }
+}
+
+// The medians by name, for the table.
+class Collector : public benchmark::ConsoleReporter {
+ public:
+  void ReportRuns(const std::vector<Run>& runs) override {
+    for (const auto& run : runs)
+      if (run.run_type == Run::RT_Aggregate && run.aggregate_name == "median")
+        micros[run.run_name.function_name] = run.GetAdjustedRealTime() / (run.time_unit == benchmark::kMillisecond ? 1e-3 : run.time_unit == benchmark::kMicrosecond ? 1 : 1e3);
+    ConsoleReporter::ReportRuns(runs);
+  }
+  std::map<std::string, double> micros;
+};
+
+void add(const std::string& name, const std::function<void()>& work) {
+  benchmark::RegisterBenchmark(name.c_str(), [work](benchmark::State& state) {
+    for (auto _ : state) work();
+  })->Unit(benchmark::kMicrosecond)->UseRealTime();
+}
+
+struct Row {
+  const char* what;
+  double value;
+  double at_most;
+  const char* unit;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ::umask(022);
+  Place place;
+  for (int i = 0; i < 100; ++i) place.put("hundred", "h" + std::to_string(100 + i), VDSM_HOOK_NOOP);
+  for (int i = 0; i < 20; ++i) {
+    const auto name = "s" + std::to_string(10 + i);
+    place.put("skipped", name, VDSM_HOOK_NOOP);
+    place.write("skipped/" + std::string(kEvent) + "/" + name + ".toml",
+                "summary = \"bench\"\ntimeout = \"30s\"\n[when]\nproperty = { macspoof = \"^(true|false)$\" }\n");
+  }
+  place.put("edit", "10_rewrite", VDSM_HOOK_REWRITE);
+  for (int i = 0; i < 5; ++i) place.put("five", "h" + std::to_string(i), VDSM_HOOK_NOOP);
+  place.event_dir("empty");
+
+  const Engine hundred(place.settings("hundred")), empty(place.settings("empty")), skipped(place.settings("skipped")),
+      edit(place.settings("edit")), five(place.settings("five"));
+  const auto small = request(10'000), large = request(10'000'000);
+  must_run(skipped, small);
+
+  const auto bare_loop = [&place] {
+    for (int i = 0; i < 100; ++i)
+      wait_for(spawn({(place.root() / "hundred" / kEvent / ("h" + std::to_string(100 + i))).string()}));
+  };
+  add("bare_loop_100", bare_loop);
+  add("library_100_hooks", [&] { must_run(hundred, small); });
+  const Engine local(place.settings("hundred"), Engine::Isolation::whole_process);
+  add("local_100_hooks", [&] { must_run(local, small); });
+  add("library_empty_event", [&] { must_run(empty, small); });
+  add("library_20_skipped_first", [&] { must_run(Engine(place.settings("skipped")), small); });
+  add("library_20_skipped_again", [&] { must_run(skipped, small); });
+  add("edit_10_kB", [&] { must_run(edit, small); });
+  add("edit_10_MB", [&] { must_run(edit, large); });
+  std::vector<Request> vms;
+  for (int i = 0; i < 200; ++i) vms.push_back(request(10'000, "vm" + std::to_string(i)));
+  add("events_200_in_turn", [&] {
+    for (const auto& vm : vms) must_run(five, vm);
+  });
+  add("events_200_on_8_threads", [&] {
+    std::vector<std::thread> threads;
+    for (std::size_t t = 0; t < 8; ++t)
+      threads.emplace_back([&, t] {
+        for (std::size_t i = t; i < vms.size(); i += 8) must_run(five, vms[i]);
+      });
+    for (auto& thread : threads) thread.join();
+  });
+  const auto vm_file = place.write("vm.xml", small.document);
+  const std::vector<std::string> command{VDSM_HOOK_COMMAND, "run", kEvent, "--domxml", vm_file, "--hooks-dir",
+                                         (place.root() / "empty").string(), "--runtime-dir", (place.root() / "run").string()};
+  add("bin_true", [&] { wait_for(spawn({"/bin/true"})); });
+  add("command_empty_event", [&] { wait_for(spawn(command)); });
+
+  std::vector<char*> arguments(argv, argv + argc);
+  std::string defaults[] = {"--benchmark_repetitions=7", "--benchmark_enable_random_interleaving=true",
+                            "--benchmark_report_aggregates_only=true", "--benchmark_min_time=0.2"};
+  for (auto& word : defaults) arguments.insert(arguments.begin() + 1, word.data());
+  auto count = static_cast<int>(arguments.size());
+  benchmark::Initialize(&count, arguments.data());
+  Collector collector;
+  benchmark::RunSpecifiedBenchmarks(&collector);
+
+  // Once more with 512 MiB in this process, every page of it touched.
+  benchmark::ClearRegisteredBenchmarks();
+  std::vector<char> ballast(512U << 20, 1);
+  add("bare_loop_100_in_512_MiB", bare_loop);
+  add("library_100_hooks_in_512_MiB", [&] { must_run(hundred, small); });
+  benchmark::RunSpecifiedBenchmarks(&collector);
+  benchmark::DoNotOptimize(ballast.data());
+
+  rusage usage{};
+  wait_for(spawn(command), &usage);
+  auto& us = collector.micros;
+  const Row rows[] = {
+      {"100 no-op hooks / posix_spawn + waitpid", us["library_100_hooks"] / us["bare_loop_100"], 1.15, "x"},
+      {"the same in a parent of 512 MiB", us["library_100_hooks_in_512_MiB"] / us["bare_loop_100_in_512_MiB"], 1.15, "x"},
+      {"event with an empty directory", us["library_empty_event"], 20, "us"},
+      {"20 hooks skipped, sidecars not read yet", us["library_20_skipped_first"], 1000, "us"},
+      {"20 hooks skipped, sidecars read", us["library_20_skipped_again"], 100, "us"},
+      {"vdsm-hook run, empty event / bin/true", us["command_empty_event"] / us["bin_true"], 3, "x"},
+      {"vdsm-hook run, peak memory, 10 kB document", static_cast<double>(usage.ru_maxrss) / 1024, 12, "MiB"},
+      {"10 MB document / 1000 times 10 kB document", us["edit_10_MB"] / (1000 * us["edit_10_kB"]), 1, "x"},
+      {"200 events on 8 threads / in turn", us["events_200_on_8_threads"] / us["events_200_in_turn"], 1, "x"},
+  };
+  std::printf("\n%-46s %10s %10s\n", "what", "measured", "at most");
+  for (const auto& row : rows)
+    std::printf("%-46s %7.2f %-3s %7.2f %-3s%s\n", row.what, row.value, row.unit, row.at_most, row.unit, row.value <= row.at_most ? "" : "  MISSED");
+  return 0;
+}

@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+"""Reads the hook.toml of every hook, refuses what is wrong with it, and writes what the build needs of it.
+
+    read_hooks.py --source vdsm_hooks --stage BUILD/libexec/vdsm/hooks --output hooks.cmake
+                  [--hook NAME]... [--event NAME]...
+
+For every event of every hook it writes the sidecar below --stage and one call of vdsm_hook_add_event() into --output.
+Without --hook all hooks are taken; without --event any event will do. All faults are named, each as FILE:LINE: what is
+wrong; then the exit code is 1 and nothing is written. README.md beside this file describes the form.
+"""
+
+import argparse
+import difflib
+import os
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+PROPERTY_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|min|h)?")
+SECONDS = {"ms": 0.001, None: 1, "s": 1, "m": 60, "min": 60, "h": 3600}
+WEEK = 7 * 24 * 3600
+
+HOOK_KEYS = ["name", "summary", "timeout", "on_failure", "needs_libvirt", "privileges", "packages",
+             "vm_properties", "device_properties", "events"]
+EVENT_KEYS = ["installed", "source", "when"]
+WHEN_KEYS = ["property", "any_property", "device_property", "vm"]
+DEVICE_KINDS = ["interface", "disk"]
+ON_FAILURE = ["veto", "warn", "ignore"]
+PRIVILEGES = ["root"]
+SOURCE_SUFFIXES = [".cpp", ".py", ".sh"]
+
+
+def did_you_mean(word, candidates):
+    nearest = difflib.get_close_matches(word, candidates, n=1, cutoff=0.5)
+    if nearest:
+        return f" (did you mean {nearest[0]}?)"
+    return f" (there are: {', '.join(sorted(candidates))})" if 0 < len(candidates) <= 12 else ""
+
+
+def line_of(text, path):
+    """The line where the key or table of PATH (its names from the top) stands, else that of what holds it, else 1."""
+    while path:
+        header = []
+        for number, line in enumerate(text.splitlines(), 1):
+            if match := re.match(r"\s*\[+([^\[\]]+)\]", line):
+                header = [part.strip(" \t\"'") for part in match[1].split(".")]
+                if header == path:
+                    return number
+            elif header == path[:-1] and re.match(rf"""\s*["']?{re.escape(path[-1])}["']?\s*[=.]""", line):
+                return number
+        path = path[:-1]
+    return 1
+
+
+class Hook:
+    """One hook.toml. `faults` is a list of (line, what); the rest is sound only when that is empty."""
+
+    def __init__(self, path):
+        self.path = path
+        self.folder = path.parent
+        self.faults = []
+        self.text = ""
+        try:
+            self.text = path.read_text(encoding="utf-8")
+            self.data = tomllib.loads(self.text)
+        except tomllib.TOMLDecodeError as error:
+            line = re.search(r"at line (\d+)", str(error))
+            self.faults.append((int(line[1]) if line else self.text.count("\n") + 1, str(error)))
+            self.data = {}
+            return
+        except (OSError, UnicodeDecodeError) as error:
+            self.faults.append((1, str(error)))
+            self.data = {}
+            return
+        self.check()
+
+    def refuse(self, table, key, what):
+        path = [part for part in [*table.split("."), key] if part]
+        self.faults.append((line_of(self.text, path), what))
+
+    def check_keys(self, table, data, known):
+        for key in data:
+            if key not in known:
+                self.refuse(table, key, f"unknown key {key}{did_you_mean(key, known)}")
+
+    def take(self, table, data, key, kind, what, required=False):
+        """data[key] when it is of KIND; a list means a list of strings."""
+        if key not in data:
+            if required:
+                self.refuse(table, None, f"{key} is missing")
+            return None
+        value = data[key]
+        good = isinstance(value, kind) and (kind is not list or all(isinstance(v, str) and v for v in value))
+        if not good:
+            self.refuse(table, key, f"{key} must be {what}")
+            return None
+        return value
+
+    def one_of(self, table, key, value, known):
+        if value is not None and value not in known:
+            self.refuse(table, key, f"{key} is none: {value}{did_you_mean(value, known)}")
+
+    def check(self):
+        data = self.data
+        self.check_keys("", data, HOOK_KEYS)
+        name = self.take("", data, "name", str, "text", required=True)
+        if name is not None and name != self.folder.name:
+            self.refuse("", "name", f"name is {name}, the folder is {self.folder.name}")
+        summary = self.take("", data, "summary", str, "text", required=True)
+        if summary is not None and (not summary.strip() or not summary.isprintable()):
+            self.refuse("", "summary", "summary must be one line of text")
+        timeout = self.take("", data, "timeout", str, 'a duration as "30s"')
+        if timeout is not None:
+            match = DURATION.fullmatch(timeout)
+            if not match or not 0 < int(match[1]) * SECONDS[match[2]] <= WEEK:
+                self.refuse("", "timeout", f'timeout is no duration from "1ms" to a week: {timeout}')
+        self.one_of("", "on_failure", self.take("", data, "on_failure", str, "text"), ON_FAILURE)
+        self.take("", data, "needs_libvirt", bool, "true or false")
+        for privilege in self.take("", data, "privileges", list, "a list of texts") or []:
+            self.one_of("", "privileges", privilege, PRIVILEGES)
+        self.take("", data, "packages", list, "a list of package names")
+
+        self.vm_names = self.check_properties("vm_properties", data.get("vm_properties", {}))
+        self.device_names = []
+        kinds = self.take("", data, "device_properties", dict, "a table") or {}
+        self.check_keys("device_properties", kinds, DEVICE_KINDS)
+        for kind in kinds:
+            self.device_names += self.check_properties(f"device_properties.{kind}", kinds[kind])
+
+        self.events = self.take("", data, "events", dict, "a table", required=True) or {}
+        if "events" in data and not self.events:
+            self.refuse("", "events", "no event")
+        for event in self.events:
+            self.check_event(event)
+
+    def check_properties(self, table, properties):
+        if not isinstance(properties, dict):
+            self.refuse("", table, f"{table} must be a table")
+            return []
+        for name, pattern in properties.items():
+            if not PROPERTY_NAME.fullmatch(name):
+                self.refuse(table, name, f"{name} is no property name (letters, digits, _; no digit first)")
+            self.check_pattern(table, name, pattern)
+        return list(properties)
+
+    def check_pattern(self, table, key, pattern):
+        if not isinstance(pattern, str):
+            self.refuse(table, key, f"the pattern of {key} must be text")
+            return
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            self.refuse(table, key, f"the pattern of {key} is wrong: {error}")
+
+    def check_event(self, event):
+        table = f"events.{event}"
+        data = self.events[event]
+        if not isinstance(data, dict):
+            self.refuse("events", event, f"{table} must be a table")
+            return
+        self.check_keys(table, data, EVENT_KEYS)
+        for key in ["installed", "source"]:
+            name = self.take(table, data, key, str, "text", required=True)
+            if name is not None and not FILE_NAME.fullmatch(name):
+                self.refuse(table, key, f"{key} is not one plain file name: {name!r}")
+            elif name is not None and key == "installed" and name.endswith(".toml"):
+                self.refuse(table, key, f"{name} would be taken for a sidecar, which is never run")
+            elif name is not None and key == "source":
+                if Path(name).suffix not in SOURCE_SUFFIXES:
+                    self.refuse(table, key, f"{name} ends in none of {', '.join(SOURCE_SUFFIXES)}")
+                elif not (self.folder / name).is_file():
+                    self.refuse(table, key, f"there is no {name} beside this file")
+        when = self.take(table, data, "when", dict, "a table") or {}
+        self.check_keys(f"{table}.when", when, WHEN_KEYS)
+        for key, names in [("property", self.vm_names), ("device_property", self.device_names)]:
+            for name, pattern in (self.take(f"{table}.when", when, key, dict, "a table") or {}).items():
+                self.check_defined(table, name, names)
+                self.check_pattern(table, "when", pattern)
+        for name in self.take(f"{table}.when", when, "any_property", list, "a list of texts") or []:
+            self.check_defined(table, name, self.vm_names + self.device_names)
+        self.take(f"{table}.when", when, "vm", list, "a list of texts")
+
+    def check_defined(self, table, name, names):
+        if name not in names:
+            self.refuse(table, "when", f"this hook defines no property {name}{did_you_mean(name, names)}")
+
+    def sidecar(self, event):
+        lines = [f"# Made from hook.toml of {self.data['name']}."]
+        for key in ["summary", "timeout", "on_failure", "needs_libvirt", "privileges"]:
+            if key in self.data:
+                lines.append(f"{key} = {toml(self.data[key])}")
+        if when := self.events[event].get("when"):
+            lines += ["", "[when]"] + [f"{key} = {toml(value)}" for key, value in when.items()]
+        return "\n".join(lines) + "\n"
+
+
+def toml(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml(v)}" for key, v in value.items()) + " }"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08X}" for c in escaped) + '"'
+
+
+def read(source, wanted, known_events):
+    """The hooks of SOURCE and all faults, as lines."""
+    paths = {path.parent.name: path for path in sorted(source.glob("*/hook.toml"))}
+    faults = [f"{source}: there is no hook {name}{did_you_mean(name, list(paths))}"
+              for name in wanted if name not in paths]
+    hooks = [Hook(path) for name, path in paths.items() if not wanted or name in wanted]
+    taken = {}
+    for hook in hooks:
+        for event, data in getattr(hook, "events", {}).items():
+            if not FILE_NAME.fullmatch(event):
+                hook.refuse(f"events.{event}", None, f"an event is one plain name: {event!r}")
+            elif known_events and event not in known_events:
+                hook.refuse(f"events.{event}", None,
+                            f"there is no hook point {event}{did_you_mean(event, known_events)}")
+            installed = data.get("installed") if isinstance(data, dict) else None
+            other = taken.setdefault((event, installed), hook) if isinstance(installed, str) else hook
+            if other is not hook:
+                hook.refuse(f"events.{event}", "installed", f"{other.path} installs {event}/{installed} as well")
+        faults += [f"{hook.path}:{line}: {what}" for line, what in hook.faults]
+    return hooks, faults
+
+
+def write(path, content, mode=0o644):
+    if not path.is_file() or path.read_text(encoding="utf-8") != content:
+        path.write_text(content, encoding="utf-8")
+    path.chmod(mode)
+
+
+def make_directory(path, top):
+    """PATH and what is above it up to TOP, writable by the owner alone, as the engine wants hook directories."""
+    path.mkdir(parents=True, exist_ok=True)
+    while path != top.parent:
+        path.chmod(0o755)
+        path = path.parent
+
+
+def stage(hooks, directory, output):
+    calls, staged = [], set()
+    for hook in hooks:
+        for event, data in hook.events.items():
+            make_directory(directory / event, directory)
+            place = directory / event / data["installed"]
+            sidecar = Path(f"{place}.toml")
+            write(sidecar, hook.sidecar(event))
+            staged |= {str(place), str(sidecar)}
+            calls.append(f"vdsm_hook_add_event({hook.data['name']} {event} {data['installed']} {data['source']})\n")
+    # What an earlier configuration put there and this one would not must not be run any more.
+    manifest = output.with_suffix(".staged")
+    if manifest.is_file():
+        for path in set(manifest.read_text(encoding="utf-8").splitlines()) - staged:
+            Path(path).unlink(missing_ok=True)
+    write(manifest, "".join(f"{path}\n" for path in sorted(staged)))
+    write(output, "".join(calls))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--source", type=Path, required=True, metavar="DIR", help="holds one folder a hook")
+    parser.add_argument("--stage", type=Path, required=True, metavar="DIR", help="sidecars go to DIR/EVENT")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="the calls for CMake")
+    parser.add_argument("--hook", action="append", default=[], metavar="NAME", help="only this hook (repeatable)")
+    parser.add_argument("--event", action="append", default=[], metavar="NAME", help="a known event (repeatable)")
+    options = parser.parse_args()
+    hooks, faults = read(options.source, options.hook, options.event)
+    if faults:
+        print("\n".join(faults), file=sys.stderr)
+        return 1
+    stage(hooks, Path(os.path.abspath(options.stage)), options.output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
