@@ -30,6 +30,20 @@ int points_main(int argc, char** argv);
 int check_main(int argc, char** argv);
 int new_main(int argc, char** argv);
 
+/// An option (or positional) with a value that --help calls TYPE; TARGET is a string or a vector of them, one value each
+/// time it is given. An empty value is wrong use: it comes from a shell variable that was never set.
+template <typename Target>
+CLI::Option* add_value(CLI::App& app, const std::string& name, Target& target, const std::string& type,
+                       const std::string& description) {
+  auto* option = app.add_option(name, target, description)->type_name(type)->allow_extra_args(false);
+  return option->check(CLI::Validator([](std::string& value) { return value.empty() ? "the value is empty" : std::string(); }, ""));
+}
+/// The same for one word of CHOICES.
+CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& target,
+                        const std::vector<std::string>& choices, const std::string& description);
+/// `--compat vdsm`.
+CLI::Option* add_compat(CLI::App& app, std::string& target);
+
 /// Options that say where things are, for every subcommand.
 struct LocationOptions {
   Settings::Moved moved;
@@ -37,6 +51,9 @@ struct LocationOptions {
   void add_to(CLI::App& app);
   Settings load() const { return Settings::load(Paths::of_this_program(), moved); }
 };
+
+/// " --domxml FILE": how a document of KIND is given; empty: not at all.
+std::string_view option_for(PayloadKind kind);
 
 /// `--format text|json`.
 struct FormatOption {
@@ -60,12 +77,15 @@ class RequestOptions {
   bool adhoc_ = false;
 };
 
+/// What `--help` prints: usage, then options in aligned columns, group by group, then the footer.
+std::string help_of(const CLI::App& app);
+
 /// Parses and returns true, or returns false after `--help`. Throws CLI::ParseError.
 bool parse(CLI::App& app, int argc, char** argv);
 
 /// Writes TEXT to stdout. Throws engine_failure when it cannot (a full disk, a closed pipe).
 void print(std::string_view text);
-/// Writes "vdsm-hook: TEXT\n" to stderr.
+/// Writes "vdsm-hook: TEXT\n" to stderr, fit for a terminal.
 void complain(std::string_view text);
 
 }  // namespace vdsm_hook::cli

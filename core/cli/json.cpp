@@ -12,19 +12,19 @@ namespace json = boost::json;
 json::array to_json(const std::vector<Problem>& problems) {
   json::array out;
   for (const auto& problem : problems)
-    out.push_back({{"what", problem.what}, {"why", problem.why}, {"vetoes", problem.vetoes}});
+    out.push_back({{"what", printable(problem.what)}, {"why", printable(problem.why)}, {"vetoes", problem.vetoes}});
   return out;
 }
 
 json::array to_json(const std::vector<IgnoredFile>& ignored) {
   json::array out;
-  for (const auto& file : ignored) out.push_back({{"path", printable(file.path)}, {"reason", reason_of(file)}});
+  for (const auto& file : ignored) out.push_back({{"path", printable(file.path)}, {"reason", printable(reason_of(file))}});
   return out;
 }
 
 json::array to_json(const std::vector<std::string>& texts) {
   json::array out;
-  for (const auto& text : texts) out.emplace_back(text);
+  for (const auto& text : texts) out.emplace_back(printable(text));
   return out;
 }
 
@@ -49,7 +49,7 @@ json::object to_json(const HookOutcome& hook) {
   json::object out{{"name", printable(hook.name)},
                    {"path", printable(hook.path)},
                    {"verdict", hook.ran ? "ran" : "skipped"},
-                   {"reason", hook.reason},
+                   {"reason", printable(hook.reason)},
                    {"result", nullptr},
                    {"exit_code", nullptr},
                    {"signal", nullptr},
@@ -76,7 +76,7 @@ json::value to_json(const Report& report) {
   json::array hooks;
   for (const auto& hook : report.hooks) hooks.push_back(to_json(hook));
   return {{"event", report.event},
-          {"vm_id", report.vm_id},
+          {"vm_id", printable(report.vm_id)},
           {"vetoed", report.vetoed},
           {"cancelled", report.is_cancelled},
           {"changed", report.changed},
@@ -91,14 +91,14 @@ json::value to_json(const Plan& plan) {
   json::array hooks;
   for (const auto& hook : plan.hooks) {
     json::object out{{"name", printable(hook.name)}, {"path", printable(hook.path)},
-                     {"verdict", hook.runs ? "run" : "skip"}, {"reason", hook.reason},
-                     {"summary", hook.summary}, {"timeout_s", nullptr},
+                     {"verdict", hook.runs ? "run" : "skip"}, {"reason", printable(hook.reason)},
+                     {"summary", printable(hook.summary)}, {"timeout_s", nullptr},
                      {"on_failure", to_string(hook.on_failure)}};
     if (hook.deadline) out["timeout_s"] = static_cast<double>(hook.deadline->count()) / 1000.0;
     hooks.push_back(std::move(out));
   }
   return {{"event", plan.event},
-          {"vm_id", plan.vm_id},
+          {"vm_id", printable(plan.vm_id)},
           {"hooks", std::move(hooks)},
           {"ignored", to_json(plan.ignored)},
           {"problems", to_json(plan.problems)},

@@ -33,6 +33,11 @@ std::string usage() {
 
 int dispatch(int argc, char** argv) {
   const std::string_view word = argc > 1 ? argv[1] : "";
+  if (word == "help" && argc > 2) {
+    char help[] = "--help";
+    char* asked[] = {argv[0], argv[2], help, nullptr};
+    return dispatch(3, asked);
+  }
   if (word == "--help" || word == "-h" || word == "help") return print(usage()), done;
   if (word == "--version") return print("vdsm-hook " VDSM_HOOK_VERSION "\n"), done;
   std::vector<std::string_view> names;
@@ -48,10 +53,11 @@ int dispatch(int argc, char** argv) {
   return wrong_use;
 }
 
-// A descriptor that we open must never land on 0 to 2, where it would be taken for the caller's.
+// A descriptor that we open must never land on 0 to 2, where it would be taken for the caller's. To use one that the
+// caller closed fails, as if it were closed still: a document must not vanish.
 void fill_standard_descriptors() {
   for (int fd = 0; fd < 3; ++fd)
-    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
+    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 
 }  // namespace

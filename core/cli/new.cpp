@@ -1,2 +1,159 @@
+// vdsm-hook new NAME
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/file.hpp"
+#include "vdsm_hook/base/limits.hpp"
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/base/unique_fd.hpp"
 #include "vdsm_hook/cli/command.hpp"
-namespace vdsm_hook::cli { int new_main(int, char**) { return done; } }
+#include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/properties/names.hpp"
+
+namespace vdsm_hook::cli {
+namespace {
+
+struct NewFile {
+  std::string name;
+  std::string text;
+  mode_t mode;
+  std::string about;
+};
+
+[[noreturn]] void wrong(const std::string& why) { throw Error(Errc::wrong_use, why); }
+
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/// The hook's custom property. Throws wrong_use when NAME is no hook's name.
+std::string property_of(const std::string& name) {
+  constexpr std::size_t longest = 64;
+  const bool is_plain = std::all_of(name.begin(), name.end(), [](char c) { return is_letter_or_digit(c) || c == '_' || c == '-'; });
+  if (!is_plain || name.size() > longest || name[0] == '-' || (name[0] >= '0' && name[0] <= '9'))
+    wrong("'" + name.substr(0, 80) + "' is no name for a hook: letters, digits, _ and -, no digit and no - in front, at most " +
+          std::to_string(longest) + " characters");
+  std::string property = name;
+  std::replace(property.begin(), property.end(), '-', '_');
+  if (const auto why = refused_name(property)) wrong("a hook " + name + " would have a property " + property + ": " + *why);
+  return property;
+}
+
+using Words = std::vector<std::pair<std::string, std::string>>;
+
+std::string filled_in(std::string text, const Words& words) {
+  for (const auto& [word, value] : words)
+    for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + value.size()))
+      text.replace(at, word.size(), value);
+  return text;
+}
+
+// A directory that vanishes with what is in it, unless it got its name.
+class Draft {
+ public:
+  explicit Draft(const std::string& parent) : path_(parent + "/.vdsm-hook-new.XXXXXX") {
+    if (::mkdtemp(path_.data()) == nullptr) throw Error::from_errno("cannot make a directory in " + parent, errno);
+  }
+  Draft(const Draft&) = delete;
+  Draft& operator=(const Draft&) = delete;
+  ~Draft() {
+    for (const auto& file : files_) ::unlink(file.c_str());
+    if (!path_.empty()) ::rmdir(path_.c_str());
+  }
+
+  void add(const NewFile& file) {
+    const auto path = path_ + "/" + file.name;
+    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!fd) throw Error::from_errno("cannot create " + path, errno);
+    files_.push_back(path);
+    write_all(fd.get(), file.text, path);
+    // Not left to the umask: files that a group may write are not trusted.
+    if (::fchmod(fd.get(), file.mode) != 0) throw Error::from_errno("cannot set the mode of " + path, errno);
+  }
+
+  /// Makes it the directory NAME, which must not exist. Throws wrong_use if it does.
+  void become(const std::string& name) {
+    if (::chmod(path_.c_str(), 0755) != 0) throw Error::from_errno("cannot set the mode of " + path_, errno);
+    if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, name.c_str(), RENAME_NOREPLACE) != 0) {
+      if (errno == EEXIST) wrong(printable(name) + " exists already");
+      throw Error::from_errno("cannot create " + name, errno);
+    }
+    files_.clear();
+    path_.clear();
+  }
+
+ private:
+  std::string path_;
+  std::vector<std::string> files_;
+};
+
+std::vector<NewFile> files_of(const std::string& name, const HookPoint& point, const std::string& language,
+                              const std::string& templates) {
+  const auto source = name + "." + language;
+  const bool is_script = language != "cpp";
+  const Words words{{"@NAME@", name},
+                    {"@PROPERTY@", property_of(name)},
+                    {"@EVENT@", std::string(point.name)},
+                    {"@DOCUMENT@", std::string(option_for(point.ours.payload))},
+                    {"@SOURCE@", source},
+                    {"@PROGRAM@", is_script ? source : name},
+                    {"@SUMMARY@", "Says that it was called, and does nothing yet"}};
+  const auto from = [&](const std::string& file) {
+    try {
+      return filled_in(read_file(templates + "/" + file, kMaxSettingsBytes), words);
+    } catch (const Error& error) {
+      throw Error(Errc::engine_failure, std::string("the SDK is not complete: ") + error.what());
+    }
+  };
+  return {{"hook.toml", from("hook.toml.in"), 0644, "what the hook is, its properties and events"},
+          {source, from("hook." + language + ".in"), is_script ? 0755U : 0644U, "the hook itself: go on here"},
+          {"README.md", from("README.md.in"), 0644, "how to try and to install it"}};
+}
+
+}  // namespace
+
+int new_main(int argc, char** argv) {
+  CLI::App app("Makes the folder of a new hook that runs at EVENT as soon as its custom property, which has its name, is "
+               "true. It works at once, and does nothing yet.", "vdsm-hook new");
+  app.footer("Example:\n  vdsm-hook new noreboot --event before_vm_start --lang sh");
+  std::string name, event, language, directory = ".";
+  LocationOptions locations;
+  add_value(app, "NAME", name, "", "the hook's name, also that of the folder")->required();
+  add_value(app, "--event", event, "EVENT", "the hook point")->required();
+  add_choice(app, "--lang", language, {"sh", "python", "cpp"}, "the language")->required();
+  add_value(app, "--into", directory, "DIR", "where the folder is made, instead of here");
+  locations.add_to(app);
+  if (!parse(app, argc, argv)) return done;
+
+  const auto settings = locations.load();
+  const auto* point = settings.points.find(event);
+  if (point == nullptr)
+    wrong("there is no hook point '" + printable(event.substr(0, 80)) + "'" + settings.points.did_you_mean(event));
+  const auto files = files_of(name, *point, language == "python" ? "py" : language, settings.paths.sdk_new_dir);
+  struct stat st{};
+  if (::stat(directory.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) wrong(directory + " is no directory");
+  const auto folder = (directory == "." ? "" : directory + (directory.ends_with('/') ? "" : "/")) + name;
+  if (::lstat(folder.c_str(), &st) == 0) wrong(folder + " exists already");
+  Draft draft(directory);
+  Table table;
+  for (const auto& file : files) {
+    draft.add(file);
+    table.push_back({folder + "/" + file.name, file.about});
+  }
+  draft.become(folder);
+
+  std::string text;
+  for (const auto& line : aligned(table, 0)) text += line;
+  print(printable(text + "\nvdsm-hook points " + event + " tells what the event hands to its hooks.\n"));
+  return done;
+}
+
+}  // namespace vdsm_hook::cli

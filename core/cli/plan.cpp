@@ -2,6 +2,7 @@
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/cli/command.hpp"
 #include "vdsm_hook/cli/json.hpp"
+#include "vdsm_hook/cli/layout.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
@@ -10,24 +11,24 @@ std::string to_text(const Plan& plan) {
   std::string out = plan.event + ": " + std::string(to_string(plan.rules.payload)) +
                     (plan.rules.result_used ? ", changes are used" : ", changes are not used") +
                     (plan.rules.vetoes ? ", a failure vetoes\n" : ", a failure is only reported\n");
-  std::size_t width = 0;
-  for (const auto& hook : plan.hooks) width = std::max(width, hook.name.size());
+  Table table;
   for (const auto& hook : plan.hooks) {
-    out += (hook.runs ? "  run   " : "  skip  ") + printable(hook.name) + std::string(width - hook.name.size() + 2, ' ');
+    table.push_back({hook.runs ? "run" : "skip", printable(hook.name)});
     if (hook.runs) {
-      out += hook.deadline ? "within " + vdsm_hook::to_text(*hook.deadline) : "no deadline";
-      out += ", on failure " + std::string(to_string(hook.on_failure)) + "  " + printable(hook.path);
+      table.back().push_back(hook.deadline ? "within " + vdsm_hook::to_text(*hook.deadline) : "no deadline");
+      table.back().push_back("a failure: " + std::string(to_string(hook.on_failure)));
+      table.back().push_back(printable(hook.path));
     } else {
-      out += hook.reason;
+      table.back().push_back(printable(hook.reason));
     }
-    out += "\n";
   }
+  for (const auto& line : aligned(table, 2)) out += line;
   if (plan.hooks.empty()) out += "  no hooks\n";
   for (const auto& file : plan.ignored) out += "  not run: " + printable(file.path) + ": " + reason_of(file) + "\n";
   for (const auto& problem : plan.problems)
     out += std::string(problem.vetoes ? "  vetoes: " : "  problem: ") + problem.what + ": " + problem.why + "\n";
   for (const auto& note : plan.notes) out += "  note: " + note + "\n";
-  return out;
+  return printable(out);
 }
 
 }  // namespace

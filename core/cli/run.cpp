@@ -33,11 +33,13 @@ class Interrupts {
 
   std::stop_token token() const { return source_.get_token(); }
 
-  /// Dies of the signal that came, as the caller expects of a program that got it.
+  /// When no hook runs any more: a signal that comes from here on ends the program at once, even while it waits for
+  /// somebody to read its output.
+  void release() const { ::pthread_sigmask(SIG_UNBLOCK, &watched_, nullptr); }
+
+  /// After release(): dies of the signal that came, as the caller expects of a program that got it.
   void die_if_caught() const {
-    if (*caught_ == 0) return;
-    ::pthread_sigmask(SIG_UNBLOCK, &watched_, nullptr);
-    ::raise(*caught_);
+    if (*caught_ != 0) ::raise(*caught_);
   }
 
  private:
@@ -93,12 +95,13 @@ int run_main(int argc, char** argv) {
   std::string output, report_file;
   bool wants_diffs = false, is_quiet = false, is_verbose = false;
   options.add_to(app);
-  app.add_option("--output", output, "where the resulting document goes instead of stdout; replaced atomically")->type_name("FILE");
-  app.add_option("--report", report_file, "where the report goes, as JSON; - is stdout and needs --output")->type_name("FILE|-");
+  add_value(app, "--output", output, "FILE", "where the resulting document goes instead of stdout; replaced atomically");
+  add_value(app, "--report", report_file, "FILE|-", "where the report goes, as JSON; - is stdout and needs --output");
   app.add_flag("--diff", wants_diffs, "show what each hook changed");
   auto* quiet = app.add_flag("-q,--quiet", is_quiet, "only say what vetoes");
   app.add_flag("-v,--verbose", is_verbose, "say what each hook did")->excludes(quiet);
   if (!parse(app, argc, argv)) return done;
+  if (output == "-") output.clear();
   if (report_file == "-" && output.empty()) throw CLI::ValidationError("--report -", "needs --output, or report and document would mix");
 
   const Engine engine(options.locations.load(), Engine::Isolation::whole_process);
@@ -106,6 +109,8 @@ int run_main(int argc, char** argv) {
   request.wants_diffs = wants_diffs;
   const Interrupts interrupts;
   const auto report = engine.run(request, interrupts.token());
+  interrupts.release();
+  if (!report.is_cancelled) interrupts.die_if_caught();  // it came too late to stop a hook
 
   tell(report, is_quiet ? Verbosity::quiet : is_verbose ? Verbosity::verbose : Verbosity::normal, wants_diffs);
   if (!report.vetoed && !report.is_cancelled && !report.document.empty()) {

@@ -70,7 +70,7 @@ TomlTable TomlTable::parse(std::string_view text, const std::string& file) {
 
 TomlTable TomlTable::read(const std::string& file) {
   try {
-    return parse(read_file(file, kMaxSettingsBytes), file);
+    return parse(read_regular_file(file, kMaxSettingsBytes), file);
   } catch (const Error& error) {
     if (error.code() == Errc::wrong_use) throw Error(Errc::bad_configuration, error.what());
     throw;
