@@ -95,14 +95,25 @@ class Draft {
   std::vector<std::string> files_;
 };
 
-std::vector<NewFile> files_of(const std::string& name, const HookPoint& point, const std::string& language,
+struct Event {
+  std::string name;
+  std::string words;  // what `run` wants besides
+};
+
+Event event_called(const std::string& name, bool is_adhoc, const HookPoints& points) {
+  if (const auto* point = points.find(name)) return {name, std::string(option_for(point->ours.payload))};
+  if (is_adhoc && is_event_name(name)) return {name, " --adhoc"};
+  wrong("there is no hook point '" + printable(name.substr(0, 80)) + "'" + points.did_you_mean(name));
+}
+
+std::vector<NewFile> files_of(const std::string& name, const Event& event, const std::string& language,
                               const std::string& templates) {
   const auto source = name + "." + language;
   const bool is_script = language != "cpp";
   const Words words{{"@NAME@", name},
                     {"@PROPERTY@", property_of(name)},
-                    {"@EVENT@", std::string(point.name)},
-                    {"@DOCUMENT@", std::string(option_for(point.ours.payload))},
+                    {"@EVENT@", event.name},
+                    {"@OPTIONS@", event.words},
                     {"@SOURCE@", source},
                     {"@PROGRAM@", is_script ? source : name},
                     {"@SUMMARY@", "Says that it was called, and does nothing yet"}};
@@ -125,19 +136,19 @@ int new_main(int argc, char** argv) {
                "true. It works at once, and does nothing yet.", "vdsm-hook new");
   app.footer("Example:\n  vdsm-hook new noreboot --event before_vm_start --lang sh");
   std::string name, event, language, directory = ".";
+  bool is_adhoc = false;
   LocationOptions locations;
   add_value(app, "NAME", name, "", "the hook's name, also that of the folder")->required();
   add_value(app, "--event", event, "EVENT", "the hook point")->required();
   add_choice(app, "--lang", language, {"sh", "python", "cpp"}, "the language")->required();
+  app.add_flag("--adhoc", is_adhoc, "allow an event that is no hook point");
   add_value(app, "--into", directory, "DIR", "where the folder is made, instead of here");
   locations.add_to(app);
   if (!parse(app, argc, argv)) return done;
 
   const auto settings = locations.load();
-  const auto* point = settings.points.find(event);
-  if (point == nullptr)
-    wrong("there is no hook point '" + printable(event.substr(0, 80)) + "'" + settings.points.did_you_mean(event));
-  const auto files = files_of(name, *point, language == "python" ? "py" : language, settings.paths.sdk_new_dir);
+  const auto files = files_of(name, event_called(event, is_adhoc, settings.points),
+                              language == "python" ? "py" : language, settings.paths.sdk_new_dir);
   struct stat st{};
   if (::stat(directory.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) wrong(directory + " is no directory");
   const auto folder = (directory == "." ? "" : directory + (directory.ends_with('/') ? "" : "/")) + name;
@@ -152,7 +163,7 @@ int new_main(int argc, char** argv) {
 
   std::string text;
   for (const auto& line : aligned(table, 0)) text += line;
-  print(printable(text + "\nvdsm-hook points " + event + " tells what the event hands to its hooks.\n"));
+  print(printable(text + "\n" + folder + "/README.md has the commands that try it.\n"));
   return done;
 }
 

@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,7 +14,11 @@ namespace {
 [[noreturn]] void wrong(const std::string& why) { throw Error(Errc::wrong_use, why); }
 
 std::string read_input(const std::string& name, std::size_t max_bytes) {
-  if (name != "-") return read_file(name, max_bytes);
+  if (name != "-") {
+    struct stat st{};
+    if (::stat(name.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) wrong(name + " is a directory");
+    return read_file(name, max_bytes);
+  }
   auto data = read_to_end(STDIN_FILENO, max_bytes, "standard input");
   if (!data) wrong("standard input is larger than " + std::to_string(max_bytes) + " bytes");
   return std::move(*data);
@@ -57,7 +62,8 @@ std::string_view option_for(PayloadKind kind) {
 }
 
 void LocationOptions::add_to(CLI::App& app) {
-  add_value(app, "--hooks-dir", moved.hooks_dirs, "DIR", "hooks directory instead of the installed ones; of several the later wins")->group("Locations");
+  add_value(app, "--hooks-dir", moved.hooks_dirs, "DIR", "hooks directory instead of the installed ones; of several the later wins")
+      ->group("Locations");
   add_value(app, "--config-dir", moved.config_dir, "DIR", "instead of /etc/vdsm-hook")->group("Locations");
   add_value(app, "--runtime-dir", moved.runtime_dir, "DIR", "instead of /run/vdsm-hook")->group("Locations");
 }

@@ -1,0 +1,33 @@
+// What is wrong with the installed hooks.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "vdsm_hook/engine/settings.hpp"
+
+namespace vdsm_hook::cli {
+
+struct Finding {
+  std::string path;
+  std::string problem;
+  std::string hint;  ///< what to do about it, one sentence
+};
+
+struct FindingsRules {
+  bool compat_vdsm = false;     ///< upstream's rules: leftovers run, nobody looks at owners and modes
+  bool adhoc = false;           ///< a directory that is no hook point is an event of its own
+  bool needs_all_layers = false;  ///< a hooks directory that does not exist is a finding
+};
+
+struct Findings {
+  std::vector<Finding> all;  ///< in the order of the hooks directories, then of the paths
+  std::size_t hooks = 0;     ///< that would be candidates
+  std::size_t events = 0;    ///< that have any
+};
+
+/// Looks at every file of every hooks directory. Starts nothing. Does not throw for what it finds.
+Findings find_faults(const Settings& settings, const FindingsRules& rules);
+
+}  // namespace vdsm_hook::cli

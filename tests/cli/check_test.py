@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""vdsm-hook check: a finding for everything that is wrong, and none for what is meant."""
+
+import os
+import unittest
+
+from command import DONE, ENGINE_FAILURE, VETOED, CommandTest
+
+
+class CheckTest(CommandTest):
+    def findings(self, *words):
+        """[(path below the test's directory, problem, hint)]"""
+        code = self.command("check", *words).returncode
+        found = self.json_of("check", *words, code=code)["findings"]
+        self.assertEqual(code, VETOED if found else DONE)
+        return [(os.path.relpath(f["path"], self.dir), f["problem"], f["hint"]) for f in found]
+
+    def finds(self, path, *parts, words=()):
+        """PATH is the only finding; its problem has PARTS, and there is a hint of one sentence."""
+        found = self.findings(*words)
+        self.assertEqual([f[0] for f in found], [path], found)
+        for part in parts:
+            self.assertIn(part, found[0][1])
+        self.assertRegex(found[0][2], r"^[A-Z].*\.$")
+
+    def setUp(self):
+        super().setUp()
+        self.hook("50_good", "#!/bin/sh\n")
+        self.hook("50_good.toml", 'summary = "fine"\n')
+
+    def test_nothing_is_wrong_with_what_is_right(self):
+        self.hook("helper.py", "", mode=0o644)
+        self.directory("hooks/before_vm_start/__pycache__")
+        self.directory("hooks/after_vm_start")
+        self.hook("50_program", "\x7fELF")
+        self.check(self.command("check"), DONE, "nothing is wrong: looked at 2 hooks of 1 event\n", "")
+        self.assertEqual(self.findings(), [])
+
+    def test_masked_and_overridden_hooks_are_meant(self):
+        self.hook("60_masked")
+        self.hook("70_nulled")
+        self.hook("50_good", "#!/bin/sh\n# mine\n", hooks="admin")
+        self.hook("60_masked", "", hooks="admin")
+        os.symlink("/dev/null", self.dir / "admin/before_vm_start/70_nulled")
+        self.assertEqual(self.findings("--hooks-dir", self.dir / "admin"), [])
+
+    def test_each_file_that_does_not_run_is_a_finding(self):
+        event = "hooks/before_vm_start"
+        os.mkfifo(self.dir / event / "50_fifo")
+        os.symlink("nowhere", self.dir / event / "50_lost")
+        self.hook("50_off", mode=0o644)
+        self.hook("50_old.rpmsave")
+        self.directory(f"{event}/50_directory")
+        found = {path.rsplit("/", 1)[1]: problem for path, problem, _ in self.findings()}
+        self.assertEqual({name: problem.split(":")[0] for name, problem in found.items()},
+                         {"50_directory": "sub-directory", "50_fifo": "not a regular file", "50_lost": "not a regular file",
+                          "50_off": "not executable", "50_old.rpmsave": "leftover name"})
+
+    def test_untrusted_files_and_directories_are_findings_of_their_own(self):
+        self.hook("60_bad", mode=0o775)
+        self.finds("hooks/before_vm_start/60_bad", "untrusted", "its group", "chmod go-w")
+        self.hook("60_bad", mode=0o4755)
+        self.finds("hooks/before_vm_start/60_bad", "untrusted", "set-uid")
+        os.unlink(self.dir / "hooks/before_vm_start/60_bad")
+        self.directory("hooks/before_vm_start", 0o777)
+        self.finds("hooks/before_vm_start", "untrusted", "everybody")
+
+    def test_an_untrusted_hooks_dir_is_one_finding(self):
+        self.hook("50_good", event="after_vm_start")
+        self.hooks.chmod(0o777)
+        self.finds("hooks", "untrusted", "everybody")
+        self.hooks.chmod(0o755)
+        self.dir.chmod(0o777)
+        self.finds("hooks", "untrusted", str(self.dir))
+
+    def test_an_untrusted_sidecar_is_a_finding(self):
+        self.hook("50_good.toml", "", mode=0o666)
+        self.finds("hooks/before_vm_start/50_good.toml", "untrusted", "everybody")
+
+    def test_a_fault_in_a_sidecar_is_named_with_file_and_line(self):
+        sidecar = f"{self.hooks}/before_vm_start/50_good.toml"
+        for content, line, part in [('summary = "x"\ntimout = "1s"\n', 2, "did you mean timeout?"), ('timeout = "soon"\n', 1, "timeout"),
+                                    ('on_failure = "vetto"\n', 1, "did you mean veto?"), ("= \n", 1, "not TOML"),
+                                    ('[when]\nproperty = { a = "(" }\n', 2, "pattern"),
+                                    ('[when.before_vm_strat]\n', 1, "did you mean before_vm_start?")]:
+            with self.subTest(content=content):
+                self.hook("50_good.toml", content)
+                self.finds("hooks/before_vm_start/50_good.toml", f"{sidecar}:{line}:", part)
+                self.assertIn(f"\n{sidecar}:{line}:", "\n" + self.command("check").stdout)
+
+    def test_all_faults_of_all_sidecars_are_found_at_once(self):
+        for event in ["before_vm_start", "after_vm_start"]:
+            for name in ["50_a", "50_b"]:
+                self.hook(name, event=event)
+                self.hook(f"{name}.toml", "x = 1\n", event=event)
+        self.assertEqual(len(self.findings()), 4)
+
+    def test_a_sidecar_that_is_no_file_does_not_stop_the_check(self):
+        os.unlink(self.dir / "hooks/before_vm_start/50_good.toml")
+        os.mkfifo(self.dir / "hooks/before_vm_start/50_good.toml")
+        self.finds("hooks/before_vm_start/50_good.toml", "not a regular file")
+
+    def test_a_sidecar_without_a_hook_is_a_finding(self):
+        self.hook("50_goood.toml", "")
+        self.finds("hooks/before_vm_start/50_goood.toml", "no 50_goood here", "did you mean 50_good?")
+
+    def test_a_sidecar_may_stand_in_a_stronger_layer_but_not_in_a_weaker_one(self):
+        self.hook("50_good.toml", "", hooks="admin")
+        self.assertEqual(self.findings("--hooks-dir", self.dir / "admin"), [])
+        self.hook("60_mine.toml", "")
+        self.hook("60_mine", hooks="admin")
+        self.finds("hooks/before_vm_start/60_mine.toml", "no effect", "admin/before_vm_start/60_mine", words=("--hooks-dir", self.dir / "admin"))
+
+    def test_a_hook_that_would_not_start_is_a_finding(self):
+        plain = self.file("interpreter", "", mode=0o644)
+        for first_line, part in [("#!/no/such/shell", "/no/such/shell"), (f"#!{plain}", "not executable"),
+                                 ("#!/bin/sh\r", "carriage return"), ("#! /no/such -e", "/no/such "),
+                                 ("#!/usr/bin/env no-such-program", "no-such-program"),
+                                 ("#!/usr/bin/env -S A=1 no-such-program -x", "no-such-program")]:
+            with self.subTest(first_line=first_line):
+                self.hook("60_bad", first_line + "\nexit 0\n")
+                self.finds("hooks/before_vm_start/60_bad", "would not start", part)
+        for first_line in ["#!/bin/sh -e", "#!/usr/bin/env sh", "#!/usr/bin/env -S sh -e", "echo plain", "#!"]:
+            with self.subTest(first_line=first_line):
+                self.hook("60_bad", first_line + "\n")
+                self.assertEqual(self.findings(), [])
+
+    def test_env_looks_in_the_path_that_hooks_get(self):
+        self.file("bin/my-shell", "#!/bin/sh\n", mode=0o755)
+        self.hook("60_mine", "#!/usr/bin/env my-shell\n")
+        self.finds("hooks/before_vm_start/60_mine", "my-shell")
+        self.configure(f'[environment]\nPATH = "/bin:{self.dir}/bin"\n')
+        self.assertEqual(self.findings(), [])
+
+    def test_a_directory_that_is_no_hook_point_is_a_finding_with_the_nearest_name(self):
+        self.hook("50_a", event="before_vm_strat")
+        self.finds("hooks/before_vm_strat", "did you mean before_vm_start?")
+        self.assertEqual(self.findings("--adhoc"), [])
+        self.hook("50_off", event="before_vm_strat", mode=0o644)
+        self.finds("hooks/before_vm_strat/50_off", "not executable", words=("--adhoc",))
+
+    def test_a_file_that_is_in_no_event_directory_is_a_finding(self):
+        self.file("hooks/50_a", "#!/bin/sh\n", mode=0o755)
+        self.finds("hooks/50_a", "event's directory")
+
+    def test_a_file_in_place_of_an_event_directory_is_one_finding(self):
+        self.file("hooks/after_vm_start", "")
+        self.finds("hooks/after_vm_start", "Not a directory")
+
+    def test_a_given_hooks_dir_must_exist(self):
+        self.finds("none", "does not exist", words=("--hooks-dir", self.dir / "none"))
+        self.file("file")
+        self.finds("file", "Not a directory", words=("--hooks-dir", self.dir / "file"))
+        # One of the environment or the configuration may come into being later.
+        words = ("check", "--config-dir", self.config, "--runtime-dir", self.runtime)
+        self.check(self.call(*words, env={"VDSM_HOOK_HOOKS_DIR": "/none"}), DONE)
+
+    def test_compat_knows_neither_trust_nor_leftovers(self):
+        self.hook("60_bad", mode=0o777)
+        self.hook("50_good.rpmsave")
+        self.hooks.chmod(0o777)
+        self.assertEqual(self.findings("--compat", "vdsm"), [])
+        self.hook("70_off", mode=0o644)
+        self.finds("hooks/before_vm_start/70_off", "not executable", words=("--compat", "vdsm"))
+
+    def test_a_site_hook_point_is_checked_too(self):
+        self.hook("50_off", event="before_backup", mode=0o644)
+        self.finds("hooks/before_backup", "no hook point")
+        self.file("config/hookpoints.d/site.toml", '[before_backup]\npayload = "none"\n')
+        self.finds("hooks/before_backup/50_off", "not executable")
+
+    def test_a_bad_configuration_is_an_engine_failure(self):
+        self.configure("x = 1\n")
+        self.check(self.command("check"), ENGINE_FAILURE, "", "vdsm-hook.toml:1:")
+
+    def test_the_text_has_the_path_the_problem_and_what_to_do(self):
+        off = self.hook("50_off", mode=0o644)
+        self.check(self.command("check"), VETOED,
+                   f"{off}: not executable: chmod +x makes it a hook\n"
+                   "    Make it executable if it is a hook, else take it out of the directory.\n"
+                   "1 finding: looked at 1 hook of 1 event\n", "")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""The completion of bash, sourced in bash and called as bash calls it."""
+
+import re
+import shutil
+import subprocess
+import unittest
+
+from command import DEADLINE_S, PROGRAM, SOURCE, SUBCOMMANDS, CommandTest
+
+COMPLETION = SOURCE / "core" / "cli" / "completion" / "vdsm-hook"
+
+# As readline cuts a line: at blanks, and '=' is a word of its own.
+CALL = """
+source "$1"
+COMP_WORDS=("${@:2}")
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+[[ $(complete -p vdsm-hook) == 'complete -F _vdsm_hook vdsm-hook' ]] || exit 9
+_vdsm_hook "${COMP_WORDS[0]}" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@unittest.skipUnless(shutil.which("bash"), "no bash is installed")
+class CompletionTest(CommandTest):
+    def complete(self, *words):
+        """What bash offers for the last of WORDS."""
+        done = subprocess.run(["bash", "--norc", "-c", CALL, "bash", COMPLETION, PROGRAM, *words], cwd=self.dir, env=self.env,
+                              capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return sorted(done.stdout.split())
+
+    def test_subcommands(self):
+        self.assertEqual(self.complete(""), sorted([*SUBCOMMANDS, "--help", "--version"]))
+        self.assertEqual(self.complete("p"), ["plan", "points"])
+        self.assertEqual(self.complete("--v"), ["--version"])
+
+    def test_all_options_of_a_subcommand_are_those_of_its_help(self):
+        for subcommand in SUBCOMMANDS:
+            help_text = self.call(subcommand, "--help").stdout
+            options = sorted(re.findall(r"(?<=[ ,] )-{1,2}[a-z][a-z-]*", "\n".join(
+                line[:36] for line in help_text.splitlines() if line.startswith("  -"))))
+            self.assertGreater(len(options), 3)
+            self.assertEqual(self.complete(subcommand, "-"), options)
+        self.assertEqual(self.complete("run", "before_vm_start", "--o"), ["--on-error", "--output"])
+
+    def test_events_come_from_the_hook_points(self):
+        points = [p["name"] for p in self.json_of("points")["points"]]
+        for words in [("run",), ("plan",), ("list",), ("points",), ("new", "mine", "--event"), ("run", "-q"),
+                      ("run", "--domxml", "vm.xml"), ("run", "--domxml", "=", "vm.xml"), ("run", "-p", "a", "=", "b")]:
+            self.assertEqual(self.complete(*words, ""), sorted(points), words)
+        self.assertEqual(self.complete("run", "before_vm_sta"), ["before_vm_start"])
+        self.assertEqual(self.complete("run", "before_vm_start", "before"), [])
+        self.assertEqual(self.complete("new", "before"), [])
+        self.assertEqual(self.complete("check", "before"), [])
+
+    def test_hook_points_of_the_site_are_offered_too(self):
+        self.file("config/hookpoints.d/a.toml", '[before_backup]\npayload = "none"\n')
+        for place in [("--config-dir", "config"), ("--config-dir", "=", "config")]:
+            self.assertEqual(self.complete("run", *place, "before_b"), ["before_backup"])
+
+    def test_words_that_an_option_allows(self):
+        self.assertEqual(self.complete("plan", "--format", ""), ["json", "text"])
+        self.assertEqual(self.complete("plan", "--format", "j"), ["json"])
+        self.assertEqual(self.complete("plan", "--format", "="), ["json", "text"])
+        self.assertEqual(self.complete("plan", "--format", "=", "t"), ["text"])
+        self.assertEqual(self.complete("run", "--on-error", ""), ["veto", "warn"])
+        self.assertEqual(self.complete("run", "--compat", ""), ["vdsm"])
+        self.assertEqual(self.complete("new", "a", "--lang", ""), ["cpp", "python", "sh"])
+
+    def test_files_and_directories(self):
+        self.file("with blank.xml", "")
+        for option in ["--domxml", "--device-xml", "--json", "--domain", "--output", "--report"]:
+            self.assertEqual(self.complete("run", option, "vm"), ["vm.xml"])
+            self.assertEqual(self.complete("run", option, "=", "vm"), ["vm.xml"])
+        self.assertEqual(" ".join(self.complete("run", "--domxml", "with")), "blank.xml with")  # one word, cut by us
+        self.assertEqual(self.complete("run", "--hooks-dir", ""), ["config", "hooks", "runtime"])
+        self.assertEqual(self.complete("new", "a", "--into", "r"), ["runtime"])
+
+    def test_hooks_to_skip_are_those_of_the_event(self):
+        self.hook("50_a")
+        self.hook("60_b")
+        self.hook("50_other", event="after_vm_start")
+        words = ("run", "before_vm_start", "--hooks-dir", "hooks", "--skip")
+        self.assertEqual(self.complete(*words, ""), ["50_a", "60_b"])
+        self.assertEqual(self.complete(*words, "6"), ["60_b"])
+
+    def test_nothing_is_offered_where_nothing_is_known(self):
+        for words in [("nonsense", ""), ("run", "--timeout", ""), ("run", "-p", ""), ("run", "-p", "a", "=", ""),
+                      ("run", "--vm-id", "1"), ("check", "")]:
+            self.assertEqual(self.complete(*words), [], words)
+
+
+if __name__ == "__main__":
+    unittest.main()
