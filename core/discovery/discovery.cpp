@@ -39,6 +39,10 @@ struct SidecarFile {
 };
 using Sidecars = std::map<std::string, SidecarFile>;  // hook's name -> its strongest sidecar
 
+std::string in_words(int error) { return boost::system::generic_category().message(error); }
+
+bool is_module_name(std::string_view name) { return name.ends_with(".py") || name.ends_with(".pyc"); }
+
 class LayerScan {
  public:
   LayerScan(const DiscoveryRules& rules, std::size_t layer, std::string_view event, Entries& entries,
@@ -54,7 +58,10 @@ class LayerScan {
   void scan() {
     const UniqueFd probe(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!probe) {
-      if (errno != ENOENT) refuse(Reason::unreadable, boost::system::generic_category().message(errno));
+      const int error = errno;
+      struct stat st{};
+      if (error != ENOENT) return refuse(Reason::unreadable, in_words(error));
+      if (::lstat(path_.c_str(), &st) == 0) refuse(Reason::unreadable, "a link that leads nowhere");
       return;
     }
     if (rules_.checks_trust) {
@@ -62,15 +69,19 @@ class LayerScan {
     }
     const auto close = [](DIR* open) { ::closedir(open); };
     const std::unique_ptr<DIR, decltype(close)> dir(::fdopendir(::fcntl(probe.get(), F_DUPFD_CLOEXEC, 3)));
-    if (!dir) return refuse(Reason::unreadable, boost::system::generic_category().message(errno));
+    if (!dir) return refuse(Reason::unreadable, in_words(errno));
     fd_ = ::dirfd(dir.get());
     std::size_t count = 0;
-    while (const dirent* entry = ::readdir(dir.get())) {
+    for (;;) {
+      errno = 0;
+      const dirent* entry = ::readdir(dir.get());
+      if (entry == nullptr) break;
       const std::string_view name(entry->d_name);
       if (name == "." || name == "..") continue;
       if (++count > kMaxHooks) return refuse(Reason::unreadable, "it has more than " + std::to_string(kMaxHooks) + " entries");
       look_at(std::string(name));
     }
+    if (errno != 0) refuse(Reason::unreadable, in_words(errno));
   }
 
  private:
@@ -83,27 +94,38 @@ class LayerScan {
     add(name, Entry::Kind::ignored, reason, std::move(text));
   }
 
+  bool leads_to_dev_null(const std::string& name) const {
+    std::array<char, 16> target{};
+    const auto length = ::readlinkat(fd_, name.c_str(), target.data(), target.size());
+    return std::string_view(target.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0))) == "/dev/null";
+  }
+
   void look_at(const std::string& name) {
     if (name == "__pycache__") return;
     // Dot files never run, not even where leftovers do.
     if (is_leftover_name(name) && (rules_.skips_leftovers || name[0] == '.'))
       return ignore(name, Reason::leftover, name[0] == '.' ? "dot files never run" : "editors and package managers leave such files behind");
     struct stat st{};
-    if (::fstatat(fd_, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return;  // removed meanwhile
+    if (::fstatat(fd_, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno != ENOENT) ignore(name, Reason::unreadable, in_words(errno));
+      return;  // else removed meanwhile
+    }
     const std::string path = path_ + "/" + name;
     std::optional<std::string> doubt;
     if (name.ends_with(".toml")) {
+      auto& sidecar = sidecars_[name.substr(0, name.size() - 5)] = {layer_, {}, {}};
+      if (S_ISLNK(st.st_mode) && leads_to_dev_null(name)) return;
       if (rules_.checks_trust) doubt = S_ISLNK(st.st_mode) ? rules_.trust.doubt(path, root_) : rules_.trust.doubt_itself(st, path);
-      sidecars_[name.substr(0, name.size() - 5)] = {layer_, path, doubt.value_or("")};
+      sidecar.path = path;
+      sidecar.doubt = doubt.value_or("");
       return;
     }
     if (S_ISLNK(st.st_mode)) {
-      std::array<char, 16> target{};
-      const auto length = ::readlinkat(fd_, name.c_str(), target.data(), target.size());
-      if (std::string_view(target.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0))) == "/dev/null")
-        return add(name, Entry::Kind::mask);
-      if (::fstatat(fd_, name.c_str(), &st, 0) != 0)
-        return ignore(name, Reason::not_regular, "a link that leads nowhere");
+      if (leads_to_dev_null(name)) return add(name, Entry::Kind::mask);
+      if (::fstatat(fd_, name.c_str(), &st, 0) != 0) {
+        if (errno == ENOENT || errno == ELOOP) return ignore(name, Reason::not_regular, "a link that leads nowhere");
+        return ignore(name, Reason::unreadable, in_words(errno));
+      }
       if (rules_.checks_trust) doubt = rules_.trust.doubt(path, root_);
     } else if (rules_.checks_trust) {
       doubt = rules_.trust.doubt_itself(st, path);
@@ -112,7 +134,7 @@ class LayerScan {
     if (!S_ISREG(st.st_mode)) return ignore(name, Reason::not_regular, "neither a file nor a link to one");
     if (st.st_size == 0) return add(name, Entry::Kind::mask);
     if ((st.st_mode & 0111) == 0) {
-      if (name.ends_with(".py") || name.ends_with(".pyc")) return;
+      if (is_module_name(name)) return;
       return ignore(name, Reason::not_executable, "chmod +x makes it a hook");
     }
     if (rules_.checks_trust && (st.st_mode & (S_ISUID | S_ISGID)) != 0)
@@ -134,8 +156,13 @@ class LayerScan {
 // The strongest layer's hook, mask or untrusted file decides about a name.
 void resolve(const std::string& name, const std::vector<Entry>& layers, const DiscoveryRules& rules,
              const Sidecars& sidecars, Discovery& found) {
+  // An empty module, such as __init__.py, is a mask only where it masks something.
+  const bool is_module = is_module_name(name) && std::none_of(layers.begin(), layers.end(), [](const Entry& entry) {
+    return entry.kind == Entry::Kind::hook || entry.kind == Entry::Kind::untrusted;
+  });
   const Entry* winner = nullptr;
   for (auto entry = layers.rbegin(); entry != layers.rend(); ++entry) {
+    if (is_module && entry->kind == Entry::Kind::mask) continue;
     if (entry->kind == Entry::Kind::ignored) {
       found.ignored.push_back({entry->path, entry->reason, entry->text});
     } else if (winner != nullptr) {

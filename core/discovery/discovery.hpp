@@ -20,7 +20,7 @@ struct HookFile {
   std::string name;     ///< the file's name: hooks run in the byte order of it
   std::string path;
   std::string layer;    ///< the hooks directory it came from
-  std::string sidecar;  ///< path of its NAME.toml, from its own layer or a stronger one; empty: none
+  std::string sidecar;  ///< its NAME.toml, of its own layer or a stronger one; empty: none, or a link to /dev/null
   std::string sidecar_doubt;  ///< why the sidecar is not trusted; empty: it is
 };
 
@@ -33,7 +33,7 @@ struct IgnoredFile {
     masked,           ///< by an empty file or a link to /dev/null; the mask itself too
     overridden,       ///< by the same name in a stronger layer
     untrusted,        ///< others could write it: the event must not do as if it were not there
-    unreadable,       ///< a directory that cannot be listed: likewise
+    unreadable,       ///< a directory that cannot be listed, a file that cannot be looked at: likewise
   };
   std::string path;
   Reason reason;
@@ -53,8 +53,9 @@ struct Discovery {
   std::vector<IgnoredFile> ignored;  ///< in byte order of the paths
 };
 
-/// Looks at LAYER/EVENT of every layer, as it is now. Missing directories are fine. Sidecars (*.toml), helper modules
-/// that are not executable (*.py, *.pyc) and __pycache__ get no verdict. Does not throw for what it finds.
+/// Looks at LAYER/EVENT of every layer, as it is now. Missing directories are fine, a link to nothing is not. Sidecars
+/// (*.toml), helper modules that are not executable (*.py, *.pyc; empty ones unless they mask a hook) and __pycache__ get
+/// no verdict. Does not throw for what it finds.
 /// Thread-safe. EVENT must be a plain file name.
 Discovery discover(std::string_view event, const DiscoveryRules& rules);
 

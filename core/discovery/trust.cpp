@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <climits>
 #include <deque>
+#include <string_view>
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
@@ -16,19 +17,19 @@ namespace {
 
 constexpr int kMaxLinks = 40;  // the kernel's own limit
 
-void split_in_front(std::deque<std::string>& parts, const std::string& path) {
+void split_in_front(std::deque<std::string>& parts, std::string_view path) {
   std::deque<std::string> more;
   for (std::size_t start = 0; start < path.size();) {
     const auto end = std::min(path.find('/', start), path.size());
-    if (end > start) more.push_back(path.substr(start, end - start));
+    if (end > start) more.emplace_back(path.substr(start, end - start));
     start = end + 1;
   }
   parts.insert(parts.begin(), more.begin(), more.end());
 }
 
-bool is_above(const std::string& directory, const std::string& shelter) {
-  return directory == "/" || (shelter.size() > directory.size() && shelter.starts_with(directory) &&
-                              shelter[directory.size()] == '/');
+// Of two paths without links, dots and double slashes.
+bool is_above(const std::string& directory, const std::string& path) {
+  return directory == "/" || (path.size() > directory.size() && path.starts_with(directory) && path[directory.size()] == '/');
 }
 
 }  // namespace
@@ -51,8 +52,14 @@ std::optional<std::string> Trust::doubt_itself(const struct stat& st, const std:
 }
 
 std::optional<std::string> Trust::doubt(const std::string& path, const std::string& shelter) const {
+  // An empty part stands where the way has reached the shelter: only there is it known how that is called without
+  // links and dots, and whether it is itself what it must be.
   std::deque<std::string> rest;
-  split_in_front(rest, path);
+  const bool is_sheltered = path.starts_with(shelter);
+  split_in_front(rest, is_sheltered ? std::string_view(path).substr(shelter.size()) : path);
+  rest.emplace_front();
+  if (is_sheltered) split_in_front(rest, shelter);
+  std::optional<std::string> root;
   std::string here = "/";
   struct stat st{};
   if (::lstat("/", &st) != 0) return "/ cannot be looked at";
@@ -61,6 +68,12 @@ std::optional<std::string> Trust::doubt(const std::string& path, const std::stri
   while (!rest.empty()) {
     const std::string name = std::move(rest.front());
     rest.pop_front();
+    if (name.empty()) {
+      root = here;
+      if (::lstat(here.c_str(), &st) != 0) return printable(here) + " cannot be looked at";
+      if (auto why = doubt_itself(st, here)) return why;
+      continue;
+    }
     if (name == ".") continue;
     if (name == "..") {
       here.resize(std::max<std::size_t>(here.rfind('/'), 1));
@@ -79,7 +92,8 @@ std::optional<std::string> Trust::doubt(const std::string& path, const std::stri
       split_in_front(rest, text);
       continue;
     }
-    const bool is_sheltering = S_ISDIR(st.st_mode) && (st.st_mode & S_ISVTX) != 0 && is_above(next, shelter);
+    const bool is_sticky = S_ISDIR(st.st_mode) && (st.st_mode & S_ISVTX) != 0;
+    const bool is_sheltering = is_sticky && (!root || is_above(next, *root));
     if (auto why = is_sheltering ? doubt_owner(st, next) : doubt_itself(st, next)) return why;
     here = next;
   }

@@ -18,8 +18,9 @@ class Trust {
  public:
   explicit Trust(std::vector<uid_t> also = {});
 
-  /// nullopt: trusted; else the reason, naming the file or directory it is about. PATH must be absolute. SHELTER: a
-  /// directory; sticky directories (such as /tmp) above it are let pass, elsewhere they count as writable by others.
+  /// nullopt: trusted; else the reason, naming the file or directory it is about. PATH must be absolute. SHELTER: the
+  /// directory that PATH begins with; sticky directories (such as /tmp) above it are let pass, itself and elsewhere
+  /// they count as writable by others.
   std::optional<std::string> doubt(const std::string& path, const std::string& shelter) const;
   /// The same for what one stat tells about a file or directory itself; NAME is for the text.
   std::optional<std::string> doubt_itself(const struct stat& st, const std::string& name) const;

@@ -15,6 +15,7 @@ struct Engine::State {
   Settings settings;
   Isolation isolation;
   SidecarCache sidecars;
+  std::mutex one_event;  // whole_process: every child is that event's
 };
 
 namespace {
@@ -35,6 +36,7 @@ class EventRun {
   /// Fills REPORT, which has what the plan says already.
   void run(Report& report, const std::stop_token& stop) {
     environment_ = make_environment(environment_parts());
+    name_entry_ = std::find(environment_.begin(), environment_.end(), "VDSM_HOOK_NAME=");
     for (const auto& hook : plan_.hooks) {
       if (stop.stop_requested()) report.is_cancelled = true;
       report.hooks.push_back(run_hook(hook, report, stop));
@@ -81,7 +83,7 @@ class EventRun {
     if (!outcome.reason.empty()) return outcome;
 
     outcome.ran = true;
-    environment_.back() = "VDSM_HOOK_NAME=" + hook.name;
+    *name_entry_ = "VDSM_HOOK_NAME=" + hook.name;
     outcome.process = runner_->run({hook.path, environment_, run_id_, hook.name, hook.deadline, settings_.grace}, stop);
     report.survivors += outcome.process.survivors.size();
     report.is_cancelled = report.is_cancelled || outcome.process.is_cancelled;
@@ -97,9 +99,14 @@ class EventRun {
 
   // What the hook left is adopted, or what it got is put back.
   void take_document(HookOutcome& outcome) {
-    if (plan_.rules.payload == PayloadKind::none) return;
     auto content = file_.read_back(settings_.max_payload_bytes);
     if (content.state == PrivateFile::State::untouched) return;
+    judge_document(std::move(content), outcome);
+    file_.put(document_);
+  }
+
+  void judge_document(PrivateFile::Content content, HookOutcome& outcome) {
+    if (plan_.rules.payload == PayloadKind::none) return;
     const bool is_broken = content.state == PrivateFile::State::broken;
     outcome.changed = is_broken || content.document != document_;
     if (!outcome.changed) return;
@@ -122,7 +129,6 @@ class EventRun {
       outcome.reason += (outcome.reason.empty() ? "" : "; ") + (why.empty() ? "" : why + "; ") + "its changes were discarded";
       if (!why.empty()) outcome.failed = true;
     }
-    file_.put(document_);
   }
 
   void blame(const PlannedHook& hook, const HookOutcome& outcome, Report& report) const {
@@ -146,7 +152,8 @@ class EventRun {
   const std::string run_id_;
   PrivateFile file_;
   std::string document_;
-  std::vector<std::string> environment_;  // the last entry names the hook
+  std::vector<std::string> environment_;
+  std::vector<std::string>::iterator name_entry_;  // names the hook
   std::string stopped_by_;
 };
 
@@ -179,6 +186,8 @@ Report Engine::run(const Request& request, std::stop_token stop) const {
   const bool starts_something =
       std::any_of(plan.hooks.begin(), plan.hooks.end(), [](const PlannedHook& hook) { return hook.runs; });
   if (starts_something) {
+    std::unique_lock<std::mutex> alone;
+    if (state_->isolation == Isolation::whole_process) alone = std::unique_lock(state_->one_event);
     auto runner = state_->isolation == Isolation::whole_process ? make_local_runner(true)
                                                                 : make_helper_runner(state_->settings.paths.helper);
     EventRun(request, state_->settings, std::move(prepared), std::move(runner)).run(report, stop);

@@ -41,7 +41,8 @@ class Engine {
  public:
   enum class Isolation {
     helper,         ///< each event that starts something does so in a helper process: for programs with other children
-    whole_process,  ///< this process does nothing else: it becomes the subreaper and every child is a hook's
+    whole_process,  ///< this process does nothing else: it becomes the subreaper and every child is a hook's; one event
+                    ///< at a time, others wait; one such engine a process
   };
   explicit Engine(Settings settings, Isolation isolation = Isolation::helper);
   ~Engine();

@@ -40,7 +40,8 @@ void check_vm_id(const Request& request) {
   const auto is_plain = std::all_of(request.vm_id.begin(), request.vm_id.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
   });
-  if (!request.compat_vdsm || !is_plain) wrong("the VM id '" + printable(request.vm_id) + "' is no UUID");
+  const bool leads_elsewhere = request.vm_id == "." || request.vm_id == "..";  // hooks make paths of it
+  if (!request.compat_vdsm || !is_plain || leads_elsewhere) wrong("the VM id '" + printable(request.vm_id) + "' is no UUID");
 }
 
 void check_variables(const Request& request) {
@@ -58,7 +59,7 @@ void check_variables(const Request& request) {
 
 void overlay(Variables& below, const Variables& above) {
   for (const auto& [name, value] : above) {
-    const auto at = std::find_if(below.begin(), below.end(), [&name](const auto& entry) { return entry.first == name; });
+    const auto at = std::find_if(below.begin(), below.end(), [&name = name](const auto& entry) { return entry.first == name; });
     if (at != below.end()) {
       at->second = value;
     } else {
@@ -67,10 +68,13 @@ void overlay(Variables& below, const Variables& above) {
   }
 }
 
-// The document's properties, judged; what may not be delivered blocks the event or is left out.
+// The document's properties that the request does not replace, judged; what may not be delivered blocks the event or is
+// left out.
 void take_document_properties(std::string_view domain, const Request& request, Prepared& prepared) {
   auto& plan = prepared.plan;
   for (auto& [name, value] : vm_custom_properties(domain)) {
+    const auto is_it = [&name = name](const auto& given) { return given.first == name; };
+    if (std::any_of(request.properties.begin(), request.properties.end(), is_it)) continue;
     auto why = refused_name(name);
     if (!why) why = refused_value(name, value);
     if (why && !request.compat_vdsm) {
@@ -113,9 +117,20 @@ void take_identity(const Request& request, Prepared& prepared) {
 void take_properties(const Request& request, Prepared& prepared) {
   const auto& rules = prepared.plan.rules;
   const auto& domain = rules.payload == PayloadKind::domain_xml ? request.document : request.domain_xml;
-  if (rules.vm_properties && !domain.empty()) take_document_properties(domain, request, prepared);
-  overlay(prepared.vm_properties, request.properties);
-  prepared.device_properties = request.device_properties;
+  const auto left_out = [&plan = prepared.plan](const std::string& whose) {
+    plan.notes.push_back(plan.event + " does not deliver the " + whose + " properties: those that were given are left out");
+  };
+  if (rules.vm_properties) {
+    if (!domain.empty()) take_document_properties(domain, request, prepared);
+    overlay(prepared.vm_properties, request.properties);
+  } else if (!request.properties.empty()) {
+    left_out("VM's");
+  }
+  if (rules.device_properties) {
+    prepared.device_properties = request.device_properties;
+  } else if (!request.device_properties.empty()) {
+    left_out("device's");
+  }
   for (const auto& [name, value] : prepared.device_properties)
     for (const auto& [vm_name, vm_value] : prepared.vm_properties)
       if (name == vm_name && value != vm_value)

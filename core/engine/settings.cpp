@@ -34,6 +34,7 @@ bool is_engines_own(std::string_view name) {
 void read_configuration(const std::string& file, Settings& settings) {
   auto table = TomlTable::read(file);
   if (auto dirs = table.texts("hooks_dirs")) {
+    if (dirs->empty()) table.fail("hooks_dirs", "hooks_dirs must name at least one directory");
     for (const auto& dir : *dirs)
       if (!dir.starts_with('/')) table.fail("hooks_dirs", "hooks_dirs: '" + dir + "' must be an absolute path");
     settings.paths.hooks_dirs = std::move(*dirs);
@@ -94,7 +95,10 @@ Settings Settings::load(Paths paths, const Moved& moved) {
   settings.paths.config_dir = kept_config_dir;
   if (!moved.hooks_dirs.empty()) settings.paths.hooks_dirs = moved.hooks_dirs;
   if (!moved.runtime_dir.empty()) settings.paths.runtime_dir = moved.runtime_dir;
-  for (auto& dir : settings.paths.hooks_dirs) dir = absolute(dir);
+  for (auto& dir : settings.paths.hooks_dirs) {
+    if (dir.empty()) throw Error(Errc::wrong_use, "the name of a hooks directory is empty");
+    dir = absolute(dir);
+  }
   settings.paths.runtime_dir = absolute(settings.paths.runtime_dir);
   return settings;
 }

@@ -40,11 +40,14 @@ class PrivateFile {
   Content read_back(std::size_t max_bytes) const;
 
   /// Puts DOCUMENT there whatever stands there now: a new file renamed into place, so that a process that still has
-  /// the old one open changes nothing. Throws engine_failure.
+  /// the old one open changes nothing. Where that fails, a second time without what else a hook left in the directory.
+  /// Throws engine_failure.
   void put(std::string_view document);
 
  private:
   void make_directory();
+  UniqueFd write_new(std::string_view document) const;
+  void clear_directory() const;
 
   std::string runtime_dir_;
   std::string directory_;

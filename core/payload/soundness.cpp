@@ -27,7 +27,7 @@ class IdentityReader final : public XmlHandler {
     if (--depth_ == 1) taking_ = nullptr;
   }
   void text(std::string_view piece) override {
-    if (taking_ != nullptr && depth_ == 2) *taking_ += piece;
+    if (taking_ != nullptr) *taking_ += piece;  // of elements within too, as libvirt takes it
   }
 
  private:

@@ -110,8 +110,10 @@ ProcessSpec unpack_spec(std::string data) {
   return spec;
 }
 
-std::string pack(const ProcessOutcome& outcome) {
+// FAILURE: why there is no outcome; the helper itself is broken.
+std::string pack(const ProcessOutcome& outcome, std::string_view failure) {
   Packer out;
+  out.text(failure);
   out.number(static_cast<std::int64_t>(outcome.kind));
   out.number(outcome.exit_code);
   out.number(outcome.signal);
@@ -130,6 +132,7 @@ std::string pack(const ProcessOutcome& outcome) {
 ProcessOutcome unpack_outcome(std::string data) {
   Unpacker in(std::move(data));
   ProcessOutcome outcome;
+  if (auto failure = in.text(); !failure.empty()) throw Error(Errc::engine_failure, std::move(failure));
   outcome.kind = static_cast<ProcessOutcome::Kind>(in.number());
   outcome.exit_code = static_cast<int>(in.number());
   outcome.signal = static_cast<int>(in.number());
@@ -147,41 +150,59 @@ ProcessOutcome unpack_outcome(std::string data) {
 class HelperRunner final : public Runner {
  public:
   explicit HelperRunner(std::string helper) : helper_(std::move(helper)) {}
-  ~HelperRunner() override {
-    socket_.reset();  // its end ends the helper
-    if (pid_ > 0)
-      while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-      }
-  }
+  ~HelperRunner() override { end(); }
 
   ProcessOutcome run(const ProcessSpec& spec, std::stop_token stop) override {
     if (pid_ < 0) start();
     if (!send(socket_.get(), pack(spec))) died();
-    // To close this direction says "stop"; the answer still comes.
-    const std::stop_callback on_stop(stop, [this] { ::shutdown(socket_.get(), SHUT_WR); });
-    auto answer = receive(socket_.get());
+    std::optional<std::string> answer;
+    bool was_told_to_stop = false;
+    {
+      // To close this direction says "stop"; the answer still comes.
+      const std::stop_callback on_stop(stop, [&] {
+        was_told_to_stop = true;
+        ::shutdown(socket_.get(), SHUT_WR);
+      });
+      answer = receive(socket_.get());
+    }
     if (!answer) died();
+    if (was_told_to_stop) end();  // it takes no more
     return unpack_outcome(std::move(*answer));
   }
 
  private:
   void start() {
     int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-      throw Error::from_errno("cannot make a socket for " + helper_, errno);
-    UniqueFd ours(ends[0]), theirs(::fcntl(ends[1], F_DUPFD_CLOEXEC, 3));
-    ::close(ends[1]);
-    const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC)), above(::fcntl(null.get(), F_DUPFD_CLOEXEC, 3));
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) cannot_start(errno);
+    auto ours = above_stdio(ends[0]), theirs = above_stdio(ends[1]);
+    const auto null = above_stdio(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (!ours || !theirs || !null) cannot_start(errno);
     StartStack stack;
-    auto started = start_process(stack, {helper_}, {}, theirs.get(), above.get(), above.get());
-    if (started.error != 0)
-      throw Error(Errc::engine_failure,
-                  "cannot start the helper " + helper_ + ": " + explain_start_failure(helper_, started.error));
+    const auto started = start_process(stack, {helper_}, {}, theirs.get(), null.get(), null.get());
+    if (started.error != 0) cannot_start(started.error);
     pid_ = started.pid;
     socket_ = std::move(ours);
   }
-  [[noreturn]] void died() const {
-    throw Error(Errc::engine_failure, "the helper " + helper_ + " ended unexpectedly");
+  // Returns how it ended.
+  int end() {
+    socket_.reset();  // its end ends the helper
+    int status = 0;
+    if (pid_ > 0)
+      while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+      }
+    pid_ = -1;
+    return status;
+  }
+  [[noreturn]] void cannot_start(int error) const {
+    throw Error(Errc::engine_failure,
+                "cannot start the helper " + helper_ + ": " + explain_start_failure(helper_, error));
+  }
+  [[noreturn]] void died() {
+    const int status = end();
+    throw Error(Errc::engine_failure,
+                "the helper " + helper_ + " ended unexpectedly: " +
+                    (WIFSIGNALED(status) ? "killed by " + signal_name(WTERMSIG(status))
+                                         : "exit code " + std::to_string(WEXITSTATUS(status))));
   }
 
   const std::string helper_;
@@ -209,8 +230,14 @@ int serve_helper(int fd) {
   }).detach();
   const auto runner = make_local_runner(true);
   while (auto message = receive(fd)) {
-    const auto outcome = runner->run(unpack_spec(std::move(*message)), stop.get_token());
-    if (!send(fd, pack(outcome))) break;
+    ProcessOutcome outcome;
+    std::string failure;
+    try {
+      outcome = runner->run(unpack_spec(std::move(*message)), stop.get_token());
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (!send(fd, pack(outcome, failure))) break;
   }
   return 0;
 }

@@ -31,7 +31,7 @@ constexpr auto kKillPatience = 5s;  // a process in an uninterruptible sleep out
 // Reads one pipe to its end and keeps the last part.
 class OutputReader {
  public:
-  OutputReader(asio::io_context& context, UniqueFd pipe) : pipe_(context, pipe.release()) { read(); }
+  OutputReader(asio::io_context& context, UniqueFd pipe) : pipe_(context, pipe.get()) { pipe.release(); }
   bool is_open() const { return pipe_.is_open(); }
   void close() {
     error_code ignored;
@@ -43,8 +43,6 @@ class OutputReader {
     shorten(kOutputTailBytes);
     return std::move(tail_);
   }
-
- private:
   void read() {
     pipe_.async_read_some(asio::buffer(buffer_), [this](error_code error, std::size_t count) {
       if (error) {
@@ -57,6 +55,8 @@ class OutputReader {
       read();
     });
   }
+
+ private:
   void shorten(std::size_t size) {
     if (tail_.text.size() <= size) return;
     const auto surplus = tail_.text.size() - size;
@@ -72,18 +72,26 @@ class OutputReader {
 // One hook from its start to its end. Ends by closing everything, so that the context runs out of work.
 class Attempt {
  public:
-  Attempt(asio::io_context& context, const ProcessSpec& spec, TreeQuery tree, StartedProcess started, UniqueFd out,
-          UniqueFd err)
-      : spec_(spec),
-        tree_(std::move(tree)),
-        exit_watch_(context, ::fcntl(started.pidfd.get(), F_DUPFD_CLOEXEC, 3)),
-        process_(context.get_executor(), started.pid, started.pidfd.release()),
-        timer_(context),
-        out_(context, std::move(out)),
-        err_(context, std::move(err)) {
+  /// Before the process starts: from here on no descriptor is needed that could be missing. Throws system_error.
+  Attempt(asio::io_context& context, const ProcessSpec& spec, UniqueFd out, UniqueFd err)
+      : spec_(spec), exit_watch_(context), timer_(context), out_(context, std::move(out)), err_(context, std::move(err)) {}
+
+  /// Throws system_error; the process is then gone.
+  void watch(StartedProcess started, TreeQuery tree) {
+    tree_ = std::move(tree);
+    error_code error;
+    exit_watch_.assign(started.pidfd.get(), error);
+    if (error) {
+      ::kill(tree_.leader, SIGKILL);
+      ::waitpid(tree_.leader, nullptr, 0);
+      throw boost::system::system_error(error);
+    }
+    started.pidfd.release();
     out_.on_end = err_.on_end = [this] { settle(); };
-    exit_watch_.async_wait(asio::posix::descriptor_base::wait_read, [this](error_code error) {
-      if (error) return;
+    out_.read();
+    err_.read();
+    exit_watch_.async_wait(asio::posix::descriptor_base::wait_read, [this](error_code fault) {
+      if (fault) return;
       has_exited_ = true;
       if (phase_ == Phase::running) {
         phase_ = Phase::draining;
@@ -104,12 +112,13 @@ class Attempt {
   ProcessOutcome outcome() {
     ProcessOutcome result;
     error_code error;
+    boost::process::v2::process process(timer_.get_executor(), tree_.leader, exit_watch_.release());
     if (has_exited_) {
-      process_.wait(error);
+      process.wait(error);
     } else {
-      process_.detach();
+      process.detach();
     }
-    const int status = process_.native_exit_code();
+    const int status = process.native_exit_code();
     if (was_stopped_ && !is_cancelled_) {
       result.kind = ProcessOutcome::Kind::timed_out;
     } else if (error || !has_exited_) {
@@ -153,8 +162,7 @@ class Attempt {
     out_.close();
     err_.close();
     timer_.cancel();
-    error_code ignored;
-    exit_watch_.close(ignored);
+    exit_watch_.cancel();
   }
 
   // The hook stays a zombie until its tree is gone, so that its number, by which the tree is found, cannot be
@@ -170,8 +178,10 @@ class Attempt {
   void poll_tree() {
     const bool is_over = std::chrono::steady_clock::now() >= phase_end_;
     const auto alive = signal_tree(tree_, phase_ == Phase::killing ? SIGKILL : 0);
-    if (has_exited_ && alive.empty()) return finish();
-    if (is_over && phase_ == Phase::killing) return finish();
+    if ((has_exited_ && alive.empty()) || (is_over && phase_ == Phase::killing)) {
+      ::kill(-tree_.leader, SIGKILL);  // whoever was always a new process when it was looked at
+      return finish();
+    }
     if (is_over) {
       phase_ = Phase::killing;
       phase_end_ = std::chrono::steady_clock::now() + kKillPatience;
@@ -181,9 +191,8 @@ class Attempt {
   }
 
   const ProcessSpec& spec_;
-  TreeQuery tree_;
-  asio::posix::stream_descriptor exit_watch_;
-  boost::process::v2::process process_;
+  TreeQuery tree_{};
+  asio::posix::stream_descriptor exit_watch_;  // the process's pidfd
   asio::steady_timer timer_;
   OutputReader out_, err_;
   Phase phase_ = Phase::running;
@@ -191,31 +200,27 @@ class Attempt {
   bool has_exited_ = false, was_stopped_ = false, is_cancelled_ = false, left_pipes_open_ = false;
 };
 
-// Descriptors 0 to 2 of the child are made from these: they must not be among them.
-UniqueFd above_stdio(int fd) {
-  if (fd < 0 || fd > 2) return UniqueFd(fd);
-  UniqueFd moved(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
-  ::close(fd);
-  return moved;
-}
+[[noreturn]] void fail(int error) { throw boost::system::system_error(error, boost::system::system_category()); }
 
 struct Pipe {
   UniqueFd read, write;
-  explicit Pipe(int& error) {
+  Pipe() {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) {
-      error = errno;
-      return;
-    }
+    if (::pipe2(ends, O_CLOEXEC) != 0) fail(errno);
     read = above_stdio(ends[0]);
     write = above_stdio(ends[1]);
-    if (!read || !write) error = errno;
+    if (!read || !write) fail(errno);
   }
 };
 
 class LocalRunner final : public Runner {
  public:
-  explicit LocalRunner(bool owns_children) : owns_children_(owns_children) {}
+  explicit LocalRunner(bool owns_children) : owns_children_(owns_children) {
+    // What an earlier event's hooks left running.
+    siginfo_t any;
+    if (owns_children && ::waitid(P_ALL, 0, &any, WEXITED | WNOHANG | WNOWAIT) == 0)
+      survivors_ = signal_tree({-1, {}, {}, true, {}}, 0);
+  }
 
   ProcessOutcome run(const ProcessSpec& spec, std::stop_token stop) override {
     const auto begin = std::chrono::steady_clock::now();
@@ -228,53 +233,54 @@ class LocalRunner final : public Runner {
  private:
   ProcessOutcome attempt(const ProcessSpec& spec, const std::stop_token& stop) {
     ProcessOutcome outcome;
-    int error = 0;
-    Pipe out(error), err(error);
-    if (!null_ && error == 0) {
-      null_ = above_stdio(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-      if (!null_) error = errno;
+    try {
+      Pipe out, err;
+      if (!null_) null_ = above_stdio(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+      if (!null_) fail(errno);
+      context_.restart();
+      Attempt attempt(context_, spec, std::move(out.read), std::move(err.read));
+      auto started = start(spec, out.write.get(), err.write.get());
+      if (started.error != 0) fail(started.error);
+      out.write.reset();
+      err.write.reset();
+      const TreeQuery tree{started.pid, spec.run_id, spec.name, owns_children_, survivors_};
+      attempt.watch(std::move(started), tree);
+      {
+        const std::stop_callback on_stop(stop, [&] { asio::post(context_, [&attempt] { attempt.cancel(); }); });
+        context_.run();
+      }
+      context_.restart();
+      context_.run();  // a cancellation that came at the very end
+      outcome = attempt.outcome();
+      const bool has_children = !owns_children_ || reap_orphans();
+      if (!attempt.was_stopped() && has_children) outcome.survivors = survivors_of(tree, attempt.left_pipes_open());
+      survivors_.insert(survivors_.end(), outcome.survivors.begin(), outcome.survivors.end());
+    } catch (const Error&) {
+      throw;
+    } catch (const boost::system::system_error& error) {
+      outcome.why = explain_start_failure(spec.program, error.code().value());
     }
-    StartedProcess started;
-    if (error == 0) {
-      started = start_process(stack_, {spec.program}, spec.environment, null_.get(), out.write.get(), err.write.get());
-      if (started.error == ENOEXEC && is_script_without_interpreter(spec.program))
-        started = start_process(stack_, {"/bin/sh", spec.program}, spec.environment, null_.get(), out.write.get(),
-                                err.write.get());
-      error = started.error;
-    }
-    if (error != 0) {
-      outcome.why = explain_start_failure(spec.program, error);
-      return outcome;
-    }
-    out.write.reset();
-    err.write.reset();
-
-    const pid_t pid = started.pid;
-    const TreeQuery tree{pid, spec.run_id, spec.name, owns_children_, survivors_};
-    context_.restart();
-    Attempt attempt(context_, spec, tree, std::move(started), std::move(out.read), std::move(err.read));
-    {
-      const std::stop_callback on_stop(stop, [&] { asio::post(context_, [&attempt] { attempt.cancel(); }); });
-      context_.run();
-    }
-    context_.restart();
-    context_.run();  // a cancellation that came at the very end
-    outcome = attempt.outcome();
-    if (!attempt.was_stopped()) outcome.survivors = survivors_of(tree, attempt.left_pipes_open());
-    survivors_.insert(survivors_.end(), outcome.survivors.begin(), outcome.survivors.end());
     return outcome;
+  }
+
+  StartedProcess start(const ProcessSpec& spec, int out, int err) {
+    auto started = start_process(stack_, {spec.program}, spec.environment, null_.get(), out, err);
+    if (started.error == ENOEXEC && is_script_without_interpreter(spec.program))
+      started = start_process(stack_, {"/bin/sh", spec.program}, spec.environment, null_.get(), out, err);
+    return started;
+  }
+
+  // Whether any child is left.
+  static bool reap_orphans() {
+    pid_t reaped = 0;
+    while ((reaped = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
+    }
+    return reaped == 0;
   }
 
   // One system call tells in nearly every case that there are none.
   std::vector<pid_t> survivors_of(const TreeQuery& tree, bool left_pipes_open) const {
-    if (owns_children_) {
-      pid_t reaped = 0;
-      while ((reaped = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
-      }
-      if (reaped < 0) return {};
-    } else if (!left_pipes_open && ::kill(-tree.leader, 0) != 0) {
-      return {};
-    }
+    if (!owns_children_ && !left_pipes_open && ::kill(-tree.leader, 0) != 0) return {};
     return signal_tree(tree, 0);
   }
 

@@ -1,5 +1,6 @@
 #include "vdsm_hook/process/start.hpp"
 
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <pthread.h>
 #include <sched.h>
@@ -35,25 +36,24 @@ struct KernelSigaction {
 // a sanitizer that is shared with the parent gets touched.
 __attribute__((no_sanitize("address", "thread", "undefined"))) int child_main(void* argument) {
   auto& plan = *static_cast<ChildPlan*>(argument);
-  const auto fail = [&plan] {
-    plan.error = errno;
-    ::syscall(SYS_exit_group, 127);
-  };
   ::syscall(SYS_setsid);
   // Its bound is this engine: should the engine be killed, nobody would watch the deadline any more.
   ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (::syscall(SYS_getppid) != plan.parent) ::syscall(SYS_exit_group, 127);
   if (::syscall(SYS_dup3, plan.in, 0, 0) < 0 || ::syscall(SYS_dup3, plan.out, 1, 0) < 0 ||
       ::syscall(SYS_dup3, plan.err, 2, 0) < 0 || ::syscall(SYS_close_range, 3U, ~0U, 0) < 0 ||
-      ::syscall(SYS_chdir, "/") < 0)
-    fail();
+      ::syscall(SYS_chdir, "/") < 0) {
+    plan.error = errno;
+    ::syscall(SYS_exit_group, 127);
+  }
   ::syscall(SYS_umask, 022);
   KernelSigaction standard{};
   for (int signal = 1; signal < 65; ++signal) ::syscall(SYS_rt_sigaction, signal, &standard, nullptr, 8);
   const unsigned long none = 0;
   ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, 8);
   ::syscall(SYS_execve, plan.program, plan.arguments, plan.environment);
-  fail();
+  plan.error = errno;
+  ::syscall(SYS_exit_group, 127);
   return 127;
 }
 
@@ -66,6 +66,12 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 }
 
 }  // namespace
+
+UniqueFd above_stdio(int fd) {
+  if (fd < 0 || fd > 2) return UniqueFd(fd);
+  const UniqueFd low(fd);
+  return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+}
 
 StartedProcess start_process(StartStack& stack, const std::vector<std::string>& arguments,
                              const std::vector<std::string>& environment, int in, int out, int err) {

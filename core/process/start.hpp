@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,11 +17,16 @@ struct StartedProcess {
   int error = 0;  ///< errno of the step that failed; the process is then gone already
 };
 
+/// FD, moved above 2 where it is not: descriptors 0 to 2 of the child are made from it, and in a process whose own are
+/// closed nobody shall take it for them. Empty with errno: no descriptor was free, and FD is closed.
+UniqueFd above_stdio(int fd);
+
 /// Memory for the few calls between clone and exec; one a thread.
 class StartStack {
  public:
   StartStack() : memory_(kBytes) {}
-  char* top() { return memory_.data() + (kBytes - reinterpret_cast<std::uintptr_t>(memory_.data()) % 16) / 16 * 16; }
+  /// Aligned as every ABI wants it.
+  char* top() { return memory_.data() + kBytes - reinterpret_cast<std::uintptr_t>(memory_.data() + kBytes) % 16; }
 
  private:
   static constexpr std::size_t kBytes = 64 * 1024;

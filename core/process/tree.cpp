@@ -58,15 +58,24 @@ std::optional<Stat> stat_of(pid_t pid) {
   return found;
 }
 
-bool has_environment(pid_t pid, const TreeQuery& query) {
+// Whose a process says it is.
+enum class Mark { ours, others, none };
+
+Mark mark_of(pid_t pid, const TreeQuery& query) {
   const auto text = proc_file(pid, "environ");
-  if (!text) return false;
-  const auto has = [&text](const std::string& entry) {
-    const std::string wanted = '\0' + entry + '\0';
-    const std::string padded = '\0' + *text + '\0';
-    return padded.find(wanted) != std::string::npos;
-  };
-  return has("VDSM_HOOK_RUN_ID=" + query.run_id) && has("VDSM_HOOK_NAME=" + query.name);
+  if (!text) return Mark::none;
+  const std::string padded = '\0' + *text + '\0';
+  const auto has = [&padded](const std::string& entry) { return padded.find('\0' + entry) != std::string::npos; };
+  if (!has("VDSM_HOOK_RUN_ID=")) return Mark::none;
+  const bool is_ours = has("VDSM_HOOK_RUN_ID=" + query.run_id + '\0') && has("VDSM_HOOK_NAME=" + query.name + '\0');
+  return is_ours ? Mark::ours : Mark::others;
+}
+
+bool is_member_by_itself(pid_t pid, const Stat& stat, const TreeQuery& query, pid_t self) {
+  if (pid == query.leader || stat.group == query.leader || stat.session == query.leader) return true;
+  const auto mark = mark_of(pid, query);
+  // An orphan that says whose it is may come from what an earlier hook left running.
+  return mark == Mark::ours || (query.owns_children && stat.parent == self && mark == Mark::none);
 }
 
 }  // namespace
@@ -86,9 +95,7 @@ std::vector<pid_t> signal_tree(const TreeQuery& query, int signal) {
     if (std::from_chars(entry->d_name, end, pid).ptr != end || pid == self) continue;
     const auto stat = stat_of(pid);
     if (!stat || std::find(query.spared.begin(), query.spared.end(), pid) != query.spared.end()) continue;
-    const bool is_member = pid == query.leader || stat->group == query.leader || stat->session == query.leader ||
-                           (query.owns_children && stat->parent == self) || has_environment(pid, query);
-    candidates.emplace(pid, Candidate{*stat, is_member});
+    candidates.emplace(pid, Candidate{*stat, is_member_by_itself(pid, *stat, query, self)});
   }
   // Children of members are members, however deep.
   for (bool grew = true; grew;) {
@@ -112,6 +119,8 @@ std::vector<pid_t> signal_tree(const TreeQuery& query, int signal) {
     }
     members.push_back(pid);
   }
+  // No fork escapes a signal to a group, and it needs no descriptor.
+  if (signal == SIGKILL) ::kill(-query.leader, signal);
   return members;
 }
 

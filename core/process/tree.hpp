@@ -9,10 +9,10 @@
 namespace vdsm_hook {
 
 struct TreeQuery {
-  pid_t leader;             ///< the hook's own pid: its session and process group
+  pid_t leader;             ///< the hook's own pid, not yet reaped when there is a signal: its session and process group
   std::string run_id;       ///< VDSM_HOOK_RUN_ID and
   std::string name;         ///< VDSM_HOOK_NAME of its environment
-  bool owns_children;       ///< every child of this process that is not in `spared` belongs to it
+  bool owns_children;       ///< every child of this process belongs to it but those in `spared` and those of another hook
   std::vector<pid_t> spared;  ///< what earlier hooks left running
 };
 

@@ -36,6 +36,16 @@ bool is_reserved(std::string_view name) {
   return std::find(kReservedAnyCase.begin(), kReservedAnyCase.end(), lower) != kReservedAnyCase.end();
 }
 
+// U+0000 to U+001F, U+007F, and U+0080 to U+009F, which UTF-8 writes in two bytes.
+bool has_control_character(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+    if (c < 0x20 || c == 0x7F || (c == 0xC2 && next >= 0x80 && next < 0xA0)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::optional<std::string> refused_name(std::string_view name) {
@@ -51,9 +61,7 @@ std::optional<std::string> refused_value(std::string_view name, std::string_view
   if (name.size() + 1 + value.size() > kMaxEnvironmentString)
     return "the value has " + std::to_string(value.size()) + " bytes; name and value together may have " +
            std::to_string(kMaxEnvironmentString - 1);
-  if (std::any_of(value.begin(), value.end(),
-                  [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }))
-    return "the value has a control character (a newline, a tab, ...)";
+  if (has_control_character(value)) return "the value has a control character (a newline, a tab, ...)";
   if (!is_utf8(value)) return "the value is not UTF-8";
   return std::nullopt;
 }

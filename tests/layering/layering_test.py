@@ -1,0 +1,296 @@
+"""Who may include whom, and what the sources never do. Every rule is also shown a file that breaks it."""
+
+import pathlib
+import re
+import sys
+import tempfile
+import tomllib
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# Which of our folders a folder may use besides itself.
+MAY_USE = {
+    "base": set(),
+    "toml": {"base"},
+    "xml": {"base"},
+    "hookpoints": {"base", "toml"},
+    "discovery": {"base"},
+    "payload": {"base", "xml"},
+    "process": {"base"},
+    "properties": {"base", "xml"},
+    "engine": {"base", "toml", "xml", "hookpoints", "discovery", "payload", "process", "properties"},
+    "sdk": {"base"},
+    "cli": {"base", "toml", "xml", "hookpoints", "discovery", "payload", "process", "properties", "engine", "sdk"},
+    "vdsm_hooks": {"sdk"},
+}
+
+# Which folders may see an outside library's headers; all others go through them.
+MAY_SEE = {
+    "expat.h": {"xml"},
+    "toml++/": {"toml"},
+    "tinyxml2": {"sdk", "vdsm_hooks"},
+    "dtl/": {"payload"},
+    "re2/": {"engine", "properties"},
+    "boost/json": {"payload", "cli"},
+    "boost/process": {"process"},
+    "boost/asio": {"process"},
+    "CLI/": {"cli"},
+}
+
+# What no C++ of ours calls: it would change the whole process, or hand words to a shell.
+NEVER_CALLED = re.compile(r"(?<![\w.>])(system|popen|chdir|fchdir|chroot|setenv|putenv|unsetenv|clearenv|umask)\s*\(")
+# What the library leaves to the command: printing and ending.
+NEVER_IN_LIBRARY = re.compile(r"\bstd::(cout|cerr|clog)\b|(?<![\w.>])(printf|puts|putchar|perror|exit|abort|syslog)\s*\(")
+SHELLS_OUT = re.compile(r"\bsh -c\b|\bshell\s*=\s*True\b|\bos\.(system|popen)\b")
+
+# A help text may show an event: in a command line of an example, or behind "such as". In core/cli only.
+HELP_EXAMPLE = re.compile(r"^(?:.*\\n)?  vdsm-hook [a-z]+(?: [^\\]*)? $|.*\bsuch as $", re.DOTALL)
+
+CPP = {".cpp", ".hpp"}
+TOKEN = re.compile(r'(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<raw>R"(?P<mark>[^(\s]*)\(.*?\)(?P=mark)")|(?P<string>"(?:\\.|[^"\\\n])*")'
+                   r"|(?P<char>'(?:\\.|[^'\\\n])+')", re.DOTALL)
+
+
+def folder_of(path, root):
+    parts = path.relative_to(root).parts
+    return parts[1] if parts[0] == "core" else parts[0]
+
+
+def files(root):
+    """Every file of ours that is built, installed or run, with its folder; not the texts for people."""
+    for top in ("core", "hookpoints", "vdsm_hooks"):
+        for path in sorted((root / top).rglob("*")):
+            if path.is_file() and path.suffix not in (".md", ".pyc") and not (top == "core" and path.parent == root / "core"):
+                yield path, folder_of(path, root)
+
+
+def sources(root):
+    for path, folder in files(root):
+        if path.suffix in CPP or path.name.endswith(".cpp.in"):
+            yield path, folder
+
+
+def without_comments(text):
+    return TOKEN.sub(lambda m: re.sub(r"[^\n]", " ", m.group()) if m.group("comment") else m.group(), text)
+
+
+def code_only(text):
+    """TEXT without comments and what strings say; lines stay where they are."""
+    return TOKEN.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), text)
+
+
+def line_of(text, at):
+    return text.count("\n", 0, at) + 1
+
+
+def wrong_includes(root):
+    for path, folder in sources(root):
+        for match in re.finditer(r'^\s*#\s*include\s*([<"])([^>"]+)', without_comments(path.read_text()), re.MULTILINE):
+            name, where = match.group(2), f"{path.relative_to(root)}:{line_of(path.read_text(), match.start(2))}"
+            if ours := re.match(r"vdsm_hook/(?:(\w+)/|hooking\.hpp$)", name):
+                used = ours.group(1) or "sdk"
+                if used != folder and used not in MAY_USE[folder]:
+                    yield f"{where}: {folder} includes {name}, which is {used}'s"
+            elif match.group(1) == '"' and not (path.parent / name).is_file() and not name.endswith(".inc"):
+                yield f"{where}: {name} is no file beside it; ours are <vdsm_hook/FOLDER/FILE.hpp>"
+            for library, seers in MAY_SEE.items():
+                if name.startswith(library) and folder not in seers:
+                    yield f"{where}: {folder} includes {name}, which only {', '.join(sorted(seers))} may see"
+
+
+def wrong_targets(root):
+    folders = {folder for _, folder in sources(root)}
+    for folder in sorted(folders - {"vdsm_hooks"}):
+        top = root / folder if folder == "hookpoints" else root / "core" / folder
+        text = "\n".join(re.sub(r"#[^\n]*", "", path.read_text()) for path in top.rglob("CMakeLists.txt"))
+        if not re.search(rf"(vdsm_hook_module\({folder}|add_library\(vdsm_hook_{folder})\s", text):
+            yield f"{top.relative_to(root)} has no target of its own, vdsm_hook_{folder}"
+        for used in re.findall(r"\bvdsm_hook_(\w+)", text):
+            if used in MAY_USE and used != folder and used not in MAY_USE[folder]:
+                yield f"{top.relative_to(root)} links {used}"
+
+
+def unknown_folders(root):
+    for folder in sorted({folder for _, folder in sources(root)} - MAY_USE.keys()):
+        yield f"{folder} is in no table of this test: say what it may use"
+
+
+def wrong_calls(root):
+    for path, folder in files(root):
+        text = path.read_text()
+        where = path.relative_to(root)
+        if path.suffix in CPP:
+            code = code_only(text)
+            for match in NEVER_CALLED.finditer(code):
+                yield f"{where}:{line_of(code, match.start())}: calls {match.group(1)}()"
+            for match in NEVER_IN_LIBRARY.finditer(code) if folder not in ("cli", "sdk", "vdsm_hooks") else ():
+                yield f"{where}:{line_of(code, match.start())}: {match.group().strip(' (')}, which is the command's to do"
+            for match in TOKEN.finditer(text):
+                if match.group("string") == '"-c"' or match.group("string") and SHELLS_OUT.search(match.group()):
+                    yield f"{where}:{line_of(text, match.start())}: hands words to a shell"
+        else:
+            for match in SHELLS_OUT.finditer(re.sub(r"(?m)(^|\s)#[^\n]*", r"\1", text) if path.suffix != ".json" else text):
+                yield f"{where}: {match.group()}"
+
+
+def event_literals(root, events):
+    names = re.compile(r"(?<!\w)(" + "|".join(map(re.escape, events)) + r")(?!\w)")
+    for path, folder in files(root):
+        where, text = path.relative_to(root), path.read_text()
+        if where.parts[0] != "core":
+            continue  # the table itself, and hook.toml, which is where hooks say their events
+        if path.suffix in CPP or path.name.endswith(".cpp.in"):
+            text = without_comments(text)
+        elif path.suffix != ".json":
+            text = re.sub(r"(?m)(^|\s)#[^\n]*", r"\1", text)
+        for match in names.finditer(text):
+            if folder == "cli" and path.suffix == ".cpp" and HELP_EXAMPLE.match(text[text.rfind('"', 0, match.start()) + 1:match.start()]):
+                continue
+            yield f"{where}:{line_of(text, match.start())}: {match.group()} is spelled out; the table names the events"
+
+
+def events_of(root):
+    return list(tomllib.loads((root / "hookpoints/hookpoints.toml").read_text()))
+
+
+class OurSources(unittest.TestCase):
+    def check(self, faults):
+        self.assertEqual([], list(faults))
+
+    def test_every_folder_is_looked_at(self):
+        counts = {}
+        for _, folder in sources(ROOT):
+            counts[folder] = counts.get(folder, 0) + 1
+        self.assertEqual(MAY_USE.keys(), counts.keys())
+        self.assertGreater(sum(counts.values()), 60)
+        self.assertGreaterEqual(len(events_of(ROOT)), 58)
+        includes = sum(len(re.findall(r"(?m)^#include .vdsm_hook/", path.read_text())) for path, _ in sources(ROOT))
+        self.assertGreater(includes, 100)
+
+    def test_every_folder_is_in_the_tables(self):
+        self.check(unknown_folders(ROOT))
+
+    def test_folders_include_only_what_they_may(self):
+        self.check(wrong_includes(ROOT))
+
+    def test_every_folder_has_its_own_target_that_links_only_what_it_may(self):
+        self.check(wrong_targets(ROOT))
+
+    def test_nothing_changes_the_process_or_hands_words_to_a_shell(self):
+        self.check(wrong_calls(ROOT))
+
+    def test_event_names_stand_in_the_table_only(self):
+        self.check(event_literals(ROOT, events_of(ROOT)))
+
+    def test_no_folder_may_reach_itself_through_others(self):
+        def reach(folder, seen):
+            for used in MAY_USE[folder] - seen:
+                seen.add(used)
+                reach(used, seen)
+            return seen
+        for folder in MAY_USE:
+            self.assertNotIn(folder, reach(folder, set()))
+
+
+class BrokenSources(unittest.TestCase):
+    """Each rule notices what it forbids, and nothing beside it."""
+
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.root = pathlib.Path(self.directory.name)
+
+    def put(self, path, text):
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def expect(self, rule, rows):
+        for path, text, words in rows:
+            with self.subTest(path=path, text=text):
+                self.put(path, text)
+                faults = list(rule(self.root))
+                (self.root / path).unlink()
+                self.assertEqual(len(faults), 1 if words else 0, faults)
+                if words:
+                    self.assertIn(words, faults[0])
+
+    def test_includes(self):
+        self.expect(wrong_includes, [
+            ("core/base/a.cpp", '#include "vdsm_hook/base/b.hpp"\n#include <string>\n', None),
+            ("core/base/a.cpp", '\n#include "vdsm_hook/toml/table.hpp"\n', "core/base/a.cpp:2: base includes vdsm_hook/toml"),
+            ("core/xml/a.hpp", "#  include <vdsm_hook/toml/table.hpp>", "toml"),
+            ("core/discovery/a.cpp", '#include "vdsm_hook/payload/diff.hpp"', "payload"),
+            ("core/payload/a.cpp", '#include "vdsm_hook/xml/reader.hpp"', None),
+            ("core/process/a.cpp", '#include "vdsm_hook/xml/reader.hpp"', "xml"),
+            ("hookpoints/a.cpp", '#include "vdsm_hook/engine/engine.hpp"', "engine"),
+            ("core/engine/a.cpp", '#include "vdsm_hook/cli/command.hpp"', "cli"),
+            ("core/engine/a.cpp", '#include "vdsm_hook/hooking.hpp"', "sdk"),
+            ("core/sdk/cpp/a.hpp", "#include <vdsm_hook/sdk/xml.hpp>", None),
+            ("core/sdk/cpp/a.hpp", "#include <vdsm_hook/xml/reader.hpp>", "xml"),
+            ("core/sdk/new/a.cpp.in", "#include <vdsm_hook/engine/engine.hpp>", "engine"),
+            ("vdsm_hooks/x/a.cpp", "#include <vdsm_hook/hooking.hpp>", None),
+            ("vdsm_hooks/x/a.cpp", "#include <vdsm_hook/base/text.hpp>", "base"),
+            ("core/base/a.cpp", '// #include "vdsm_hook/toml/table.hpp"\n/*\n#include "vdsm_hook/toml/table.hpp"\n*/', None),
+            ("core/base/a.cpp", '#include "../toml/table.hpp"', "no file beside it"),
+            ("core/cli/a.cpp", "#include <tinyxml2.h>", "tinyxml2"),
+            ("core/cli/a.cpp", "#include <boost/process/v2.hpp>", "boost/process"),
+            ("core/cli/a.cpp", "#include <boost/process.hpp>", "boost/process"),
+            ("core/engine/a.cpp", "#include <expat.h>", "expat"),
+        ])
+
+    def test_targets(self):
+        self.put("core/xml/a.cpp", "")
+        self.expect(wrong_targets, [
+            ("core/xml/CMakeLists.txt", "vdsm_hook_module(xml SOURCES a.cpp LINK vdsm_hook_base)", None),
+            ("core/xml/CMakeLists.txt", "# vdsm_hook_module(xml SOURCES a.cpp)", "no target"),
+            ("core/xml/CMakeLists.txt", "vdsm_hook_module(xml SOURCES a.cpp LINK vdsm_hook_engine)", "links engine"),
+            ("core/xml/README", "", "no target"),
+        ])
+
+    def test_unknown_folders(self):
+        self.expect(unknown_folders, [("core/new/a.cpp", "", "new is in no table"), ("core/base/a.cpp", "", None)])
+
+    def test_calls(self):
+        self.expect(wrong_calls, [
+            ("core/base/a.cpp", 'int x = ::system("ls");', "a.cpp:1: calls system()"),
+            ("core/process/a.cpp", '\nchdir("/");', "a.cpp:2: calls chdir()"),
+            ("core/engine/a.cpp", 'std::setenv("a", "b", 1);', "setenv"),
+            ("core/cli/a.cpp", "::umask(022);", "umask"),
+            ("vdsm_hooks/x/a.cpp", 'popen("ls", "r");', "popen"),
+            ("core/process/a.cpp", "::syscall(SYS_chdir, 0); // chdir(x)\nboost::system::error_code e; file_system(1);", None),
+            ("core/base/a.cpp", 'const char* text = "chdir(x) and system(y)"; auto c = \'"\'; auto d = "umask(";', None),
+            ("core/process/a.cpp", '{"/bin/sh", "-c", x}', "shell"),
+            ("core/process/a.cpp", 'run("sh -c ls");', "shell"),
+            ("core/engine/a.cpp", 'std::cerr << "x";', "std::cerr"),
+            ("core/engine/a.cpp", "::exit(1);", "exit"),
+            ("core/process/a.cpp", "::_exit(1);", None),
+            ("core/cli/a.cpp", 'std::printf("x");', None),
+            ("core/sdk/python/a.py", "subprocess.run(x, shell=True)", "shell=True"),
+            ("core/sdk/shell/a.sh", 'sh -c "$x"', "sh -c"),
+            ("core/sdk/shell/a.sh", '# not sh -c "$x"', None),
+        ])
+
+    def test_event_names(self):
+        self.expect(lambda root: event_literals(root, ["before_x", "after_y"]), [
+            ("core/base/a.cpp", 'run("before_x");', "a.cpp:1: before_x"),
+            ("core/base/a.cpp", "// as at before_x\nrun(\"not_before_x\", \"before_x2\"); /* after_y */", None),
+            ("core/base/a.cpp", "int before_x = 1;", "before_x"),
+            ("core/base/a.cpp", 'help("Example:\\n  vdsm-hook run before_x --domxml a");', "before_x"),
+            ("core/cli/a.cpp", 'help("Example:\\n  vdsm-hook run before_x --domxml a");', None),
+            ("core/cli/a.cpp", 'help("  vdsm-hook new name --event before_x --lang sh\\n");', None),
+            ("core/cli/a.cpp", 'help("the hook point, such as before_x");', None),
+            ("core/cli/a.cpp", 'if (event == "before_x") return;', "before_x"),
+            ("core/cli/a.cpp", 'help("Example:\\n  vdsm-hook run\\nand before_x");', "before_x"),
+            ("core/cli/completion/vdsm-hook", "words='before_x'  # and after_y", "before_x"),
+            ("core/cli/schemas/a.json", '{"enum": ["before_x"]}', "before_x"),
+            ("core/sdk/python/a.py", "event = 'before_x'\n# after_y", "before_x"),
+            ("core/engine/CMakeLists.txt", "set(x after_y)", "after_y"),
+            ("vdsm_hooks/x/hook.toml", "[events.before_x]", None),
+        ])
+
+
+if __name__ == "__main__":
+    sys.dont_write_bytecode = True
+    unittest.main()

@@ -1,0 +1,209 @@
+#define BOOST_TEST_MODULE payload
+#include <boost/test/unit_test.hpp>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "vdsm_hook/base/limits.hpp"
+#include "vdsm_hook/payload/soundness.hpp"
+
+using namespace vdsm_hook;
+using std::string_literals::operator""s;
+
+namespace {
+
+constexpr const char* kUuid = "0e4a0b1c-7d2f-4c3a-9b1e-0123456789ab";
+
+std::string domain(const std::string& inside) { return "<domain type='kvm'>" + inside + "</domain>"; }
+std::string vm(const std::string& name, const std::string& uuid) {
+  return domain("<name>" + name + "</name><uuid>" + uuid + "</uuid>");
+}
+
+DocumentIdentity identity_of(PayloadKind kind, const std::string& document) {
+  DocumentIdentity identity;
+  const auto why = unsound(kind, document, identity);
+  BOOST_TEST(!why.has_value(), why.value_or("") << " in " << document);
+  return identity;
+}
+
+void check_unsound(PayloadKind kind, const std::string& document, const std::string& words) {
+  DocumentIdentity identity;
+  const auto why = unsound(kind, document, identity);
+  BOOST_REQUIRE_MESSAGE(why.has_value(), document.substr(0, 80) << " was taken");
+  BOOST_TEST(why->find(words) != std::string::npos, *why << " does not say " << words);
+}
+
+std::string nested(std::size_t depth, const std::string& open, const std::string& close,
+                   const std::string& inside) {
+  std::string text;
+  for (std::size_t i = 0; i < depth; ++i) text += open;
+  text += inside;
+  for (std::size_t i = 0; i < depth; ++i) text += close;
+  return text;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(an_event_without_payload_has_nothing_to_judge) {
+  for (const auto& document : {""s, "<"s, "\xFF"s}) {
+    const auto identity = identity_of(PayloadKind::none, document);
+    BOOST_TEST((identity.root.empty() && identity.uuid.empty() && identity.name.empty()));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_domains_identity_is_its_root_name_and_uuid) {
+  const auto identity =
+      identity_of(PayloadKind::domain_xml, "<?xml version='1.0'?>\n<!-- c -->" + vm("web 1", kUuid));
+  BOOST_TEST(identity.root == "domain");
+  BOOST_TEST(identity.root_space.empty());
+  BOOST_TEST(identity.name == "web 1");
+  BOOST_TEST(identity.uuid == kUuid);
+}
+
+BOOST_AUTO_TEST_CASE(name_and_uuid_are_read_as_libvirt_reads_them) {
+  struct Row {
+    const char* what;
+    std::string inside, name, uuid;
+  };
+  const std::vector<Row> rows{
+      {"neither", "", "", ""},
+      {"blanks around the uuid", "<uuid>\n  u1\t</uuid><name> n </name>", " n ", "u1"},
+      {"entities and CDATA", "<name>a&amp;<![CDATA[<b>]]>&#99;</name>", "a&<b>c", ""},
+      {"a comment within", "<name>a<!-- x -->b</name>", "ab", ""},
+      {"an element within, whose text counts", "<name>a<x>b<y>c</y></x>d</name>", "abcd", ""},
+      {"deeper ones are other things", "<devices><name>d</name><uuid>d</uuid></devices><name>n</name>", "n",
+       ""},
+      {"in a metadata element", "<metadata><x:name xmlns:x='u'>m</x:name></metadata>", "", ""},
+      {"in another namespace", "<x:name xmlns:x='u'>m</x:name><name>n</name>", "n", ""},
+      {"upper case is another element", "<NAME>m</NAME>", "", ""},
+  };
+  for (const auto& row : rows) {
+    const auto identity = identity_of(PayloadKind::domain_xml, domain(row.inside));
+    BOOST_TEST(identity.name == row.name, row.what);
+    BOOST_TEST(identity.uuid == row.uuid, row.what);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_domains_root_is_called_domain) {
+  check_unsound(PayloadKind::domain_xml, "<interface/>", "<interface>, not <domain>");
+  check_unsound(PayloadKind::domain_xml, "<Domain/>", "<Domain>");
+  check_unsound(PayloadKind::domain_xml, "<domain xmlns='u'/>", "not <domain>");
+  check_unsound(PayloadKind::domain_xml, "<x:domain xmlns:x='u'/>", "not <domain>");
+  check_unsound(PayloadKind::domain_xml, "<domainsnapshot>" + vm("a", kUuid) + "</domainsnapshot>",
+                "<domainsnapshot>");
+}
+
+BOOST_AUTO_TEST_CASE(xml_that_is_not_well_formed_is_named_with_line_and_column) {
+  for (const auto kind : {PayloadKind::domain_xml, PayloadKind::device_xml}) {
+    check_unsound(kind, "", "line 1, column 1");
+    check_unsound(kind, "<domain>\n  <name>\n</domain>", "line 3, column 3: mismatched tag");
+    check_unsound(kind, "<domain/><domain/>", "line 1, column 10");
+    check_unsound(kind, "<domain>\n<q:x/></domain>", "line 2, column 1: unbound prefix");
+    check_unsound(kind, "<domain>&nbsp;</domain>", "undefined entity");
+    check_unsound(kind, "<domain>\xFF</domain>", "line 1, column 9");
+    check_unsound(kind, "<domain>&#0;</domain>", "line 1, column 9");
+    check_unsound(kind, "text<domain/>", "line 1");
+    check_unsound(kind, "<!DOCTYPE domain><domain/>", "DTD");
+    check_unsound(kind, "{}", "line 1, column 1");
+    check_unsound(kind, "<domain>\0</domain>"s, "line 1, column 9");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_devices_identity_is_its_root_alone) {
+  const auto identity = identity_of(PayloadKind::device_xml, "<disk><name>a</name><uuid>b</uuid></disk>");
+  BOOST_TEST(identity.root == "disk");
+  BOOST_TEST(identity.name.empty());
+  BOOST_TEST(identity.uuid.empty());
+  BOOST_TEST(identity_of(PayloadKind::device_xml, "<x:disk xmlns:x='u'/>").root_space == "u");
+}
+
+BOOST_AUTO_TEST_CASE(json_is_taken_whatever_value_it_is) {
+  for (const auto& document : {"{}"s, "[]"s, "null"s, "true"s, "-1.5e3"s, "\"\xC3\xA9\\u00e9\""s,
+                               " \r\n\t{\"a\": [1, {}]} \n"s, "{\"a\":1,\"a\":2}"s, "18446744073709551615"s})
+    identity_of(PayloadKind::json, document);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_json_is_refused_with_the_byte) {
+  const std::vector<std::pair<std::string, std::string>> rows{{"", "byte 1:"},
+                                                              {" ", "byte 2:"},
+                                                              {"{", "byte 2:"},
+                                                              {"{} {}", "byte 4:"},
+                                                              {"{}x", "byte 3:"},
+                                                              {"[1,]", "byte 4:"},
+                                                              {"{'a':1}", "byte 2:"},
+                                                              {"nul", "not JSON"},
+                                                              {"NaN", "byte 1:"},
+                                                              {"01", "not JSON"},
+                                                              {"\"\xFF\"", "not JSON"},
+                                                              {"\"\xED\xA0\x80\"", "not JSON"},
+                                                              {"\"\\ud800\"", "not JSON"},
+                                                              {"// c\n{}", "byte 1:"},
+                                                              {"<domain/>", "byte 1:"},
+                                                              {"\xEF\xBB\xBF{}", "byte 1:"},
+                                                              {"{}\0"s, "byte 3:"},
+                                                              {"\"a\nb\"", "not JSON"},
+                                                              {"[1", "not JSON"},
+                                                              {"[Infinity]", "not JSON"}};
+  for (const auto& [document, words] : rows) check_unsound(PayloadKind::json, document, words);
+}
+
+BOOST_AUTO_TEST_CASE(json_may_be_nested_as_deep_as_the_limit) {
+  for (const auto& [open, close, inside] :
+       {std::tuple{"["s, "]"s, ""s}, std::tuple{"{\"a\":"s, "}"s, "1"s}}) {
+    identity_of(PayloadKind::json, nested(kMaxJsonDepth, open, close, inside));
+    check_unsound(PayloadKind::json, nested(kMaxJsonDepth + 1, open, close, inside), "deep");
+    check_unsound(PayloadKind::json, nested(1000000, open, close, inside), "deep");
+    check_unsound(PayloadKind::json, nested(1000000, open, "", ""), "deep");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_identity_of_an_earlier_document_never_stays) {
+  DocumentIdentity identity{"space", "root", "uuid", "name"};
+  BOOST_TEST(!unsound(PayloadKind::domain_xml, "<domain/>", identity).has_value());
+  BOOST_TEST((identity.uuid.empty() && identity.name.empty() && identity.root_space.empty()));
+}
+
+BOOST_AUTO_TEST_CASE(a_vm_that_became_another_is_noticed) {
+  const auto before = vm("web", kUuid);
+  const std::string uuid = "<uuid>" + std::string(kUuid) + "</uuid>";
+  struct Row {
+    PayloadKind kind;
+    std::string before, after, words;  // no words: it is the same
+  };
+  const std::vector<Row> rows{
+      {PayloadKind::domain_xml, before, before, ""},
+      {PayloadKind::domain_xml, before,
+       domain("<uuid>\n " + std::string(kUuid) + "\n</uuid><vcpu/><name>web</name>"), ""},
+      {PayloadKind::domain_xml, before, vm("web2", kUuid), "<name> was changed from 'web' to 'web2'"},
+      {PayloadKind::domain_xml, before, vm("web ", kUuid), "<name> was changed"},
+      {PayloadKind::domain_xml, before, vm("", kUuid), "<name> was changed from 'web' to nothing"},
+      {PayloadKind::domain_xml, before, vm("web<x>2</x>", kUuid), "<name> was changed"},
+      {PayloadKind::domain_xml, before, vm("web", "1e4a0b1c-7d2f-4c3a-9b1e-0123456789ab"),
+       "<uuid> was changed"},
+      {PayloadKind::domain_xml, before, domain("<name>web</name>"),
+       "<uuid> was changed from '" + std::string(kUuid) + "' to nothing"},
+      {PayloadKind::domain_xml, domain("<name>web</name>"), before, "<uuid> was changed from nothing to"},
+      {PayloadKind::domain_xml, before, domain("<name>web</name>" + uuid + "<uuid>x</uuid>"),
+       "<uuid> was changed"},
+      {PayloadKind::domain_xml, before, domain("<name>x</name><name>web</name>" + uuid),
+       "<name> was changed"},
+      {PayloadKind::domain_xml, before, domain(before), "changed"},
+      {PayloadKind::device_xml, "<disk/>", "<disk a='b'/>", ""},
+      {PayloadKind::device_xml, "<disk/>", "<interface/>",
+       "root element was changed from 'disk' to 'interface'"},
+      {PayloadKind::device_xml, "<disk/>", "<disk xmlns='u'/>", "root element"},
+      {PayloadKind::device_xml, "<x:disk xmlns:x='u'/>", "<disk xmlns='u'/>", ""},
+      {PayloadKind::json, "{}", "[1]", ""},
+  };
+  for (const auto& row : rows) {
+    const auto why = moved(identity_of(row.kind, row.before), identity_of(row.kind, row.after));
+    BOOST_TEST(why.has_value() == !row.words.empty(), why.value_or("nothing moved") << ": " << row.after);
+    if (why) BOOST_TEST(why->find(row.words) != std::string::npos, *why << " does not say " << row.words);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_a_hook_wrote_is_shown_fit_for_a_terminal) {
+  const auto why = moved({"", "domain", "", "web"}, {"", "domain", "", "\x1B[2J"});
+  BOOST_REQUIRE(why.has_value());
+  BOOST_TEST(why->find('\x1B') == std::string::npos);
+}
