@@ -198,7 +198,7 @@ class FaultFinder {
       const auto doubt = rules_.compat_vdsm ? std::nullopt : settings_.trust.doubt(path, usable_[layer]);
       if (doubt) add(path, "untrusted: " + *doubt, mend_trust("its hook"));
       try {
-        sidecars_.get(path, settings_.points, event);
+        static_cast<void>(Sidecar::read(path, settings_.points, event));
       } catch (const Error& error) {
         add(path, error.what(), "Correct it: until then its hook does not run, and vetoes where the event can.");
       }
@@ -226,7 +226,6 @@ class FaultFinder {
   const FindingsRules& rules_;
   const std::string search_path_;
   std::vector<std::string> usable_;  // the hooks directories that are there and trusted
-  SidecarCache sidecars_;
   Findings found_;
 };
 

@@ -25,16 +25,16 @@ using Reason = IgnoredFile::Reason;
 struct Entry {
   enum class Kind { hook, mask, untrusted, ignored };
   Kind kind;
-  std::string layer;
-  std::string path;
+  std::size_t layer;
   Reason reason{};   // untrusted, ignored
   std::string text;  // untrusted, ignored
 };
 
 using Entries = std::map<std::string, std::vector<Entry>>;       // name -> weakest layer first
 struct SidecarFile {
-  std::size_t layer;
-  std::string path;
+  std::size_t layer = 0;
+  std::string path;  // empty: a link to /dev/null, there is none
+  FileStamp stamp;
   std::string doubt;
 };
 using Sidecars = std::map<std::string, SidecarFile>;  // hook's name -> its strongest sidecar
@@ -88,10 +88,17 @@ class LayerScan {
   void refuse(Reason reason, std::string why) { ignored_.push_back({path_, reason, std::move(why)}); }
 
   void add(const std::string& name, Entry::Kind kind, Reason reason = {}, std::string text = {}) {
-    entries_[name].push_back({kind, root_, path_ + "/" + name, reason, std::move(text)});
+    entries_[name].push_back({kind, layer_, reason, std::move(text)});
   }
   void ignore(const std::string& name, Reason reason, std::string text) {
     add(name, Entry::Kind::ignored, reason, std::move(text));
+  }
+
+  // Of an entry, by its own stat. The directories above were judged already.
+  std::optional<std::string> doubt_about(const std::string& name, const struct stat& st) const {
+    if (S_ISLNK(st.st_mode)) return rules_.trust.doubt(path_ + "/" + name, root_);
+    if (rules_.trust.accepts(st)) return std::nullopt;
+    return rules_.trust.doubt_itself(st, path_ + "/" + name);
   }
 
   bool leads_to_dev_null(const std::string& name) const {
@@ -110,25 +117,24 @@ class LayerScan {
       if (errno != ENOENT) ignore(name, Reason::unreadable, in_words(errno));
       return;  // else removed meanwhile
     }
-    const std::string path = path_ + "/" + name;
-    std::optional<std::string> doubt;
+    const bool is_link = S_ISLNK(st.st_mode);
     if (name.ends_with(".toml")) {
-      auto& sidecar = sidecars_[name.substr(0, name.size() - 5)] = {layer_, {}, {}};
-      if (S_ISLNK(st.st_mode) && leads_to_dev_null(name)) return;
-      if (rules_.checks_trust) doubt = S_ISLNK(st.st_mode) ? rules_.trust.doubt(path, root_) : rules_.trust.doubt_itself(st, path);
-      sidecar.path = path;
-      sidecar.doubt = doubt.value_or("");
+      auto& sidecar = sidecars_[name.substr(0, name.size() - 5)] = {layer_, {}, {}, {}};
+      if (is_link && leads_to_dev_null(name)) return;
+      sidecar.path = path_ + "/" + name;
+      if (rules_.checks_trust) sidecar.doubt = doubt_about(name, st).value_or("");
+      if (is_link) ::fstatat(fd_, name.c_str(), &st, 0);
+      sidecar.stamp = FileStamp(st);
       return;
     }
-    if (S_ISLNK(st.st_mode)) {
+    std::optional<std::string> doubt;
+    if (rules_.checks_trust) doubt = doubt_about(name, st);
+    if (is_link) {
       if (leads_to_dev_null(name)) return add(name, Entry::Kind::mask);
       if (::fstatat(fd_, name.c_str(), &st, 0) != 0) {
         if (errno == ENOENT || errno == ELOOP) return ignore(name, Reason::not_regular, "a link that leads nowhere");
         return ignore(name, Reason::unreadable, in_words(errno));
       }
-      if (rules_.checks_trust) doubt = rules_.trust.doubt(path, root_);
-    } else if (rules_.checks_trust) {
-      doubt = rules_.trust.doubt_itself(st, path);
     }
     if (S_ISDIR(st.st_mode)) return ignore(name, Reason::subdirectory, "hooks lie directly in the event's directory");
     if (!S_ISREG(st.st_mode)) return ignore(name, Reason::not_regular, "neither a file nor a link to one");
@@ -138,7 +144,7 @@ class LayerScan {
       return ignore(name, Reason::not_executable, "chmod +x makes it a hook");
     }
     if (rules_.checks_trust && (st.st_mode & (S_ISUID | S_ISGID)) != 0)
-      doubt = printable(path) + " has the set-uid or set-gid bit";
+      doubt = printable(path_ + "/" + name) + " has the set-uid or set-gid bit";
     if (doubt) return add(name, Entry::Kind::untrusted, Reason::untrusted, *doubt);
     add(name, Entry::Kind::hook);
   }
@@ -154,8 +160,11 @@ class LayerScan {
 };
 
 // The strongest layer's hook, mask or untrusted file decides about a name.
-void resolve(const std::string& name, const std::vector<Entry>& layers, const DiscoveryRules& rules,
-             const Sidecars& sidecars, Discovery& found) {
+void resolve(const std::string& name, const std::vector<Entry>& layers, std::string_view event,
+             const DiscoveryRules& rules, const Sidecars& sidecars, Discovery& found) {
+  const auto path_of = [&](const Entry& entry) {
+    return rules.layers[entry.layer] + "/" + std::string(event) + "/" + name;
+  };
   // An empty module, such as __init__.py, is a mask only where it masks something.
   const bool is_module = is_module_name(name) && std::none_of(layers.begin(), layers.end(), [](const Entry& entry) {
     return entry.kind == Entry::Kind::hook || entry.kind == Entry::Kind::untrusted;
@@ -164,25 +173,25 @@ void resolve(const std::string& name, const std::vector<Entry>& layers, const Di
   for (auto entry = layers.rbegin(); entry != layers.rend(); ++entry) {
     if (is_module && entry->kind == Entry::Kind::mask) continue;
     if (entry->kind == Entry::Kind::ignored) {
-      found.ignored.push_back({entry->path, entry->reason, entry->text});
+      found.ignored.push_back({path_of(*entry), entry->reason, entry->text});
     } else if (winner != nullptr) {
       const bool is_mask = winner->kind == Entry::Kind::mask;
-      found.ignored.push_back({entry->path, is_mask ? Reason::masked : Reason::overridden,
-                               "by " + printable(winner->path)});
+      found.ignored.push_back({path_of(*entry), is_mask ? Reason::masked : Reason::overridden,
+                               "by " + printable(path_of(*winner))});
     } else {
       winner = &*entry;
       if (winner->kind == Entry::Kind::mask)
-        found.ignored.push_back({entry->path, Reason::masked, "it is a mask: no hook of this name runs"});
-      if (winner->kind == Entry::Kind::untrusted) found.ignored.push_back({entry->path, entry->reason, entry->text});
+        found.ignored.push_back({path_of(*entry), Reason::masked, "it is a mask: no hook of this name runs"});
+      if (winner->kind == Entry::Kind::untrusted) found.ignored.push_back({path_of(*entry), entry->reason, entry->text});
     }
   }
   if (winner == nullptr || winner->kind != Entry::Kind::hook) return;
-  HookFile hook{name, winner->path, winner->layer, {}, {}};
+  HookFile hook{name, path_of(*winner), rules.layers[winner->layer], {}, {}, {}};
   // A sidecar speaks for the hook beside it, or for one of a weaker layer.
   const auto sidecar = sidecars.find(name);
-  const auto own = std::find(rules.layers.begin(), rules.layers.end(), winner->layer) - rules.layers.begin();
-  if (sidecar != sidecars.end() && static_cast<std::ptrdiff_t>(sidecar->second.layer) >= own) {
+  if (sidecar != sidecars.end() && sidecar->second.layer >= winner->layer) {
     hook.sidecar = sidecar->second.path;
+    hook.sidecar_stamp = sidecar->second.stamp;
     hook.sidecar_doubt = sidecar->second.doubt;
   }
   found.hooks.push_back(std::move(hook));
@@ -223,7 +232,7 @@ Discovery discover(std::string_view event, const DiscoveryRules& rules) {
   Sidecars sidecars;
   for (std::size_t layer = 0; layer < rules.layers.size(); ++layer)
     LayerScan(rules, layer, event, entries, sidecars, found.ignored).scan();
-  for (const auto& [name, layers] : entries) resolve(name, layers, rules, sidecars, found);
+  for (const auto& [name, layers] : entries) resolve(name, layers, event, rules, sidecars, found);
   std::sort(found.ignored.begin(), found.ignored.end(),
             [](const IgnoredFile& a, const IgnoredFile& b) { return a.path < b.path; });
   return found;

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "vdsm_hook/base/file_stamp.hpp"
 #include "vdsm_hook/discovery/trust.hpp"
 
 namespace vdsm_hook {
@@ -21,6 +22,7 @@ struct HookFile {
   std::string path;
   std::string layer;    ///< the hooks directory it came from
   std::string sidecar;  ///< its NAME.toml, of its own layer or a stronger one; empty: none, or a link to /dev/null
+  FileStamp sidecar_stamp;
   std::string sidecar_doubt;  ///< why the sidecar is not trusted; empty: it is
 };
 

@@ -39,8 +39,12 @@ Trust::Trust(std::vector<uid_t> also) : uids_(std::move(also)) {
   uids_.push_back(::geteuid());
 }
 
+bool Trust::is_trusted(uid_t uid) const { return std::find(uids_.begin(), uids_.end(), uid) != uids_.end(); }
+
+bool Trust::accepts(const struct stat& st) const { return is_trusted(st.st_uid) && (st.st_mode & 0022) == 0; }
+
 std::optional<std::string> Trust::doubt_owner(const struct stat& st, const std::string& name) const {
-  if (std::find(uids_.begin(), uids_.end(), st.st_uid) != uids_.end()) return std::nullopt;
+  if (is_trusted(st.st_uid)) return std::nullopt;
   return printable(name) + " belongs to uid " + std::to_string(st.st_uid) + " (chown it to root)";
 }
 

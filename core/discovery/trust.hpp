@@ -22,12 +22,15 @@ class Trust {
   /// directory that PATH begins with; sticky directories (such as /tmp) above it are let pass, itself and elsewhere
   /// they count as writable by others.
   std::optional<std::string> doubt(const std::string& path, const std::string& shelter) const;
+  /// Whether doubt_itself() has none.
+  bool accepts(const struct stat& st) const;
   /// The same for what one stat tells about a file or directory itself; NAME is for the text.
   std::optional<std::string> doubt_itself(const struct stat& st, const std::string& name) const;
   /// A link's own owner (its mode says nothing).
   std::optional<std::string> doubt_owner(const struct stat& st, const std::string& name) const;
 
  private:
+  bool is_trusted(uid_t uid) const;
   std::vector<uid_t> uids_;
 };
 

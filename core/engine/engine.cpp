@@ -20,6 +20,14 @@ struct Engine::State {
 
 namespace {
 
+HookOutcome not_run(const PlannedHook& hook) {
+  HookOutcome outcome;
+  outcome.name = hook.name;
+  outcome.path = hook.path;
+  outcome.reason = hook.reason;
+  return outcome;
+}
+
 // One run: hooks one after the other, the document going through them.
 class EventRun {
  public:
@@ -37,10 +45,7 @@ class EventRun {
   void run(Report& report, const std::stop_token& stop) {
     environment_ = make_environment(environment_parts());
     name_entry_ = std::find(environment_.begin(), environment_.end(), "VDSM_HOOK_NAME=");
-    for (const auto& hook : plan_.hooks) {
-      if (stop.stop_requested()) report.is_cancelled = true;
-      report.hooks.push_back(run_hook(hook, report, stop));
-    }
+    for (std::size_t next = 0; next < plan_.hooks.size();) next = run_from(next, report, stop);
     if (report.is_cancelled)
       report.problems.push_back({plan_.event, "the event was cancelled", plan_.rules.vetoes});
     if (plan_.rules.result_used) {
@@ -72,29 +77,48 @@ class EventRun {
     return parts;
   }
 
-  HookOutcome run_hook(const PlannedHook& hook, Report& report, const std::stop_token& stop) {
-    HookOutcome outcome;
-    outcome.name = hook.name;
-    outcome.path = hook.path;
-    outcome.reason = hook.reason;
-    if (!hook.runs) return outcome;
-    if (report.is_cancelled) outcome.reason = "not reached: the event was cancelled";
-    if (!stopped_by_.empty()) outcome.reason = "not reached: " + stopped_by_ + " stopped the event (exit code 2)";
-    if (!outcome.reason.empty()) return outcome;
+  // Runs the hooks from FIRST on for as long as none fails and none changes the document. Returns the first that is
+  // still to run.
+  std::size_t run_from(std::size_t first, Report& report, const std::stop_token& stop) {
+    report.is_cancelled = report.is_cancelled || stop.stop_requested();
+    std::string why;
+    if (report.is_cancelled) why = "not reached: the event was cancelled";
+    if (!stopped_by_.empty()) why = "not reached: " + stopped_by_ + " stopped the event (exit code 2)";
+    std::vector<std::size_t> indices;
+    std::vector<ProcessSpec> specs;
+    for (std::size_t i = first; i < plan_.hooks.size(); ++i) {
+      const auto& hook = plan_.hooks[i];
+      if (!hook.runs) continue;
+      if (!why.empty()) {
+        report.hooks[i].reason = why;
+        continue;
+      }
+      *name_entry_ = "VDSM_HOOK_NAME=" + hook.name;
+      indices.push_back(i);
+      specs.push_back({hook.path, environment_, run_id_, hook.name, hook.deadline, settings_.grace});
+    }
+    if (specs.empty()) return plan_.hooks.size();
+    std::size_t count = 0;
+    runner_->run_while_clean(specs, {file_.path(), file_.stamp()}, stop, [&](ProcessOutcome process, bool is_last) {
+      const auto i = indices[count++];
+      report.hooks[i].process = std::move(process);
+      judge(plan_.hooks[i], report.hooks[i], is_last, report);
+    });
+    return indices[count - 1] + 1;
+  }
 
+  // MAY_HAVE_WRITTEN: nobody has looked at the document since this hook ran.
+  void judge(const PlannedHook& hook, HookOutcome& outcome, bool may_have_written, Report& report) {
     outcome.ran = true;
-    *name_entry_ = "VDSM_HOOK_NAME=" + hook.name;
-    outcome.process = runner_->run({hook.path, environment_, run_id_, hook.name, hook.deadline, settings_.grace}, stop);
-    report.survivors += outcome.process.survivors.size();
-    report.is_cancelled = report.is_cancelled || outcome.process.is_cancelled;
     const auto& process = outcome.process;
-    const bool exited = process.kind == ProcessOutcome::Kind::exited && !process.is_cancelled;
-    outcome.failed = !exited || process.exit_code != 0;
+    report.survivors += process.survivors.size();
+    report.is_cancelled = report.is_cancelled || process.is_cancelled;
+    outcome.failed = !process.is_success();
     if (outcome.failed) outcome.reason = describe(process, hook.deadline);
-    take_document(outcome);
+    if (may_have_written) take_document(outcome);
     if (outcome.failed) blame(hook, outcome, report);
-    if (exited && process.exit_code == 2 && hook.stops_event) stopped_by_ = hook.name;
-    return outcome;
+    const bool asks_to_stop = process.kind == ProcessOutcome::Kind::exited && process.exit_code == 2;
+    if (asks_to_stop && !process.is_cancelled && hook.stops_event) stopped_by_ = hook.name;
   }
 
   // What the hook left is adopted, or what it got is put back.
@@ -183,22 +207,13 @@ Report Engine::run(const Request& request, std::stop_token stop) const {
   report.problems = plan.problems;
   report.ignored = plan.ignored;
   report.notes = plan.notes;
-  const bool starts_something =
-      std::any_of(plan.hooks.begin(), plan.hooks.end(), [](const PlannedHook& hook) { return hook.runs; });
-  if (starts_something) {
+  for (const auto& hook : plan.hooks) report.hooks.push_back(not_run(hook));
+  if (prepared.runs_something()) {
     std::unique_lock<std::mutex> alone;
     if (state_->isolation == Isolation::whole_process) alone = std::unique_lock(state_->one_event);
     auto runner = state_->isolation == Isolation::whole_process ? make_local_runner(true)
                                                                 : make_helper_runner(state_->settings.paths.helper);
     EventRun(request, state_->settings, std::move(prepared), std::move(runner)).run(report, stop);
-  } else {
-    for (const auto& hook : plan.hooks) {
-      HookOutcome skipped;
-      skipped.name = hook.name;
-      skipped.path = hook.path;
-      skipped.reason = hook.reason;
-      report.hooks.push_back(std::move(skipped));
-    }
   }
   report.vetoed = std::any_of(report.problems.begin(), report.problems.end(), [](const Problem& p) { return p.vetoes; });
   return report;

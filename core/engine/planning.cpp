@@ -70,9 +70,9 @@ void overlay(Variables& below, const Variables& above) {
 
 // The document's properties that the request does not replace, judged; what may not be delivered blocks the event or is
 // left out.
-void take_document_properties(std::string_view domain, const Request& request, Prepared& prepared) {
+void take_document_properties(DomainFacts& domain, const Request& request, Prepared& prepared) {
   auto& plan = prepared.plan;
-  for (auto& [name, value] : vm_custom_properties(domain)) {
+  for (auto& [name, value] : domain.custom_properties) {
     const auto is_it = [&name = name](const auto& given) { return given.first == name; };
     if (std::any_of(request.properties.begin(), request.properties.end(), is_it)) continue;
     auto why = refused_name(name);
@@ -88,20 +88,9 @@ void take_document_properties(std::string_view domain, const Request& request, P
   }
 }
 
-void take_identity(const Request& request, Prepared& prepared) {
+// Which VM the event is about, from its domain XML.
+void take_identity(const DomainFacts& domain, Prepared& prepared) {
   auto& plan = prepared.plan;
-  const bool is_strict = !request.compat_vdsm;
-  const auto kind = plan.rules.payload;
-  if (const auto why = unsound(kind, request.document, prepared.identity); why && is_strict)
-    throw Error(Errc::bad_document, "the document for " + request.event + " is " + (why->starts_with("not ") ? "" : "wrong: ") + *why);
-  DocumentIdentity domain = prepared.identity;
-  if (kind != PayloadKind::domain_xml) {
-    domain = {};
-    if (!request.domain_xml.empty()) {
-      if (const auto why = unsound(PayloadKind::domain_xml, request.domain_xml, domain); why && is_strict)
-        throw Error(Errc::bad_document, "the domain XML is " + (why->starts_with("not ") ? std::string() : "wrong: ") + *why);
-    }
-  }
   plan.vm_name = domain.name;
   if (plan.vm_id.empty() && !domain.uuid.empty()) {
     if (is_uuid(domain.uuid)) {
@@ -114,14 +103,26 @@ void take_identity(const Request& request, Prepared& prepared) {
   }
 }
 
-void take_properties(const Request& request, Prepared& prepared) {
+// Both documents, when something is going to run on them.
+void check_soundness(const Request& request, Prepared& prepared) {
+  const auto refuse = [](const std::string& which, const std::string& why) {
+    throw Error(Errc::bad_document, which + " is " + (why.starts_with("not ") ? "" : "wrong: ") + why);
+  };
+  const auto why = unsound(prepared.plan.rules.payload, request.document, prepared.identity);
+  if (request.compat_vdsm) return;
+  if (why) refuse("the document for " + request.event, *why);
+  DocumentIdentity ignored;
+  if (request.domain_xml.empty()) return;
+  if (const auto domains = unsound(PayloadKind::domain_xml, request.domain_xml, ignored)) refuse("the domain XML", *domains);
+}
+
+void take_properties(DomainFacts& domain, const Request& request, Prepared& prepared) {
   const auto& rules = prepared.plan.rules;
-  const auto& domain = rules.payload == PayloadKind::domain_xml ? request.document : request.domain_xml;
   const auto left_out = [&plan = prepared.plan](const std::string& whose) {
     plan.notes.push_back(plan.event + " does not deliver the " + whose + " properties: those that were given are left out");
   };
   if (rules.vm_properties) {
-    if (!domain.empty()) take_document_properties(domain, request, prepared);
+    take_document_properties(domain, request, prepared);
     overlay(prepared.vm_properties, request.properties);
   } else if (!request.properties.empty()) {
     left_out("VM's");
@@ -157,7 +158,7 @@ void plan_hook(const HookFile& file, const Request& request, const Settings& set
   std::shared_ptr<const Sidecar> sidecar;
   try {
     if (!file.sidecar_doubt.empty()) throw Error(Errc::bad_configuration, file.sidecar_doubt);
-    if (!file.sidecar.empty()) sidecar = sidecars.get(file.sidecar, settings.points, plan.event);
+    if (!file.sidecar.empty()) sidecar = sidecars.get(file.sidecar, file.sidecar_stamp, settings.points, plan.event);
   } catch (const Error& error) {
     if (error.code() != Errc::bad_configuration) throw;
     if (hook.runs) plan.problems.push_back({file.path, std::string("not run, because of its sidecar: ") + error.what(), plan.rules.vetoes});
@@ -205,14 +206,16 @@ Prepared prepare(const Request& request, const Settings& settings, SidecarCache&
   plan.ignored = std::move(found.ignored);
   if (found.hooks.empty()) return prepared;
 
-  take_identity(request, prepared);
-  take_properties(request, prepared);
+  auto domain = read_domain_facts(plan.rules.payload == PayloadKind::domain_xml ? request.document : request.domain_xml);
+  take_identity(domain, prepared);
+  take_properties(domain, request, prepared);
   for (const auto& file : found.hooks) plan_hook(file, request, settings, sidecars, prepared);
   if (plan.is_blocked)
     for (auto& hook : plan.hooks) {
       if (hook.runs) hook.reason = "nothing is started: see the problems";
       hook.runs = false;
     }
+  if (prepared.runs_something()) check_soundness(request, prepared);
   return prepared;
 }
 

@@ -1,6 +1,8 @@
 // From a request to a plan, with what run() needs besides. Inside core/engine only.
 #pragma once
 
+#include <algorithm>
+
 #include "vdsm_hook/engine/engine.hpp"
 #include "vdsm_hook/engine/sidecar.hpp"
 #include "vdsm_hook/payload/soundness.hpp"
@@ -11,7 +13,11 @@ struct Prepared {
   Plan plan;
   Variables vm_properties;      ///< what is delivered: the document's, overlaid by the request's
   Variables device_properties;
-  DocumentIdentity identity;    ///< of the payload
+  DocumentIdentity identity;    ///< of the payload, if a hook runs
+
+  bool runs_something() const {
+    return std::any_of(plan.hooks.begin(), plan.hooks.end(), [](const PlannedHook& hook) { return hook.runs; });
+  }
 };
 
 /// Throws wrong_use and bad_document.

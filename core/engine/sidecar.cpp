@@ -2,7 +2,6 @@
 
 #include <fnmatch.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -129,36 +128,25 @@ Sidecar Sidecar::parse(std::string_view text, const std::string& file, const Hoo
   return sidecar;
 }
 
-struct SidecarCache::Entry {
-  struct stat st;
-  std::shared_ptr<const Sidecar> sidecar;
-
-  bool is_of(const struct stat& now) const {
-    return st.st_dev == now.st_dev && st.st_ino == now.st_ino && st.st_size == now.st_size &&
-           st.st_ctim.tv_sec == now.st_ctim.tv_sec && st.st_ctim.tv_nsec == now.st_ctim.tv_nsec;
-  }
-};
-
-std::shared_ptr<const Sidecar> SidecarCache::get(const std::string& file, const HookPoints& points,
-                                                 std::string_view event) {
-  struct stat now{};
-  if (::stat(file.c_str(), &now) != 0)
-    throw Error(Errc::bad_configuration, file + " cannot be read: " + boost::system::generic_category().message(errno));
-  // A pipe would make us wait for ever; a link to /dev/null says nothing, as an empty file does.
-  if (!S_ISREG(now.st_mode) && !S_ISCHR(now.st_mode)) throw Error(Errc::bad_configuration, file + " is not a regular file");
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto at = entries_.find(file); at != entries_.end() && at->second->is_of(now)) return at->second->sidecar;
-  }
+Sidecar Sidecar::read(const std::string& file, const HookPoints& points, std::string_view event) {
   std::string text;
   try {
     text = read_regular_file(file, kMaxSettingsBytes);
   } catch (const Error& error) {
     throw Error(Errc::bad_configuration, error.what());
   }
-  auto sidecar = std::make_shared<const Sidecar>(Sidecar::parse(text, file, points, event));
+  return parse(text, file, points, event);
+}
+
+std::shared_ptr<const Sidecar> SidecarCache::get(const std::string& file, const FileStamp& stamp,
+                                                 const HookPoints& points, std::string_view event) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto at = entries_.find(file); at != entries_.end() && at->second.first == stamp) return at->second.second;
+  }
+  auto sidecar = std::make_shared<const Sidecar>(Sidecar::read(file, points, event));
   const std::lock_guard lock(mutex_);
-  entries_[file] = std::make_shared<const Entry>(Entry{now, sidecar});
+  entries_[file] = {stamp, sidecar};
   return sidecar;
 }
 

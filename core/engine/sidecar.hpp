@@ -10,9 +10,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "vdsm_hook/base/file_stamp.hpp"
 #include "vdsm_hook/engine/report.hpp"
 #include "vdsm_hook/hookpoints/hookpoints.hpp"
 #include "vdsm_hook/process/environment.hpp"
@@ -50,18 +52,20 @@ struct Sidecar {
   /// Throws bad_configuration with file and line. EVENT, if no point of POINTS, is a known word too (an ad-hoc event).
   static Sidecar parse(std::string_view text, const std::string& file, const HookPoints& points,
                        std::string_view event);
+  /// Of the content of FILE; bad_configuration also when it cannot be read.
+  static Sidecar read(const std::string& file, const HookPoints& points, std::string_view event);
 };
 
 /// Sidecars that were read already, by path; read again when the file changed. Thread-safe.
 class SidecarCache {
  public:
-  /// Throws as Sidecar::parse(), and bad_configuration when the file cannot be read.
-  std::shared_ptr<const Sidecar> get(const std::string& file, const HookPoints& points, std::string_view event);
+  /// STAMP: of FILE now. Throws as Sidecar::read().
+  std::shared_ptr<const Sidecar> get(const std::string& file, const FileStamp& stamp, const HookPoints& points,
+                                     std::string_view event);
 
  private:
-  struct Entry;
   std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<const Entry>> entries_;
+  std::unordered_map<std::string, std::pair<FileStamp, std::shared_ptr<const Sidecar>>> entries_;
 };
 
 }  // namespace vdsm_hook

@@ -23,8 +23,6 @@ constexpr const char* kNewFileName = ".payload.new";
 // A time that no write can leave behind, whatever the clock's granularity.
 constexpr timespec kPast{1, 0};
 
-bool same(const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; }
-
 void make_runtime_dir(const std::string& path) {
   struct stat st{};
   if (::stat(path.c_str(), &st) != 0) {
@@ -115,8 +113,7 @@ PrivateFile::Content PrivateFile::read_back(std::size_t max_bytes) const {
   };
   struct stat st{};
   if (::fstatat(directory_fd_.get(), kFileName, &st, AT_SYMLINK_NOFOLLOW) != 0) return unusable(errno);
-  if (st.st_ino == inode_ && st.st_size == size_ && same(st.st_mtim, kPast) && same(st.st_ctim, changed_))
-    return {State::untouched, {}, {}};
+  if (FileStamp(st) == stamp_) return {State::untouched, {}, {}};
   if (!S_ISREG(st.st_mode)) return broken("was replaced by " + std::string(kind_of(st.st_mode)));
   const UniqueFd fd(::openat(directory_fd_.get(), kFileName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!fd || ::fstat(fd.get(), &st) != 0) return unusable(errno);
@@ -147,9 +144,7 @@ void PrivateFile::put(std::string_view document) {
       throw Error::from_errno("cannot put " + path_ + " into place", errno);
   }
   if (::fstat(fd.get(), &st) != 0) throw Error::from_errno("cannot look at " + path_, errno);
-  inode_ = st.st_ino;
-  size_ = st.st_size;
-  changed_ = st.st_ctim;
+  stamp_ = FileStamp(st);
 }
 
 // The new file, of an age that no hook's write has; empty with errno.

@@ -1,13 +1,11 @@
 // The file through which one event's hooks get and give the document.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
-#include <ctime>
 #include <string>
 #include <string_view>
 
+#include "vdsm_hook/base/file_stamp.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
 
 namespace vdsm_hook {
@@ -25,6 +23,8 @@ class PrivateFile {
   ~PrivateFile();
 
   const std::string& path() const noexcept { return path_; }
+  /// Of the file as put() left it: while it has this stamp, nobody wrote.
+  const FileStamp& stamp() const noexcept { return stamp_; }
 
   enum class State {
     untouched,  ///< nobody wrote: one stat tells
@@ -53,10 +53,7 @@ class PrivateFile {
   std::string directory_;
   std::string path_;
   UniqueFd directory_fd_;
-  // Of the file as put() left it.
-  ino_t inode_ = 0;
-  off_t size_ = 0;
-  timespec changed_{};
+  FileStamp stamp_;
 };
 
 }  // namespace vdsm_hook

@@ -37,9 +37,10 @@ class Packer {
   std::string data_;
 };
 
+/// Of a message that outlives it.
 class Unpacker {
  public:
-  explicit Unpacker(std::string data) : data_(std::move(data)) {}
+  explicit Unpacker(std::string_view data) : data_(data) {}
   std::int64_t number() {
     std::int64_t value = 0;
     std::memcpy(&value, take(sizeof value).data(), sizeof value);
@@ -51,14 +52,14 @@ class Unpacker {
   std::string_view take(std::size_t count) {
     if (count > data_.size() - at_) throw Error(Errc::engine_failure, "a message between engine and helper is cut");
     at_ += count;
-    return std::string_view(data_).substr(at_ - count, count);
+    return data_.substr(at_ - count, count);
   }
-  std::string data_;
+  std::string_view data_;
   std::size_t at_ = 0;
 };
 
-// nullopt: the other side has closed.
-std::optional<std::string> receive(int fd) {
+// The next message into DATA; false: the other side has closed.
+bool receive(int fd, std::string& data) {
   const auto exactly = [fd](char* at, std::size_t count) {
     while (count > 0) {
       const auto n = ::recv(fd, at, count, 0);
@@ -70,10 +71,9 @@ std::optional<std::string> receive(int fd) {
     return true;
   };
   std::int64_t size = 0;
-  if (!exactly(reinterpret_cast<char*>(&size), sizeof size)) return std::nullopt;
-  std::string data(static_cast<std::size_t>(size), '\0');
-  if (!exactly(data.data(), data.size())) return std::nullopt;
-  return data;
+  if (!exactly(reinterpret_cast<char*>(&size), sizeof size)) return false;
+  data.resize(static_cast<std::size_t>(size));
+  return exactly(data.data(), data.size());
 }
 
 bool send(int fd, std::string_view data) {
@@ -86,33 +86,50 @@ bool send(int fd, std::string_view data) {
   return true;
 }
 
-std::string pack(const ProcessSpec& spec) {
+struct Batch {
+  std::vector<ProcessSpec> specs;
+  WatchedFile file;
+};
+
+std::string pack(const std::vector<ProcessSpec>& specs, const WatchedFile& file) {
   Packer out;
-  out.text(spec.program);
-  out.text(spec.run_id);
-  out.text(spec.name);
-  out.number(spec.deadline ? spec.deadline->count() : -1);
-  out.number(spec.grace.count());
-  out.number(static_cast<std::int64_t>(spec.environment.size()));
-  for (const auto& entry : spec.environment) out.text(entry);
+  out.text(file.path);
+  out.text({reinterpret_cast<const char*>(&file.stamp), sizeof file.stamp});
+  out.number(static_cast<std::int64_t>(specs.size()));
+  for (const auto& spec : specs) {
+    out.text(spec.program);
+    out.text(spec.run_id);
+    out.text(spec.name);
+    out.number(spec.deadline ? spec.deadline->count() : -1);
+    out.number(spec.grace.count());
+    out.number(static_cast<std::int64_t>(spec.environment.size()));
+    for (const auto& entry : spec.environment) out.text(entry);
+  }
   return std::move(out).finish();
 }
 
-ProcessSpec unpack_spec(std::string data) {
-  Unpacker in(std::move(data));
-  ProcessSpec spec;
-  spec.program = in.text();
-  spec.run_id = in.text();
-  spec.name = in.text();
-  if (const auto deadline = in.number(); deadline >= 0) spec.deadline = std::chrono::milliseconds(deadline);
-  spec.grace = std::chrono::milliseconds(in.number());
-  for (auto count = in.number(); count > 0; --count) spec.environment.push_back(in.text());
-  return spec;
+Batch unpack_batch(std::string_view data) {
+  Unpacker in(data);
+  Batch batch;
+  batch.file.path = in.text();
+  const auto stamp = in.text();
+  std::memcpy(&batch.file.stamp, stamp.data(), std::min(stamp.size(), sizeof batch.file.stamp));
+  batch.specs.resize(static_cast<std::size_t>(in.number()));
+  for (auto& spec : batch.specs) {
+    spec.program = in.text();
+    spec.run_id = in.text();
+    spec.name = in.text();
+    if (const auto deadline = in.number(); deadline >= 0) spec.deadline = std::chrono::milliseconds(deadline);
+    spec.grace = std::chrono::milliseconds(in.number());
+    for (auto count = in.number(); count > 0; --count) spec.environment.push_back(in.text());
+  }
+  return batch;
 }
 
 // FAILURE: why there is no outcome; the helper itself is broken.
-std::string pack(const ProcessOutcome& outcome, std::string_view failure) {
+std::string pack(const ProcessOutcome& outcome, bool is_last, std::string_view failure) {
   Packer out;
+  out.number(is_last);
   out.text(failure);
   out.number(static_cast<std::int64_t>(outcome.kind));
   out.number(outcome.exit_code);
@@ -129,10 +146,8 @@ std::string pack(const ProcessOutcome& outcome, std::string_view failure) {
   return std::move(out).finish();
 }
 
-ProcessOutcome unpack_outcome(std::string data) {
-  Unpacker in(std::move(data));
+ProcessOutcome unpack_outcome(Unpacker& in) {
   ProcessOutcome outcome;
-  if (auto failure = in.text(); !failure.empty()) throw Error(Errc::engine_failure, std::move(failure));
   outcome.kind = static_cast<ProcessOutcome::Kind>(in.number());
   outcome.exit_code = static_cast<int>(in.number());
   outcome.signal = static_cast<int>(in.number());
@@ -153,21 +168,31 @@ class HelperRunner final : public Runner {
   ~HelperRunner() override { end(); }
 
   ProcessOutcome run(const ProcessSpec& spec, std::stop_token stop) override {
+    ProcessOutcome outcome;
+    run_while_clean({spec}, {}, std::move(stop), [&outcome](ProcessOutcome one, bool) { outcome = std::move(one); });
+    return outcome;
+  }
+
+  void run_while_clean(const std::vector<ProcessSpec>& specs, const WatchedFile& file, std::stop_token stop,
+                       const OnOutcome& on_outcome) override {
     if (pid_ < 0) start();
-    if (!send(socket_.get(), pack(spec))) died();
-    std::optional<std::string> answer;
+    if (!send(socket_.get(), pack(specs, file))) died();
     bool was_told_to_stop = false;
     {
-      // To close this direction says "stop"; the answer still comes.
+      // To close this direction says "stop"; the answers still come.
       const std::stop_callback on_stop(stop, [&] {
         was_told_to_stop = true;
         ::shutdown(socket_.get(), SHUT_WR);
       });
-      answer = receive(socket_.get());
+      for (bool is_last = false; !is_last;) {
+        const auto message = answer();
+        Unpacker in(message);
+        is_last = in.number() != 0;
+        if (auto failure = in.text(); !failure.empty()) throw Error(Errc::engine_failure, std::move(failure));
+        on_outcome(unpack_outcome(in), is_last);
+      }
     }
-    if (!answer) died();
     if (was_told_to_stop) end();  // it takes no more
-    return unpack_outcome(std::move(*answer));
   }
 
  private:
@@ -182,6 +207,11 @@ class HelperRunner final : public Runner {
     if (started.error != 0) cannot_start(started.error);
     pid_ = started.pid;
     socket_ = std::move(ours);
+  }
+  std::string answer() {
+    std::string data;
+    if (!receive(socket_.get(), data)) died();
+    return data;
   }
   // Returns how it ended.
   int end() {
@@ -229,15 +259,17 @@ int serve_helper(int fd) {
     stop.request_stop();
   }).detach();
   const auto runner = make_local_runner(true);
-  while (auto message = receive(fd)) {
-    ProcessOutcome outcome;
-    std::string failure;
+  bool is_open = true;
+  std::string message;
+  while (is_open && receive(fd, message)) {
     try {
-      outcome = runner->run(unpack_spec(std::move(*message)), stop.get_token());
+      const auto batch = unpack_batch(message);
+      runner->run_while_clean(batch.specs, batch.file, stop.get_token(), [&](const ProcessOutcome& outcome, bool is_last) {
+        is_open = send(fd, pack(outcome, is_last, {})) && is_open;
+      });
     } catch (const std::exception& error) {
-      failure = error.what();
+      is_open = send(fd, pack(ProcessOutcome{}, true, error.what()));
     }
-    if (!send(fd, pack(outcome, failure))) break;
   }
   return 0;
 }

@@ -4,12 +4,14 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "vdsm_hook/base/file_stamp.hpp"
 #include "vdsm_hook/base/limits.hpp"
 
 namespace vdsm_hook {
@@ -39,9 +41,17 @@ struct ProcessOutcome {
   std::chrono::microseconds duration{};
   OutputTail out, err;
   std::vector<pid_t> survivors;  ///< what it left running, as far as it can be seen (see Runner)
+
+  bool is_success() const { return kind == Kind::exited && exit_code == 0 && !is_cancelled; }
 };
 
-/// Runs one process after the other. Each is a session of its own with default signals, umask 022, cwd `/`, an empty
+/// A file that a hook may write; while it has STAMP, none did.
+struct WatchedFile {
+  std::string path;
+  FileStamp stamp;
+};
+
+/// Runs one process after the other. Each is a process group of its own, away from any terminal, with default signals, umask 022, cwd `/`, an empty
 /// stdin and no descriptor but 0-2. Not for two threads at once.
 class Runner {
  public:
@@ -50,6 +60,13 @@ class Runner {
   /// tree gets TERM and after the grace KILL. What a hook that ended in time left behind is left alone.
   /// Throws engine_failure only when the engine itself is broken (the helper died, ...).
   virtual ProcessOutcome run(const ProcessSpec& spec, std::stop_token stop) = 0;
+
+  /// run() for one of SPECS after the other, up to and with the first that does not end with exit code 0 or that
+  /// changes FILE: until then nobody needs to look, which saves a helper two turns a hook. Calls ON_OUTCOME for each;
+  /// unless it is told that this is the last, the next already runs.
+  using OnOutcome = std::function<void(ProcessOutcome outcome, bool is_last)>;
+  virtual void run_while_clean(const std::vector<ProcessSpec>& specs, const WatchedFile& file, std::stop_token stop,
+                               const OnOutcome& on_outcome);
 };
 
 /// In this process. OWNS_CHILDREN: every child of this process is a hook's (it is a child subreaper and starts nothing

@@ -21,6 +21,8 @@
 namespace vdsm_hook {
 namespace {
 
+[[noreturn]] void fail(int error) { throw boost::system::system_error(error, boost::system::system_category()); }
+
 namespace asio = boost::asio;
 using boost::system::error_code;
 using namespace std::chrono_literals;
@@ -28,35 +30,63 @@ using namespace std::chrono_literals;
 constexpr auto kTreePoll = 50ms;
 constexpr auto kKillPatience = 5s;  // a process in an uninterruptible sleep outlives KILL; it must not keep the engine
 
-// Reads one pipe to its end and keeps the last part.
-class OutputReader {
+// One output stream of a hook: a pipe, and the last part of what came out of it.
+class Output {
  public:
-  OutputReader(asio::io_context& context, UniqueFd pipe) : pipe_(context, pipe.get()) { pipe.release(); }
-  bool is_open() const { return pipe_.is_open(); }
-  void close() {
-    error_code ignored;
-    if (pipe_.is_open()) pipe_.close(ignored);
+  /// Throws system_error.
+  explicit Output(asio::io_context& context) : pipe_(context) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) fail(errno);
+    UniqueFd read = above_stdio(ends[0]);
+    write_ = above_stdio(ends[1]);
+    if (!read || !write_) fail(errno);
+    pipe_.assign(read.get());
+    read.release();
+    pipe_.non_blocking(true);
   }
-  /// Called when the other side has closed.
-  std::function<void()> on_end;
+
+  int write_end() const { return write_.get(); }
+  /// From now on the end shows, once no other process can write any more.
+  void close_write_end() { write_.reset(); }
+  bool has_ended() const { return has_ended_; }
+
+  /// Keeps what comes; ON_END is called at the end.
+  void read(std::function<void()> on_end) {
+    on_end_ = std::move(on_end);
+    wait();
+  }
+  /// Takes what is in the pipe already. Nobody must be left who could write without end.
+  void drain() {
+    while (take_some()) {
+    }
+  }
+  void stop_reading() { pipe_.cancel(); }
+
   OutputTail take() {
     shorten(kOutputTailBytes);
-    return std::move(tail_);
-  }
-  void read() {
-    pipe_.async_read_some(asio::buffer(buffer_), [this](error_code error, std::size_t count) {
-      if (error) {
-        close();
-        if (error != asio::error::operation_aborted && on_end) on_end();
-        return;
-      }
-      tail_.text.append(buffer_.data(), count);
-      if (tail_.text.size() > 4 * kOutputTailBytes) shorten(kOutputTailBytes);
-      read();
-    });
+    return std::exchange(tail_, {});
   }
 
  private:
+  void wait() {
+    pipe_.async_wait(asio::posix::descriptor_base::wait_read, [this](error_code error) {
+      if (error || has_ended_) return;
+      // One piece a turn: a flood must not keep the deadline from being seen.
+      take_some();
+      if (has_ended_) return on_end_();
+      wait();
+    });
+  }
+  bool take_some() {
+    const auto count = ::read(pipe_.native_handle(), buffer_.data(), buffer_.size());
+    if (count <= 0) {
+      has_ended_ = count == 0;
+      return count < 0 && errno == EINTR;
+    }
+    tail_.text.append(buffer_.data(), static_cast<std::size_t>(count));
+    if (tail_.text.size() > 4 * kOutputTailBytes) shorten(kOutputTailBytes);
+    return true;
+  }
   void shorten(std::size_t size) {
     if (tail_.text.size() <= size) return;
     const auto surplus = tail_.text.size() - size;
@@ -65,16 +95,32 @@ class OutputReader {
   }
 
   asio::posix::stream_descriptor pipe_;
+  UniqueFd write_;
+  std::function<void()> on_end_;
+  bool has_ended_ = false;
   std::array<char, 16384> buffer_;
   OutputTail tail_;
 };
+
+struct Outputs {
+  Output out, err;
+  explicit Outputs(asio::io_context& context) : out(context), err(context) {}
+};
+
+// Whether any child is left.
+bool reap_orphans() {
+  pid_t reaped = 0;
+  while ((reaped = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
+  }
+  return reaped == 0;
+}
 
 // One hook from its start to its end. Ends by closing everything, so that the context runs out of work.
 class Attempt {
  public:
   /// Before the process starts: from here on no descriptor is needed that could be missing. Throws system_error.
-  Attempt(asio::io_context& context, const ProcessSpec& spec, UniqueFd out, UniqueFd err)
-      : spec_(spec), exit_watch_(context), timer_(context), out_(context, std::move(out)), err_(context, std::move(err)) {}
+  Attempt(asio::io_context& context, const ProcessSpec& spec, Outputs& outputs)
+      : spec_(spec), exit_watch_(context), timer_(context), out_(outputs.out), err_(outputs.err) {}
 
   /// Throws system_error; the process is then gone.
   void watch(StartedProcess started, TreeQuery tree) {
@@ -87,17 +133,24 @@ class Attempt {
       throw boost::system::system_error(error);
     }
     started.pidfd.release();
-    out_.on_end = err_.on_end = [this] { settle(); };
-    out_.read();
-    err_.read();
+    // Where every child is seen, the pipes stay ours for the next hook, and nobody left to write is what ends reading.
+    if (!tree_.owns_children) show_end_of_output();
+    out_.read([this] { settle(); });
+    err_.read([this] { settle(); });
     exit_watch_.async_wait(asio::posix::descriptor_base::wait_read, [this](error_code fault) {
       if (fault) return;
       has_exited_ = true;
-      if (phase_ == Phase::running) {
-        phase_ = Phase::draining;
-        after(kOutputGrace, [this] { finish(); });
-      }
       if (was_stopped_) return poll_tree();
+      reap();
+      if (tree_.owns_children && !reap_orphans()) {
+        out_.drain();
+        err_.drain();
+        return finish();
+      }
+      has_children_ = true;
+      show_end_of_output();
+      phase_ = Phase::draining;
+      after(kOutputGrace, [this] { finish(); });
       settle();
     });
     if (spec_.deadline) after(*spec_.deadline, [this] { stop_tree(); });
@@ -111,25 +164,18 @@ class Attempt {
 
   ProcessOutcome outcome() {
     ProcessOutcome result;
-    error_code error;
-    boost::process::v2::process process(timer_.get_executor(), tree_.leader, exit_watch_.release());
-    if (has_exited_) {
-      process.wait(error);
-    } else {
-      process.detach();
-    }
-    const int status = process.native_exit_code();
+    if (exit_watch_.is_open()) reap();
     if (was_stopped_ && !is_cancelled_) {
       result.kind = ProcessOutcome::Kind::timed_out;
-    } else if (error || !has_exited_) {
+    } else if (!status_) {
       throw Error(Errc::engine_failure, "cannot learn how " + spec_.program + " ended" +
-                                            (error ? ": " + error.message() + " (is SIGCHLD ignored?)" : ""));
-    } else if (WIFSIGNALED(status)) {
+                                            (wait_error_ ? ": " + wait_error_.message() + " (is SIGCHLD ignored?)" : ""));
+    } else if (WIFSIGNALED(*status_)) {
       result.kind = ProcessOutcome::Kind::signalled;
-      result.signal = WTERMSIG(status);
+      result.signal = WTERMSIG(*status_);
     } else {
       result.kind = ProcessOutcome::Kind::exited;
-      result.exit_code = WEXITSTATUS(status);
+      result.exit_code = WEXITSTATUS(*status_);
     }
     result.is_cancelled = is_cancelled_;
     result.out = out_.take();
@@ -137,8 +183,12 @@ class Attempt {
     return result;
   }
   bool was_stopped() const { return was_stopped_; }
+  /// Some process may be left: one that could not be seen, or, of our own children, surely.
+  bool has_children() const { return has_children_; }
   /// Somebody still had the pipes when reading ended.
-  bool left_pipes_open() const { return left_pipes_open_; }
+  bool left_pipes_open() const { return !out_.has_ended() || !err_.has_ended(); }
+  /// Nobody but this process can have the pipes any more.
+  bool has_own_pipes() const { return tree_.owns_children && !has_children_; }
 
  private:
   enum class Phase { running, draining, terminating, killing, finished };
@@ -151,24 +201,40 @@ class Attempt {
     });
   }
 
+  void show_end_of_output() {
+    out_.close_write_end();
+    err_.close_write_end();
+  }
+
+  // Takes the exit status; from then on the hook's number may be given to another process.
+  void reap() {
+    boost::process::v2::process process(timer_.get_executor(), tree_.leader, exit_watch_.release());
+    if (!has_exited_) {
+      process.detach();
+      return;
+    }
+    process.wait(wait_error_);
+    if (!wait_error_) status_ = process.native_exit_code();
+  }
+
   // Everything is over once the hook has ended and nobody can write any more.
   void settle() {
-    if (phase_ == Phase::draining && !out_.is_open() && !err_.is_open()) finish();
+    if (phase_ == Phase::draining && out_.has_ended() && err_.has_ended()) finish();
   }
 
   void finish() {
     phase_ = Phase::finished;
-    left_pipes_open_ = out_.is_open() || err_.is_open();
-    out_.close();
-    err_.close();
+    out_.stop_reading();
+    err_.stop_reading();
     timer_.cancel();
-    exit_watch_.cancel();
+    if (exit_watch_.is_open()) exit_watch_.cancel();
   }
 
   // The hook stays a zombie until its tree is gone, so that its number, by which the tree is found, cannot be
   // given to somebody else.
   void stop_tree() {
-    was_stopped_ = true;
+    was_stopped_ = has_children_ = true;
+    show_end_of_output();
     phase_ = Phase::terminating;
     phase_end_ = std::chrono::steady_clock::now() + spec_.grace;
     signal_tree(tree_, SIGTERM);
@@ -194,23 +260,12 @@ class Attempt {
   TreeQuery tree_{};
   asio::posix::stream_descriptor exit_watch_;  // the process's pidfd
   asio::steady_timer timer_;
-  OutputReader out_, err_;
+  Output &out_, &err_;
   Phase phase_ = Phase::running;
   std::chrono::steady_clock::time_point phase_end_;
-  bool has_exited_ = false, was_stopped_ = false, is_cancelled_ = false, left_pipes_open_ = false;
-};
-
-[[noreturn]] void fail(int error) { throw boost::system::system_error(error, boost::system::system_category()); }
-
-struct Pipe {
-  UniqueFd read, write;
-  Pipe() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) fail(errno);
-    read = above_stdio(ends[0]);
-    write = above_stdio(ends[1]);
-    if (!read || !write) fail(errno);
-  }
+  bool has_exited_ = false, was_stopped_ = false, is_cancelled_ = false, has_children_ = false;
+  std::optional<int> status_;
+  error_code wait_error_;
 };
 
 class LocalRunner final : public Runner {
@@ -234,15 +289,13 @@ class LocalRunner final : public Runner {
   ProcessOutcome attempt(const ProcessSpec& spec, const std::stop_token& stop) {
     ProcessOutcome outcome;
     try {
-      Pipe out, err;
+      if (!outputs_) outputs_.emplace(context_);
       if (!null_) null_ = above_stdio(::open("/dev/null", O_RDONLY | O_CLOEXEC));
       if (!null_) fail(errno);
       context_.restart();
-      Attempt attempt(context_, spec, std::move(out.read), std::move(err.read));
-      auto started = start(spec, out.write.get(), err.write.get());
+      Attempt attempt(context_, spec, *outputs_);
+      auto started = start(spec, outputs_->out.write_end(), outputs_->err.write_end());
       if (started.error != 0) fail(started.error);
-      out.write.reset();
-      err.write.reset();
       const TreeQuery tree{started.pid, spec.run_id, spec.name, owns_children_, survivors_};
       attempt.watch(std::move(started), tree);
       {
@@ -252,12 +305,15 @@ class LocalRunner final : public Runner {
       context_.restart();
       context_.run();  // a cancellation that came at the very end
       outcome = attempt.outcome();
-      const bool has_children = !owns_children_ || reap_orphans();
-      if (!attempt.was_stopped() && has_children) outcome.survivors = survivors_of(tree, attempt.left_pipes_open());
+      const bool may_be_left = attempt.has_children() && (!owns_children_ || reap_orphans());
+      if (may_be_left && !attempt.was_stopped()) outcome.survivors = survivors_of(tree, attempt.left_pipes_open());
       survivors_.insert(survivors_.end(), outcome.survivors.begin(), outcome.survivors.end());
+      if (!attempt.has_own_pipes()) outputs_.reset();
     } catch (const Error&) {
+      outputs_.reset();
       throw;
     } catch (const boost::system::system_error& error) {
+      outputs_.reset();
       outcome.why = explain_start_failure(spec.program, error.code().value());
     }
     return outcome;
@@ -270,14 +326,6 @@ class LocalRunner final : public Runner {
     return started;
   }
 
-  // Whether any child is left.
-  static bool reap_orphans() {
-    pid_t reaped = 0;
-    while ((reaped = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
-    }
-    return reaped == 0;
-  }
-
   // One system call tells in nearly every case that there are none.
   std::vector<pid_t> survivors_of(const TreeQuery& tree, bool left_pipes_open) const {
     if (!owns_children_ && !left_pipes_open && ::kill(-tree.leader, 0) != 0) return {};
@@ -288,6 +336,7 @@ class LocalRunner final : public Runner {
 
   asio::io_context context_{1};
   StartStack stack_;
+  std::optional<Outputs> outputs_;
   UniqueFd null_;
   const bool owns_children_;
   std::vector<pid_t> survivors_;
@@ -303,6 +352,16 @@ bool LocalRunner::is_script_without_interpreter(const std::string& program) {
 }
 
 }  // namespace
+
+void Runner::run_while_clean(const std::vector<ProcessSpec>& specs, const WatchedFile& file, std::stop_token stop,
+                             const OnOutcome& on_outcome) {
+  for (const auto& spec : specs) {
+    auto outcome = run(spec, stop);
+    const bool is_last = &spec == &specs.back() || !outcome.is_success() || FileStamp::of(file.path) != file.stamp;
+    on_outcome(std::move(outcome), is_last);
+    if (is_last) return;
+  }
+}
 
 std::unique_ptr<Runner> make_local_runner(bool owns_children) { return std::make_unique<LocalRunner>(owns_children); }
 

@@ -33,8 +33,9 @@ class StartStack {
   std::vector<char> memory_;
 };
 
-/// Starts ARGUMENTS[0] with IN, OUT and ERR (all above 2) as its only descriptors, in a session of its own, with
-/// default signals, umask 022 and cwd `/`. It is killed when the calling thread ends before it does.
+/// Starts ARGUMENTS[0] with IN, OUT and ERR (all above 2) as its only descriptors, in a process group of its own (and a
+/// session of its own, unless this process leads one: then there is no terminal to be kept away from), with default
+/// signals, umask 022 and cwd `/`. It is killed when the calling thread ends before it does.
 /// Throws nothing; costs the same however large the parent is.
 StartedProcess start_process(StartStack& stack, const std::vector<std::string>& arguments,
                              const std::vector<std::string>& environment, int in, int out, int err);

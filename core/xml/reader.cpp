@@ -27,7 +27,11 @@ struct Reading {
 void XMLCALL on_start(void* data, const XML_Char* name, const XML_Char** attributes) {
   static_cast<Reading*>(data)->handler.start(split(name), XmlAttributes(attributes));
 }
-void XMLCALL on_end(void* data, const XML_Char*) { static_cast<Reading*>(data)->handler.end(); }
+void XMLCALL on_end(void* data, const XML_Char*) {
+  auto& reading = *static_cast<Reading*>(data);
+  reading.handler.end();
+  if (reading.handler.is_done()) XML_StopParser(reading.parser, XML_FALSE);
+}
 void XMLCALL on_text(void* data, const XML_Char* text, int length) {
   static_cast<Reading*>(data)->handler.text({text, static_cast<std::size_t>(length)});
 }
@@ -60,7 +64,8 @@ std::optional<XmlProblem> read_xml(std::string_view document, XmlHandler& handle
   XML_SetElementHandler(parser.get(), &on_start, &on_end);
   XML_SetCharacterDataHandler(parser.get(), &on_text);
   XML_SetStartDoctypeDeclHandler(parser.get(), &on_doctype);
-  if (XML_Parse(parser.get(), document.data(), static_cast<int>(document.size()), XML_TRUE) == XML_STATUS_OK)
+  if (XML_Parse(parser.get(), document.data(), static_cast<int>(document.size()), XML_TRUE) == XML_STATUS_OK ||
+      handler.is_done())
     return std::nullopt;
   return XmlProblem{reading.has_doctype ? "a document type declaration (DTD) is not allowed"
                                         : XML_ErrorString(XML_GetErrorCode(parser.get())),

@@ -32,6 +32,8 @@ class XmlHandler {
   virtual void start(const XmlName& name, const XmlAttributes& attributes) = 0;
   virtual void end() = 0;
   virtual void text(std::string_view piece) = 0;
+  /// Asked after each end(): whether the rest of the document need not be read (nor judged).
+  virtual bool is_done() const { return false; }
 };
 
 struct XmlProblem {
@@ -42,7 +44,7 @@ struct XmlProblem {
   std::string to_text() const;  ///< "line 3, column 7: mismatched tag"
 };
 
-/// Parses DOCUMENT to its end. Refused: what is not well-formed with namespaces, and every document type declaration
+/// Parses DOCUMENT to its end, or until HANDLER is done. Refused: what is not well-formed with namespaces, and every document type declaration
 /// (so no entity can be defined). HANDLER must not throw. Costs time in proportion to the document.
 std::optional<XmlProblem> read_xml(std::string_view document, XmlHandler& handler);
 

@@ -12,7 +12,8 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ["VDSM_HOOK_BUILD"])
-PREFIX, SYSCONFDIR, LIBDIR, CXX_FLAGS = sys.argv.pop(1), sys.argv.pop(1), sys.argv.pop(1), sys.argv.pop(1)
+PREFIX, SYSCONFDIR, LIBDIR, FLAGS = (sys.argv.pop(1) for _ in range(4))
+CXX_FLAGS = FLAGS.removeprefix("--cxx-flags=")
 
 
 def must(*words, **options):

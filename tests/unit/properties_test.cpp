@@ -86,7 +86,7 @@ std::string with_custom(const std::string& inside) {
 }
 
 void check(const std::string& document, const Properties& wanted) {
-  const auto found = vm_custom_properties(document);
+  const auto found = read_domain_facts(document).custom_properties;
   BOOST_TEST_CONTEXT(document) {
     BOOST_TEST(found.size() == wanted.size());
     for (std::size_t i = 0; i < std::min(found.size(), wanted.size()); ++i) {
@@ -293,7 +293,17 @@ BOOST_AUTO_TEST_CASE(elements_beside_and_behind_do_not_confuse_the_reader) {
           "<metadata><ovirt-vm:vm " +
           kSpace +
           "><ovirt-vm:custom><ovirt-vm:b>2</ovirt-vm:b></ovirt-vm:custom></ovirt-vm:vm></metadata></domain>",
-      {{"a", "1"}, {"b", "2"}});
+      {{"a", "1"}});  // libvirt too takes the first <metadata> only
+}
+
+BOOST_AUTO_TEST_CASE(name_and_uuid_are_the_domains_own) {
+  const auto facts = read_domain_facts(
+      "<domain><snapshot><name>no</name></snapshot><name>web<x>no</x></name><uuid> aaaaaaaa-0000-0000-0000-000000000001\n</uuid>"
+      "<name>again</name><metadata/><devices><name>no</name></devices>");  // what follows is not read
+  BOOST_TEST(facts.name == "web");
+  BOOST_TEST(facts.uuid == "aaaaaaaa-0000-0000-0000-000000000001");
+  BOOST_TEST(read_domain_facts("").name.empty());
+  BOOST_TEST(read_domain_facts("<network><name>n</name></network>").name.empty());
 }
 
 BOOST_AUTO_TEST_CASE(of_a_broken_document_the_properties_in_front_of_the_error_are_given) {

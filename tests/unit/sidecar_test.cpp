@@ -238,22 +238,24 @@ BOOST_AUTO_TEST_CASE(all_conditions_together_must_hold) {
          {when, {{{"a", "1"}, {"b", ""}}, {{"d", "1"}}, "db", ""}, {"not for db"}}});
 }
 
+FileStamp stamp_of(const std::string& path) { return FileStamp::of(path).value_or(FileStamp()); }
+
 BOOST_AUTO_TEST_CASE(a_file_is_read_once_and_again_when_it_changed) {
   const TempDir dir;
   const auto path = dir.file("a.toml", "timeout = '1s'\n");
   SidecarCache cache;
-  const auto first = cache.get(path, HookPoints(), kEvent);
+  const auto first = cache.get(path, stamp_of(path), HookPoints(), kEvent);
   BOOST_TEST((first->timeout == 1s));
-  BOOST_TEST(cache.get(path, HookPoints(), kEvent).get() == first.get());
+  BOOST_TEST(cache.get(path, stamp_of(path), HookPoints(), kEvent).get() == first.get());
 
   dir.file("a.toml", "timeout = '20s'\n");  // in place
-  BOOST_TEST((cache.get(path, HookPoints(), kEvent)->timeout == 20s));
+  BOOST_TEST((cache.get(path, stamp_of(path), HookPoints(), kEvent)->timeout == 20s));
 
   dir.file("b.toml", "timeout = '30s'\n");  // another file of the same size, with an older time
   const timespec past[2] = {{1, 0}, {1, 0}};
   BOOST_REQUIRE(::utimensat(AT_FDCWD, (dir / "b.toml").c_str(), past, 0) == 0);
   boost::filesystem::rename(dir / "b.toml", path);
-  BOOST_TEST((cache.get(path, HookPoints(), kEvent)->timeout == 30s));
+  BOOST_TEST((cache.get(path, stamp_of(path), HookPoints(), kEvent)->timeout == 30s));
   BOOST_TEST((first->timeout == 1s));
 }
 
@@ -261,12 +263,12 @@ BOOST_AUTO_TEST_CASE(a_file_that_became_wrong_is_an_error_until_it_is_mended) {
   const TempDir dir;
   const auto path = dir.file("a.toml", "timeout = '1s'\n");
   SidecarCache cache;
-  cache.get(path, HookPoints(), kEvent);
+  cache.get(path, stamp_of(path), HookPoints(), kEvent);
   dir.file("a.toml", "timeout = 'soon'\n");
   for (int i = 0; i < 2; ++i)
-    check_error([&] { cache.get(path, HookPoints(), kEvent); }, Errc::bad_configuration, {path + ":1:"});
+    check_error([&] { cache.get(path, stamp_of(path), HookPoints(), kEvent); }, Errc::bad_configuration, {path + ":1:"});
   dir.file("a.toml", "timeout = '200s'\n");
-  BOOST_TEST((cache.get(path, HookPoints(), kEvent)->timeout == 200s));
+  BOOST_TEST((cache.get(path, stamp_of(path), HookPoints(), kEvent)->timeout == 200s));
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_an_error_that_names_it) {
@@ -274,7 +276,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_an_error_that_names_it) {
   SidecarCache cache;
   const auto large = dir.file("large.toml", "#" + std::string(kMaxSettingsBytes, '.'));
   for (const auto& path : {dir / "missing.toml", dir.dir("dir.toml"), dir.fifo("pipe.toml"), large})
-    check_error([&] { cache.get(path, HookPoints(), kEvent); }, Errc::bad_configuration, {path});
+    check_error([&] { cache.get(path, stamp_of(path), HookPoints(), kEvent); }, Errc::bad_configuration, {path});
 }
 
 BOOST_AUTO_TEST_CASE(many_threads_may_ask_one_cache) {
@@ -286,10 +288,10 @@ BOOST_AUTO_TEST_CASE(many_threads_may_ask_one_cache) {
   std::atomic<int> wrong = 0;
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([&] {
-      for (int i = 0; i < 400; ++i)
-        if (cache.get(dir / (std::to_string(i % 8) + ".toml"), HookPoints(), kEvent)->timeout !=
-            std::chrono::seconds(i % 8 + 1))
-          ++wrong;
+      for (int i = 0; i < 400; ++i) {
+        const auto path = dir / (std::to_string(i % 8) + ".toml");
+        if (cache.get(path, stamp_of(path), HookPoints(), kEvent)->timeout != std::chrono::seconds(i % 8 + 1)) ++wrong;
+      }
     });
   }
   for (auto& thread : threads) thread.join();
