@@ -177,21 +177,24 @@ class HelperRunner final : public Runner {
                        const OnOutcome& on_outcome) override {
     if (pid_ < 0) start();
     if (!send(socket_.get(), pack(specs, file))) died();
-    bool was_told_to_stop = false;
+    bool was_told_to_stop = false, is_alive = true;
     {
       // To close this direction says "stop"; the answers still come.
       const std::stop_callback on_stop(stop, [&] {
         was_told_to_stop = true;
         ::shutdown(socket_.get(), SHUT_WR);
       });
+      std::string message;
       for (bool is_last = false; !is_last;) {
-        const auto message = answer();
+        if (is_alive = receive(socket_.get(), message); !is_alive) break;
         Unpacker in(message);
         is_last = in.number() != 0;
         if (auto failure = in.text(); !failure.empty()) throw Error(Errc::engine_failure, std::move(failure));
         on_outcome(unpack_outcome(in), is_last);
       }
     }
+    // Only now does no other thread use the socket.
+    if (!is_alive) died();
     if (was_told_to_stop) end();  // it takes no more
   }
 
@@ -207,11 +210,6 @@ class HelperRunner final : public Runner {
     if (started.error != 0) cannot_start(started.error);
     pid_ = started.pid;
     socket_ = std::move(ours);
-  }
-  std::string answer() {
-    std::string data;
-    if (!receive(socket_.get(), data)) died();
-    return data;
   }
   // Returns how it ended.
   int end() {
@@ -264,8 +262,14 @@ int serve_helper(int fd) {
   while (is_open && receive(fd, message)) {
     try {
       const auto batch = unpack_batch(message);
+      // Nobody waits for the outcome of a hook that was clean, so they go out together: to wake the engine for each
+      // costs more than all the rest that is done for a hook.
+      std::string answers;
       runner->run_while_clean(batch.specs, batch.file, stop.get_token(), [&](const ProcessOutcome& outcome, bool is_last) {
-        is_open = send(fd, pack(outcome, is_last, {})) && is_open;
+        answers += pack(outcome, is_last, {});
+        if (!is_last && answers.size() < kOutputTailBytes) return;
+        is_open = send(fd, answers) && is_open;
+        answers.clear();
       });
     } catch (const std::exception& error) {
       is_open = send(fd, pack(ProcessOutcome{}, true, error.what()));

@@ -51,8 +51,8 @@ struct WatchedFile {
   FileStamp stamp;
 };
 
-/// Runs one process after the other. Each is a process group of its own, away from any terminal, with default signals, umask 022, cwd `/`, an empty
-/// stdin and no descriptor but 0-2. Not for two threads at once.
+/// Runs one process after the other. Each is a process group of its own, away from any terminal, with default signals,
+/// umask 022, cwd `/`, an empty stdin and no descriptor but 0-2. Not for two threads at once.
 class Runner {
  public:
   virtual ~Runner() = default;
@@ -61,9 +61,9 @@ class Runner {
   /// Throws engine_failure only when the engine itself is broken (the helper died, ...).
   virtual ProcessOutcome run(const ProcessSpec& spec, std::stop_token stop) = 0;
 
-  /// run() for one of SPECS after the other, up to and with the first that does not end with exit code 0 or that
-  /// changes FILE: until then nobody needs to look, which saves a helper two turns a hook. Calls ON_OUTCOME for each;
-  /// unless it is told that this is the last, the next already runs.
+  /// run() for one of SPECS after the other, up to and with the first that does not end with exit code 0, that changes
+  /// FILE or that ends after STOP: until then nobody needs to look, which saves a helper two turns a hook. Calls
+  /// ON_OUTCOME for each; unless it is told that this is the last, the next already runs.
   using OnOutcome = std::function<void(ProcessOutcome outcome, bool is_last)>;
   virtual void run_while_clean(const std::vector<ProcessSpec>& specs, const WatchedFile& file, std::stop_token stop,
                                const OnOutcome& on_outcome);

@@ -357,7 +357,8 @@ void Runner::run_while_clean(const std::vector<ProcessSpec>& specs, const Watche
                              const OnOutcome& on_outcome) {
   for (const auto& spec : specs) {
     auto outcome = run(spec, stop);
-    const bool is_last = &spec == &specs.back() || !outcome.is_success() || FileStamp::of(file.path) != file.stamp;
+    const bool is_last = &spec == &specs.back() || !outcome.is_success() || stop.stop_requested() ||
+                         FileStamp::of(file.path) != file.stamp;
     on_outcome(std::move(outcome), is_last);
     if (is_last) return;
   }
