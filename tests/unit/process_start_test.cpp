@@ -1,0 +1,218 @@
+// Every way of not starting has its own text.
+#define BOOST_TEST_MODULE process_start
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/filesystem.hpp>
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+#include <cerrno>
+#include <thread>
+
+#include "host.hpp"
+#include "vdsm_hook/base/unique_fd.hpp"
+
+namespace data = boost::unit_test::data;
+using namespace vdsm_hook;
+using namespace vdsm_hook::test;
+using namespace std::chrono_literals;
+using Kind = ProcessOutcome::Kind;
+
+namespace {
+
+const std::string kRunId = "b6f6c7c9-6f6c-49a7-8d5c-6d5a5a2f0b11";
+
+ProcessOutcome start(Runner& runner, const std::string& program, std::vector<std::string> environment = {}) {
+  environment.push_back("VDSM_HOOK_RUN_ID=" + kRunId);
+  environment.emplace_back("VDSM_HOOK_NAME=x");
+  return runner.run({program, environment, kRunId, "x", 30s, 200ms}, {});
+}
+ProcessOutcome start(const std::string& program, std::vector<std::string> environment = {}) {
+  return start(*make_local_runner(false), program, std::move(environment));
+}
+
+void check_not_started(const ProcessOutcome& outcome, const std::string& words) {
+  BOOST_TEST((outcome.kind == Kind::not_started));
+  BOOST_TEST(mentions(outcome.why, words), "'" << outcome.why << "' does not say '" << words << "'");
+  BOOST_TEST(outcome.survivors.empty());
+}
+
+const std::string kElf("\x7f" "ELF\x02\x01\x01\0\0\0\0\0\0\0\0\0", 16);
+const std::string kOtherMachine = kElf + std::string("\x02\0\x28\0\x01\0\0\0", 8) + std::string(100, '\0');
+
+struct Row {
+  const char* what;
+  std::string content;
+  mode_t mode;
+  std::string words;
+  friend std::ostream& operator<<(std::ostream& out, const Row& row) { return out << row.what; }
+};
+const std::vector<Row> kRows{
+    {"missing interpreter", "#!/nonexistent/python\n", 0755, "/nonexistent/python (first line of the file) does not exist"},
+    {"missing interpreter with argument", "#! /nonexistent/env python3 -u\n", 0755, "/nonexistent/env (first line"},
+    {"interpreter that is not executable", "#!/etc/passwd\n", 0755, "/etc/passwd (first line of the file) is not executable"},
+    {"line ends of Windows", "#!/bin/sh\r\nexit 0\r\n", 0755, "carriage return"},
+    {"binary junk", std::string("\x01\x02\0\x04\x05", 5), 0755, "neither a program nor a script"},
+    {"program for another machine", kOtherMachine, 0755, "another kind of machine"},
+    {"half a program", kElf, 0755, "another kind of machine"},
+    {"not executable", "#!/bin/sh\n", 0644, "permission denied"},
+};
+
+// "exit 3" as the hook does, "named" for a clear refusal, or what is wrong.
+std::string start_with_few_descriptors(const std::string& kind, rlim_t limit) {
+  const Host host;
+  const auto program = host.hook("event", "1_ready+exit-3");
+  const auto before = open_descriptors();
+  const rlimit few{limit, 1024}, many{1024, 1024};
+  ::setrlimit(RLIMIT_NOFILE, &few);
+  std::string text;
+  try {
+    const auto runner = kind == "helper" ? make_helper_runner(VDSM_HOOK_HELPER) : make_local_runner(false);
+    const auto outcome = start(*runner, program, {"FAULT_DIR=" + host.root()});
+    text = outcome.kind == Kind::exited ? "exit " + std::to_string(outcome.exit_code) : outcome.why;
+  } catch (const Error& error) {
+    text = error.what();
+  }
+  ::setrlimit(RLIMIT_NOFILE, &many);
+  if (has_children()) return "a child is left after: " + text;
+  if (open_descriptors() != before) return "a descriptor is left after: " + text;
+  if (text == "exit 3") return text;
+  if (host.read("ready") != "") return "it ran, and then: " + text;
+  return mentions(text, "descriptor") || mentions(text, "open files") ? "named" : "not clear: " + text;
+}
+
+}  // namespace
+
+BOOST_DATA_TEST_CASE(a_file_that_cannot_be_started_says_why, data::make(kRows) * data::make({"local", "helper"}), row, runner) {
+  const Host host;
+  const auto program = host.file("event", "hook", row.content, row.mode);
+  {
+    const auto kind = std::string(runner) == "helper" ? make_helper_runner(VDSM_HOOK_HELPER) : make_local_runner(false);
+    check_not_started(start(*kind, program), row.words);
+  }
+  host.check_nothing_left();
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_is_gone_says_so) { check_not_started(start("/nonexistent/hook"), "removed"); }
+
+BOOST_AUTO_TEST_CASE(a_directory_does_not_start) { check_not_started(start("/etc"), "permission denied"); }
+
+BOOST_AUTO_TEST_CASE(links_in_a_circle_do_not_start) {
+  const Host host;
+  const auto path = host.event_dir("event") + "/hook";
+  boost::filesystem::create_symlink(path, path);
+  check_not_started(start(path), "circle");
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_is_being_written_says_so) {
+  const Host host;
+  const auto program = host.file("event", "hook", "#!/bin/sh\n");
+  const UniqueFd writer(::open(program.c_str(), O_WRONLY | O_CLOEXEC));
+  check_not_started(start(program), "open for writing");
+}
+
+BOOST_AUTO_TEST_CASE(too_large_an_environment_says_so) {
+  std::vector<std::string> environment;
+  for (int i = 0; i < 100; ++i) environment.push_back("A" + std::to_string(i) + "=" + std::string(100'000, 'x'));
+  check_not_started(start("/bin/true", environment), "environment is too large");
+  check_not_started(start("/bin/true", {"A=" + std::string(kMaxEnvironmentString, 'x')}), "environment is too large");
+  BOOST_TEST(start("/bin/true", {"A=" + std::string(kMaxEnvironmentString - 2, 'x')}).exit_code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_hook_that_only_others_may_execute_says_so, *boost::unit_test::precondition(is_root)) {
+  const Host host;
+  const auto program = host.file("event", "hook", "#!/bin/sh\n", 0755);
+  const auto said = as_nobody(host, [&] {
+    ::chmod(program.c_str(), 0611);
+    return start(program).why;
+  });
+  BOOST_TEST(mentions(said, "uid 65534"), said);
+}
+
+BOOST_AUTO_TEST_CASE(a_program_may_be_executable_without_being_readable, *boost::unit_test::precondition(is_root)) {
+  const Host host;
+  const auto program = host.hook("event", "1_exit-3");
+  BOOST_TEST(as_nobody(host, [&] {
+    ::chmod(program.c_str(), 0111);
+    return std::to_string(start(program).exit_code);
+  }) == "3");
+}
+
+BOOST_AUTO_TEST_CASE(a_file_system_without_exec_is_named, *boost::unit_test::precondition(can_mount)) {
+  const Host host;
+  const Tmpfs tmpfs(host.event_dir("event"), MS_NOEXEC);
+  BOOST_REQUIRE(tmpfs.is_mounted());
+  check_not_started(start(host.file("event", "hook", "#!/bin/sh\n")), "noexec");
+}
+
+// However many are left, the hook is started and watched or it is not started: never started and then lost.
+BOOST_AUTO_TEST_CASE(no_free_descriptor_is_named_and_nothing_is_left_running, *boost::unit_test::precondition(can_lack_descriptors)) {
+  for (const std::string runner : {"local", "helper"}) {
+    for (rlim_t limit = 4; limit < 24; ++limit) {
+      const auto said = in_child([&] { return start_with_few_descriptors(runner, limit); });
+      BOOST_TEST((said == "named" || said == "exit 3"), runner << " with " << limit << ": " << said);
+      if (limit == 4) BOOST_TEST(said == "named");
+      if (limit == 23) BOOST_TEST(said == "exit 3");
+    }
+  }
+}
+
+// Its tree cannot be looked for then; its group can be killed.
+BOOST_AUTO_TEST_CASE(the_deadline_stops_a_hook_when_no_descriptor_is_free, *boost::unit_test::precondition(can_lack_descriptors)) {
+  const auto said = in_child([]() -> std::string {
+    const Host host;
+    const auto program = host.hook("event", "1_children-3+ready+sleep");
+    const std::jthread limiter([&host] {
+      eventually([&host] { return host.read("ready") != ""; });
+      const rlimit none{0, 1024};
+      ::setrlimit(RLIMIT_NOFILE, &none);
+    });
+    const auto outcome = make_local_runner(false)->run(
+        {program, {"FAULT_DIR=" + host.root(), "VDSM_HOOK_RUN_ID=" + kRunId, "VDSM_HOOK_NAME=x"}, kRunId, "x", 500ms, 200ms}, {});
+    const rlimit many{1024, 1024};
+    ::setrlimit(RLIMIT_NOFILE, &many);
+    if (outcome.kind != Kind::timed_out) return "not timed out";
+    return eventually([&host] { return host.alive().empty(); }) && !has_children() ? "stopped" : "left running";
+  });
+  BOOST_TEST(said == "stopped");
+}
+
+BOOST_AUTO_TEST_CASE(the_limit_of_processes_is_named, *boost::unit_test::precondition(is_root)) {
+  const Host host;
+  const auto said = as_nobody(host, [] {
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_NPROC, &none);
+    return start("/bin/true").why;
+  });
+  BOOST_TEST(mentions(said, "limit of processes"), said);
+}
+
+BOOST_AUTO_TEST_CASE(every_error_of_exec_has_its_own_text) {
+  const std::vector<std::pair<int, std::string>> rows{
+      {EACCES, "permission denied"}, {ENOEXEC, "another kind of machine"}, {ETXTBSY, "open for writing"},
+      {E2BIG, "too large"},          {EMFILE, "this process has no free file descriptor"},
+      {ENFILE, "the host has no free file descriptor"}, {EAGAIN, "limit of processes"}, {ENOMEM, "no free memory"},
+      {ELOOP, "circle"},             {ENOENT, "loader does not exist"},    {EIO, "it cannot be started: Input/output error"},
+      {EPERM, "it cannot be started: Operation not permitted"}};
+  for (const auto& [error, words] : rows)
+    BOOST_TEST(mentions(explain_start_failure(VDSM_HOOK_FAULT_HOOK, error), words), explain_start_failure(VDSM_HOOK_FAULT_HOOK, error));
+}
+
+BOOST_AUTO_TEST_CASE(obstacles_are_found_without_starting_anything) {
+  const Host host;
+  for (const auto& row : kRows) {
+    const auto why = start_obstacle(host.file("event", "hook", row.content, row.mode));
+    const bool is_seen = mentions(row.words, "first line") || row.words == "carriage return";
+    BOOST_TEST(why.has_value() == is_seen, row.what);
+    if (why) BOOST_TEST(mentions(*why, row.words));
+  }
+  // This one the kernel starts, and env fails.
+  BOOST_TEST(mentions(start_obstacle(host.file("event", "hook", "#!/usr/bin/env sh\r\n")).value_or(""), "carriage return"));
+  BOOST_TEST(!start_obstacle("/bin/sh").has_value());
+  BOOST_TEST(!start_obstacle(host.file("event", "hook", "#!/bin/sh -e\n")).has_value());
+  BOOST_TEST(!start_obstacle("/nonexistent").has_value());
+}
