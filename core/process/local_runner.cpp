@@ -9,12 +9,11 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/process/v2/process.hpp>
-#include <array>
 #include <cerrno>
-#include <functional>
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/process/hook_process.hpp"
+#include "vdsm_hook/process/output.hpp"
 #include "vdsm_hook/process/start.hpp"
 #include "vdsm_hook/process/tree.hpp"
 
@@ -29,83 +28,6 @@ using namespace std::chrono_literals;
 
 constexpr auto kTreePoll = 50ms;
 constexpr auto kKillPatience = 5s;  // a process in an uninterruptible sleep outlives KILL; it must not keep the engine
-
-// One output stream of a hook: a pipe, and the last part of what came out of it.
-class Output {
- public:
-  /// Throws system_error.
-  explicit Output(asio::io_context& context) : pipe_(context) {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) fail(errno);
-    UniqueFd read = above_stdio(ends[0]);
-    write_ = above_stdio(ends[1]);
-    if (!read || !write_) fail(errno);
-    pipe_.assign(read.get());
-    read.release();
-    pipe_.non_blocking(true);
-  }
-
-  int write_end() const { return write_.get(); }
-  /// From now on the end shows, once no other process can write any more.
-  void close_write_end() { write_.reset(); }
-  bool has_ended() const { return has_ended_; }
-
-  /// Keeps what comes; ON_END is called at the end.
-  void read(std::function<void()> on_end) {
-    on_end_ = std::move(on_end);
-    wait();
-  }
-  /// Takes what is in the pipe already. Nobody must be left who could write without end.
-  void drain() {
-    while (take_some()) {
-    }
-  }
-  void stop_reading() { pipe_.cancel(); }
-
-  OutputTail take() {
-    shorten(kOutputTailBytes);
-    return std::exchange(tail_, {});
-  }
-
- private:
-  void wait() {
-    pipe_.async_wait(asio::posix::descriptor_base::wait_read, [this](error_code error) {
-      if (error || has_ended_) return;
-      // One piece a turn: a flood must not keep the deadline from being seen.
-      take_some();
-      if (has_ended_) return on_end_();
-      wait();
-    });
-  }
-  bool take_some() {
-    const auto count = ::read(pipe_.native_handle(), buffer_.data(), buffer_.size());
-    if (count <= 0) {
-      has_ended_ = count == 0;
-      return count < 0 && errno == EINTR;
-    }
-    tail_.text.append(buffer_.data(), static_cast<std::size_t>(count));
-    if (tail_.text.size() > 4 * kOutputTailBytes) shorten(kOutputTailBytes);
-    return true;
-  }
-  void shorten(std::size_t size) {
-    if (tail_.text.size() <= size) return;
-    const auto surplus = tail_.text.size() - size;
-    tail_.text.erase(0, surplus);
-    tail_.cut += surplus;
-  }
-
-  asio::posix::stream_descriptor pipe_;
-  UniqueFd write_;
-  std::function<void()> on_end_;
-  bool has_ended_ = false;
-  std::array<char, 16384> buffer_;
-  OutputTail tail_;
-};
-
-struct Outputs {
-  Output out, err;
-  explicit Outputs(asio::io_context& context) : out(context), err(context) {}
-};
 
 // Whether any child is left.
 bool reap_orphans() {
