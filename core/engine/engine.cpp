@@ -211,7 +211,7 @@ Report Engine::run(const Request& request, std::stop_token stop) const {
   if (prepared.runs_something()) {
     std::unique_lock<std::mutex> alone;
     if (state_->isolation == Isolation::whole_process) alone = std::unique_lock(state_->one_event);
-    auto runner = state_->isolation == Isolation::whole_process ? make_local_runner(true)
+    auto runner = state_->isolation == Isolation::whole_process ? make_local_runner()
                                                                 : make_helper_runner(state_->settings.paths.helper);
     EventRun(request, state_->settings, std::move(prepared), std::move(runner)).run(report, stop);
   }

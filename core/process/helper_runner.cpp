@@ -256,7 +256,7 @@ int serve_helper(int fd) {
     }
     stop.request_stop();
   }).detach();
-  const auto runner = make_local_runner(true);
+  const auto runner = make_local_runner();
   bool is_open = true;
   std::string message;
   while (is_open && receive(fd, message)) {

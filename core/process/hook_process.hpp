@@ -69,10 +69,9 @@ class Runner {
                                const OnOutcome& on_outcome);
 };
 
-/// In this process. OWNS_CHILDREN: every child of this process is a hook's (it is a child subreaper and starts nothing
-/// else), so orphans are reaped and a tree is found even when it changed session and environment. Otherwise a tree is
-/// found by session, process group, ancestry and environment.
-std::unique_ptr<Runner> make_local_runner(bool owns_children);
+/// In this process, of which every child must be a hook's: it is a child subreaper and starts nothing else. So orphans
+/// are reaped, and a tree is found even when it changed session and environment.
+std::unique_ptr<Runner> make_local_runner();
 
 /// In a helper process of its own (HELPER: path of the installed run-helper), which owns its children; started at the
 /// first run(), ended with the object. For programs that have children of their own.

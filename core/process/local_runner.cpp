@@ -55,8 +55,7 @@ class Attempt {
       throw boost::system::system_error(error);
     }
     started.pidfd.release();
-    // Where every child is seen, the pipes stay ours for the next hook, and nobody left to write is what ends reading.
-    if (!tree_.owns_children) show_end_of_output();
+    // Their write ends stay open here, for the next hook: that no child is left says that nobody can write any more.
     out_.read([this] { settle(); });
     err_.read([this] { settle(); });
     exit_watch_.async_wait(asio::posix::descriptor_base::wait_read, [this](error_code fault) {
@@ -64,12 +63,12 @@ class Attempt {
       has_exited_ = true;
       if (was_stopped_) return poll_tree();
       reap();
-      if (tree_.owns_children && !reap_orphans()) {
+      if (!reap_orphans()) {
         out_.drain();
         err_.drain();
         return finish();
       }
-      has_children_ = true;
+      left_children_ = true;
       show_end_of_output();
       phase_ = Phase::draining;
       after(kOutputGrace, [this] { finish(); });
@@ -87,7 +86,7 @@ class Attempt {
   ProcessOutcome outcome() {
     ProcessOutcome result;
     if (exit_watch_.is_open()) reap();
-    if (was_stopped_ && !is_cancelled_) {
+    if (was_stopped_ && (!is_cancelled_ || !status_)) {
       result.kind = ProcessOutcome::Kind::timed_out;
     } else if (!status_) {
       throw Error(Errc::engine_failure, "cannot learn how " + spec_.program + " ended" +
@@ -105,12 +104,8 @@ class Attempt {
     return result;
   }
   bool was_stopped() const { return was_stopped_; }
-  /// Some process may be left: one that could not be seen, or, of our own children, surely.
-  bool has_children() const { return has_children_; }
-  /// Somebody still had the pipes when reading ended.
-  bool left_pipes_open() const { return !out_.has_ended() || !err_.has_ended(); }
-  /// Nobody but this process can have the pipes any more.
-  bool has_own_pipes() const { return tree_.owns_children && !has_children_; }
+  /// Some process was left when it ended, and may have the pipes.
+  bool left_children() const { return left_children_; }
 
  private:
   enum class Phase { running, draining, terminating, killing, finished };
@@ -155,7 +150,7 @@ class Attempt {
   // The hook stays a zombie until its tree is gone, so that its number, by which the tree is found, cannot be
   // given to somebody else.
   void stop_tree() {
-    was_stopped_ = has_children_ = true;
+    was_stopped_ = left_children_ = true;
     show_end_of_output();
     phase_ = Phase::terminating;
     phase_end_ = std::chrono::steady_clock::now() + spec_.grace;
@@ -185,18 +180,18 @@ class Attempt {
   Output &out_, &err_;
   Phase phase_ = Phase::running;
   std::chrono::steady_clock::time_point phase_end_;
-  bool has_exited_ = false, was_stopped_ = false, is_cancelled_ = false, has_children_ = false;
+  bool has_exited_ = false, was_stopped_ = false, is_cancelled_ = false, left_children_ = false;
   std::optional<int> status_;
   error_code wait_error_;
 };
 
 class LocalRunner final : public Runner {
  public:
-  explicit LocalRunner(bool owns_children) : owns_children_(owns_children) {
+  LocalRunner() {
     // What an earlier event's hooks left running.
     siginfo_t any;
-    if (owns_children && ::waitid(P_ALL, 0, &any, WEXITED | WNOHANG | WNOWAIT) == 0)
-      survivors_ = signal_tree({-1, {}, {}, true, {}}, 0);
+    if (::waitid(P_ALL, 0, &any, WEXITED | WNOHANG | WNOWAIT) == 0)
+      survivors_ = signal_tree({-1, {}, {}, {}}, 0);
   }
 
   ProcessOutcome run(const ProcessSpec& spec, std::stop_token stop) override {
@@ -218,7 +213,7 @@ class LocalRunner final : public Runner {
       Attempt attempt(context_, spec, *outputs_);
       auto started = start(spec, outputs_->out.write_end(), outputs_->err.write_end());
       if (started.error != 0) fail(started.error);
-      const TreeQuery tree{started.pid, spec.run_id, spec.name, owns_children_, survivors_};
+      const TreeQuery tree{started.pid, spec.run_id, spec.name, survivors_};
       attempt.watch(std::move(started), tree);
       {
         const std::stop_callback on_stop(stop, [&] { asio::post(context_, [&attempt] { attempt.cancel(); }); });
@@ -227,10 +222,11 @@ class LocalRunner final : public Runner {
       context_.restart();
       context_.run();  // a cancellation that came at the very end
       outcome = attempt.outcome();
-      const bool may_be_left = attempt.has_children() && (!owns_children_ || reap_orphans());
-      if (may_be_left && !attempt.was_stopped()) outcome.survivors = survivors_of(tree, attempt.left_pipes_open());
-      survivors_.insert(survivors_.end(), outcome.survivors.begin(), outcome.survivors.end());
-      if (!attempt.has_own_pipes()) outputs_.reset();
+      if (attempt.left_children()) {
+        outputs_.reset();
+        if (reap_orphans() && !attempt.was_stopped()) outcome.survivors = signal_tree(tree, 0);
+        survivors_.insert(survivors_.end(), outcome.survivors.begin(), outcome.survivors.end());
+      }
     } catch (const Error&) {
       outputs_.reset();
       throw;
@@ -248,19 +244,12 @@ class LocalRunner final : public Runner {
     return started;
   }
 
-  // One system call tells in nearly every case that there are none.
-  std::vector<pid_t> survivors_of(const TreeQuery& tree, bool left_pipes_open) const {
-    if (!owns_children_ && !left_pipes_open && ::kill(-tree.leader, 0) != 0) return {};
-    return signal_tree(tree, 0);
-  }
-
   static bool is_script_without_interpreter(const std::string& program);
 
   asio::io_context context_{1};
   StartStack stack_;
   std::optional<Outputs> outputs_;
   UniqueFd null_;
-  const bool owns_children_;
   std::vector<pid_t> survivors_;
 };
 
@@ -286,7 +275,7 @@ void Runner::run_while_clean(const std::vector<ProcessSpec>& specs, const Watche
   }
 }
 
-std::unique_ptr<Runner> make_local_runner(bool owns_children) { return std::make_unique<LocalRunner>(owns_children); }
+std::unique_ptr<Runner> make_local_runner() { return std::make_unique<LocalRunner>(); }
 
 void become_subreaper() {
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) throw Error::from_errno("cannot become a child subreaper", errno);

@@ -75,7 +75,7 @@ bool is_member_by_itself(pid_t pid, const Stat& stat, const TreeQuery& query, pi
   if (pid == query.leader || stat.group == query.leader || stat.session == query.leader) return true;
   const auto mark = mark_of(pid, query);
   // An orphan that says whose it is may come from what an earlier hook left running.
-  return mark == Mark::ours || (query.owns_children && stat.parent == self && mark == Mark::none);
+  return mark == Mark::ours || (stat.parent == self && mark == Mark::none);
 }
 
 }  // namespace

@@ -8,11 +8,11 @@
 
 namespace vdsm_hook {
 
+/// Besides what is found by these, every child of this process belongs to the tree that does not say it is another hook's.
 struct TreeQuery {
   pid_t leader;             ///< the hook's own pid, not yet reaped when there is a signal: its session and process group
   std::string run_id;       ///< VDSM_HOOK_RUN_ID and
   std::string name;         ///< VDSM_HOOK_NAME of its environment
-  bool owns_children;       ///< every child of this process belongs to it but those in `spared` and those of another hook
   std::vector<pid_t> spared;  ///< what earlier hooks left running
 };
 

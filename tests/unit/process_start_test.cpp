@@ -32,7 +32,7 @@ ProcessOutcome start(Runner& runner, const std::string& program, std::vector<std
   return runner.run({program, environment, kRunId, "x", 30s, 200ms}, {});
 }
 ProcessOutcome start(const std::string& program, std::vector<std::string> environment = {}) {
-  return start(*make_local_runner(false), program, std::move(environment));
+  return start(*make_local_runner(), program, std::move(environment));
 }
 
 void check_not_started(const ProcessOutcome& outcome, const std::string& words) {
@@ -71,7 +71,7 @@ std::string start_with_few_descriptors(const std::string& kind, rlim_t limit) {
   ::setrlimit(RLIMIT_NOFILE, &few);
   std::string text;
   try {
-    const auto runner = kind == "helper" ? make_helper_runner(VDSM_HOOK_HELPER) : make_local_runner(false);
+    const auto runner = kind == "helper" ? make_helper_runner(VDSM_HOOK_HELPER) : make_local_runner();
     const auto outcome = start(*runner, program, {"FAULT_DIR=" + host.root()});
     text = outcome.kind == Kind::exited ? "exit " + std::to_string(outcome.exit_code) : outcome.why;
   } catch (const Error& error) {
@@ -91,7 +91,7 @@ BOOST_DATA_TEST_CASE(a_file_that_cannot_be_started_says_why, data::make(kRows) *
   const Host host;
   const auto program = host.file("event", "hook", row.content, row.mode);
   {
-    const auto kind = std::string(runner) == "helper" ? make_helper_runner(VDSM_HOOK_HELPER) : make_local_runner(false);
+    const auto kind = std::string(runner) == "helper" ? make_helper_runner(VDSM_HOOK_HELPER) : make_local_runner();
     check_not_started(start(*kind, program), row.words);
   }
   host.check_nothing_left();
@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(the_deadline_stops_a_hook_when_no_descriptor_is_free, *boos
       const rlimit none{0, 1024};
       ::setrlimit(RLIMIT_NOFILE, &none);
     });
-    const auto outcome = make_local_runner(false)->run(
+    const auto outcome = make_local_runner()->run(
         {program, {"FAULT_DIR=" + host.root(), "VDSM_HOOK_RUN_ID=" + kRunId, "VDSM_HOOK_NAME=x"}, kRunId, "x", 500ms, 200ms}, {});
     const rlimit many{1024, 1024};
     ::setrlimit(RLIMIT_NOFILE, &many);

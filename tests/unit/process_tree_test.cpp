@@ -20,12 +20,12 @@ using std::chrono::steady_clock;
 
 namespace {
 
-const std::vector<std::string> kRunners{"local", "owning", "helper"};
+const std::vector<std::string> kRunners{"local", "helper"};
 
 std::unique_ptr<Runner> make_runner(const std::string& kind) {
   if (kind == "helper") return make_helper_runner(VDSM_HOOK_HELPER);
-  if (kind == "owning") become_subreaper();
-  return make_local_runner(kind == "owning");
+  become_subreaper();
+  return make_local_runner();
 }
 
 ProcessSpec spec(const Host& host, const std::string& name, std::chrono::milliseconds deadline) {
@@ -38,11 +38,6 @@ ProcessSpec spec(const Host& host, const std::string& name, std::chrono::millise
 ProcessOutcome run(Runner& runner, const Host& host, const std::string& name, std::chrono::milliseconds deadline = 30s,
                    std::stop_token stop = {}) {
   return runner.run(spec(host, name, deadline), std::move(stop));
-}
-
-// What a local runner in a process with other children cannot see once the hook has ended: no tie to it is left.
-bool is_out_of_sight(const std::string& runner, const std::string& steps) {
-  return runner == "local" && mentions(steps, "bare");
 }
 
 }  // namespace
@@ -102,7 +97,7 @@ BOOST_DATA_TEST_CASE(the_wait_ends_with_the_hooks_own_exit,
     BOOST_TEST((outcome.duration < 5s));
     const auto alive = host.alive();
     BOOST_TEST(alive.size() == (std::string(steps) == "children-20" ? 20U : 1U));
-    if (!is_out_of_sight(runner, steps)) BOOST_TEST(outcome.survivors == alive, boost::test_tools::per_element());
+    BOOST_TEST(outcome.survivors == alive, boost::test_tools::per_element());
   }
 }
 
@@ -143,16 +138,16 @@ BOOST_DATA_TEST_CASE(a_survivors_own_children_are_left_alone_too, data::make(kRu
 // A process that runs one event after the other.
 BOOST_DATA_TEST_CASE(an_earlier_events_survivors_are_not_this_ones, data::make({"daemon", "daemon-quiet-bare"})) {
   const Host host;
-  run(*make_runner("owning"), host, std::string("1_") + sample);
+  run(*make_runner("local"), host, std::string("1_") + sample);
   const auto survivors = host.alive();
   BOOST_REQUIRE(survivors.size() == 1U);
-  const auto runner = make_runner("owning");
+  const auto runner = make_runner("local");
   BOOST_TEST(run(*runner, host, "2_exit-0").survivors.empty());
   BOOST_TEST((run(*runner, host, "3_sleep", 300ms).kind == Kind::timed_out));
   BOOST_TEST(host.alive() == survivors, boost::test_tools::per_element());
 }
 
-BOOST_DATA_TEST_CASE(orphans_that_ended_are_no_survivors_and_no_zombies, data::make({"owning", "helper"})) {
+BOOST_DATA_TEST_CASE(orphans_that_ended_are_no_survivors_and_no_zombies, data::make({"local", "helper"})) {
   const Host host;
   {
     const auto kind = make_runner(sample);
