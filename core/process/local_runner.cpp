@@ -191,7 +191,7 @@ class LocalRunner final : public Runner {
     // What an earlier event's hooks left running.
     siginfo_t any;
     if (::waitid(P_ALL, 0, &any, WEXITED | WNOHANG | WNOWAIT) == 0)
-      survivors_ = signal_tree({-1, {}, {}, {}}, 0);
+      survivors_ = signal_tree({kNoLeader, {}, {}, {}}, 0);
   }
 
   ProcessOutcome run(const ProcessSpec& spec, std::stop_token stop) override {

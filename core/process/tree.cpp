@@ -73,6 +73,7 @@ Mark mark_of(pid_t pid, const TreeQuery& query) {
 
 bool is_member_by_itself(pid_t pid, const Stat& stat, const TreeQuery& query, pid_t self) {
   if (pid == query.leader || stat.group == query.leader || stat.session == query.leader) return true;
+  if (query.leader == kNoLeader) return stat.parent == self;
   const auto mark = mark_of(pid, query);
   // An orphan that says whose it is may come from what an earlier hook left running.
   return mark == Mark::ours || (stat.parent == self && mark == Mark::none);

@@ -8,6 +8,8 @@
 
 namespace vdsm_hook {
 
+inline constexpr pid_t kNoLeader = -1;  ///< asks for every child of this process and what comes from it
+
 /// Besides what is found by these, every child of this process belongs to the tree that does not say it is another hook's.
 struct TreeQuery {
   pid_t leader;             ///< the hook's own pid, not yet reaped when there is a signal: its session and process group

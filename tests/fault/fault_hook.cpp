@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -110,6 +111,13 @@ void in_background(Work work) {
   char none;
   must(::read(told[0], &none, 1) == 0, "wait for the child");
   ::close(told[0]);
+}
+void leave_a_zombie() {
+  const pid_t pid = ::fork();
+  must(pid >= 0, "fork");
+  if (pid == 0) ::_exit(0);
+  siginfo_t info;
+  must(::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) == 0, "waitid");
 }
 void close_stdio() {
   for (int fd = 0; fd < 3; ++fd) ::close(fd);
@@ -223,7 +231,7 @@ const Step kSteps[] = {
     {"daemon-swap", [](int) { in_background([] { close_stdio(), swap_for_ever(); }); }},
     {"hop", [](int) { in_background([] { close_stdio(), hop_for_ever(); }); }},
     {"children", [](int count) { while (count-- > 0) in_background(sleep_for_ever); }},
-    {"zombies", [](int count) { while (count-- > 0) in_background([] {}); }},
+    {"zombies", [](int count) { while (count-- > 0) leave_a_zombie(); }},
     // What it says.
     {"say", [](int) { ::dprintf(1, "%s on stdout\n", g_name.c_str()), ::dprintf(2, "%s on stderr\n", g_name.c_str()); }},
     {"flood", flood},

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "host.hpp"
+#include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
 
 namespace data = boost::unit_test::data;
@@ -24,7 +25,7 @@ using Kind = ProcessOutcome::Kind;
 
 namespace {
 
-const std::string kRunId = "b6f6c7c9-6f6c-49a7-8d5c-6d5a5a2f0b11";
+const std::string kRunId = random_uuid();
 
 ProcessOutcome start(Runner& runner, const std::string& program, std::vector<std::string> environment = {}) {
   environment.push_back("VDSM_HOOK_RUN_ID=" + kRunId);

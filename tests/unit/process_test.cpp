@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "host.hpp"
+#include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
 
 namespace data = boost::unit_test::data;
@@ -23,7 +24,7 @@ using Kind = ProcessOutcome::Kind;
 
 namespace {
 
-const char* const kRunId = "0d3f0a52-5a0e-4c2b-8f7d-5f1d5b2a7c11";
+const std::string kRunId = random_uuid();
 
 // "local" makes this process a subreaper for as long as the host lives.
 const std::vector<std::string> kRunners{"local", "helper"};
@@ -36,7 +37,7 @@ std::unique_ptr<Runner> make_runner(const std::string& kind) {
 
 ProcessSpec spec(const Host& host, const std::string& name) {
   return {host.hook("event", name),
-          {"FAULT_DIR=" + host.root(), std::string("VDSM_HOOK_RUN_ID=") + kRunId, "VDSM_HOOK_NAME=" + name},
+          {"FAULT_DIR=" + host.root(), "VDSM_HOOK_RUN_ID=" + kRunId, "VDSM_HOOK_NAME=" + name},
           kRunId, name, 30s, 200ms};
 }
 ProcessOutcome run(Runner& runner, const Host& host, const std::string& name) {

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "host.hpp"
+#include "vdsm_hook/base/text.hpp"
 
 namespace data = boost::unit_test::data;
 using namespace vdsm_hook;
@@ -18,7 +19,16 @@ using namespace std::chrono_literals;
 using Kind = ProcessOutcome::Kind;
 using std::chrono::steady_clock;
 
+namespace vdsm_hook {
+std::ostream& operator<<(std::ostream& out, const ProcessOutcome& outcome) {
+  return out << describe(outcome, std::nullopt) << ' ' << outcome.why << ' ' << outcome.err.text;
+}
+}  // namespace vdsm_hook
+
 namespace {
+
+// Another process of this test must not find what is ours.
+const std::string kRunId = random_uuid();
 
 const std::vector<std::string> kRunners{"local", "helper"};
 
@@ -29,10 +39,9 @@ std::unique_ptr<Runner> make_runner(const std::string& kind) {
 }
 
 ProcessSpec spec(const Host& host, const std::string& name, std::chrono::milliseconds deadline) {
-  const std::string run_id = "7e0b1a40-93ad-4f0e-9f3c-0a4b6a0d2f55";
   return {host.hook("event", name),
-          {"FAULT_DIR=" + host.root(), "VDSM_HOOK_RUN_ID=" + run_id, "VDSM_HOOK_NAME=" + name},
-          run_id, name, deadline, 200ms};
+          {"FAULT_DIR=" + host.root(), "VDSM_HOOK_RUN_ID=" + kRunId, "VDSM_HOOK_NAME=" + name},
+          kRunId, name, deadline, 200ms};
 }
 
 ProcessOutcome run(Runner& runner, const Host& host, const std::string& name, std::chrono::milliseconds deadline = 30s,
@@ -116,7 +125,7 @@ BOOST_DATA_TEST_CASE(a_later_hooks_deadline_leaves_survivors_alone,
   const auto survivors = host.alive();
   BOOST_REQUIRE(survivors.size() == 1U);
   const auto late = run(*kind, host, "2_daemon+sleep", 300ms);
-  BOOST_TEST((late.kind == Kind::timed_out));
+  BOOST_TEST((late.kind == Kind::timed_out), late);
   BOOST_TEST(host.alive() == survivors, boost::test_tools::per_element());
   BOOST_TEST(run(*kind, host, "3_exit-0").survivors.empty());
 }
@@ -131,7 +140,8 @@ BOOST_DATA_TEST_CASE(a_survivors_own_children_are_left_alone_too, data::make(kRu
   host.write("go", "");
   BOOST_REQUIRE(eventually([&] { return host.alive().size() == 1 && host.alive() != first; }));
   BOOST_TEST(run(*kind, host, "2_exit-0").survivors.empty());
-  BOOST_TEST((run(*kind, host, "3_sleep", 300ms).kind == Kind::timed_out));
+  const auto late = run(*kind, host, "3_sleep", 300ms);
+  BOOST_TEST((late.kind == Kind::timed_out), late);
   BOOST_TEST(host.alive().size() == 1U);
 }
 
@@ -158,7 +168,7 @@ BOOST_DATA_TEST_CASE(orphans_that_ended_are_no_survivors_and_no_zombies, data::m
 }
 
 BOOST_DATA_TEST_CASE(a_cancellation_from_another_thread_stops_the_tree,
-                     data::make(kRunners) * data::make({"sleep", "ignore-term+children-5+sleep"}), runner, steps) {
+                     data::make(kRunners) * data::make({"ready+sleep", "ignore-term+children-5+ready+sleep"}), runner, steps) {
   const Host host;
   {
     std::stop_source source;
@@ -167,7 +177,7 @@ BOOST_DATA_TEST_CASE(a_cancellation_from_another_thread_stops_the_tree,
       eventually([&] { return host.read("ready") != ""; });
       source.request_stop();
     });
-    const auto outcome = run(*kind, host, "1_daemon-session+ready+" + std::string(steps), 30s, source.get_token());
+    const auto outcome = run(*kind, host, "1_daemon-session+" + std::string(steps), 30s, source.get_token());
     BOOST_TEST(outcome.is_cancelled);
     BOOST_TEST((outcome.kind == Kind::signalled));
     BOOST_TEST(outcome.signal == (mentions(steps, "ignore") ? SIGKILL : SIGTERM));
