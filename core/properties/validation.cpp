@@ -9,6 +9,7 @@
 namespace vdsm_hook {
 namespace {
 
+constexpr int kMaxSearches = 10;
 constexpr std::string_view kForm = "NAME=VALUE;NAME=VALUE";
 
 // On one line, and not longer than people read.
@@ -43,8 +44,8 @@ PropertyProblem problem(ProblemKind kind, std::string_view name, std::string_vie
   return found;
 }
 
-PropertyProblem unknown_name(std::string_view name, std::string_view value, const Definitions& definitions) {
-  const auto near = definitions.nearest(name);
+// NEAR: the name that was meant; may be empty.
+PropertyProblem unknown_name(std::string_view name, std::string_view value, std::string_view near) {
   auto why = refused_name(name).value_or("there is no such property");
   if (!near.empty()) why += " (did you mean " + std::string(near) + "?)";
   return problem(ProblemKind::key_does_not_exist, name, value, nullptr, std::string(near), why);
@@ -71,6 +72,7 @@ struct Judged {
   const Definitions& definitions;
   std::vector<PropertyProblem> problems;
   std::unordered_map<std::string_view, int> counts;
+  int searches = 0;  // for the nearest name: each looks at every definition
 
   void add(const PropertyItem& item) {
     const auto count = ++counts[item.name];
@@ -78,7 +80,8 @@ struct Judged {
     if (count > 1) return;
     const auto* definition = definitions.find(item.name);
     if (definition == nullptr) {
-      problems.push_back(unknown_name(item.name, item.text, definitions));
+      const bool is_searched = ++searches <= kMaxSearches;
+      problems.push_back(unknown_name(item.name, item.text, is_searched ? definitions.nearest(item.name) : ""));
     } else if (!definition->pattern.matches(item.text)) {
       problems.push_back(wrong_value(*definition, item.text));
     } else if (const auto why = refused_value(item.name, item.text)) {
@@ -89,7 +92,7 @@ struct Judged {
 };
 
 std::vector<PropertyProblem> judge(const Views& items, const Definitions& definitions) {
-  Judged judged{definitions, {}, {}};
+  Judged judged{definitions, {}, {}, 0};
   judged.counts.reserve(items.size());
   for (const auto& item : items) judged.add(item);
   return std::move(judged.problems);

@@ -21,7 +21,7 @@ struct PropertyProblem {
   ProblemKind kind;
   std::string key;          ///< empty for syntax_error and invalid_device_type
   std::string value;        ///< as it was given; of a syntax_error the item, of an invalid_device_type the type
-  std::string expected;     ///< what would be right; of a key_does_not_exist the nearest name. Empty: nothing to say
+  std::string expected;     ///< what would be right; of a key_does_not_exist the nearest name (the first ten have one). Empty: nothing to say
   std::string declared_by;  ///< who defined the property; empty: nobody
   std::string text;         ///< one line for people, fit for a terminal, long values cut
 };

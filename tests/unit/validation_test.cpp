@@ -58,6 +58,15 @@ BOOST_AUTO_TEST_CASE(an_unknown_name_says_the_nearest_known_one) {
   BOOST_TEST(problems[1].expected == "");
 }
 
+BOOST_AUTO_TEST_CASE(only_the_first_ten_unknown_names_are_looked_up) {
+  std::string text;
+  for (int i = 0; i < 12; ++i) text += "macspoof" + std::to_string(i) + "=1;";
+  const auto problems = validate(text, definitions());
+  BOOST_TEST_REQUIRE(problems.size() == 12U);
+  BOOST_TEST(problems[9].expected == "macspoof");
+  BOOST_TEST(problems[10].text == "macspoof10=1: there is no such property");
+}
+
 BOOST_AUTO_TEST_CASE(all_problems_come_together_in_the_order_of_the_values) {
   check("bad=1;macspoof=x;worse=2;speed=1;macspoof=true;speed=2",
         {"KEY_DOES_NOT_EXIST bad", "INCORRECT_VALUE macspoof", "KEY_DOES_NOT_EXIST worse", "DUPLICATE_KEY macspoof",
