@@ -12,7 +12,7 @@ namespace vdsm_hook::cli {
 /// The exit codes of every subcommand.
 enum ExitCode : int {
   done = 0,
-  vetoed = 1,          ///< `check`: it found something
+  vetoed = 1,          ///< `check`: it found something; `props validate`: a value is wrong
   wrong_use = 2,
   engine_failure = 3,  ///< the engine could not do its work
 };
@@ -29,6 +29,7 @@ int list_main(int argc, char** argv);
 int points_main(int argc, char** argv);
 int check_main(int argc, char** argv);
 int new_main(int argc, char** argv);
+int props_main(int argc, char** argv);
 
 /// An option (or positional) with a value that --help calls TYPE; TARGET is a string or a vector of them, one value each
 /// time it is given. An empty value is wrong use: it comes from a shell variable that was never set.

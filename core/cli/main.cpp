@@ -19,6 +19,7 @@ constexpr Command kCommands[] = {
     {"list", "show the installed hooks with their checksums", &list_main},
     {"points", "show the hook points: when they fire and what they carry", &points_main},
     {"check", "find what is wrong with the installed hooks", &check_main},
+    {"props", "check values of custom properties", &props_main},
     {"new", "make the folder of a new hook", &new_main},
 };
 

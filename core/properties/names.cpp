@@ -36,7 +36,9 @@ bool is_reserved(std::string_view name) {
   return std::find(kReservedAnyCase.begin(), kReservedAnyCase.end(), lower) != kReservedAnyCase.end();
 }
 
-// U+0000 to U+001F, U+007F, and U+0080 to U+009F, which UTF-8 writes in two bytes.
+}  // namespace
+
+// U+0080 to U+009F are written in two bytes by UTF-8.
 bool has_control_character(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
@@ -46,13 +48,16 @@ bool has_control_character(std::string_view text) {
   return false;
 }
 
-}  // namespace
-
-std::optional<std::string> refused_name(std::string_view name) {
+std::optional<std::string> refused_identifier(std::string_view name) {
   if (name.empty()) return "the name is empty";
   if (is_digit(name[0])) return "a name may not begin with a digit";
   for (const char c : name)
     if (!is_letter(c) && !is_digit(c)) return "a name has only letters, digits and _";
+  return std::nullopt;
+}
+
+std::optional<std::string> refused_name(std::string_view name) {
+  if (auto why = refused_identifier(name)) return why;
   if (is_reserved(name)) return "the name is reserved: it would change how the hook itself or programs it starts work";
   return std::nullopt;
 }

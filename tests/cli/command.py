@@ -15,7 +15,7 @@ PROGRAM = BUILD / "bin" / "vdsm-hook"
 SOURCE = Path(__file__).resolve().parents[2]
 DEADLINE_S = 60
 
-SUBCOMMANDS = ["run", "plan", "list", "points", "check", "new"]
+SUBCOMMANDS = ["run", "plan", "list", "points", "check", "props", "new"]
 DONE, VETOED, WRONG_USE, ENGINE_FAILURE = range(4)
 
 UUID = "11111111-2222-4333-8444-555555555555"

@@ -32,7 +32,7 @@ class CompletionTest(CommandTest):
 
     def test_subcommands(self):
         self.assertEqual(self.complete(""), sorted([*SUBCOMMANDS, "--help", "--version"]))
-        self.assertEqual(self.complete("p"), ["plan", "points"])
+        self.assertEqual(self.complete("p"), ["plan", "points", "props"])
         self.assertEqual(self.complete("--v"), ["--version"])
 
     def test_all_options_of_a_subcommand_are_those_of_its_help(self):

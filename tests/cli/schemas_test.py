@@ -30,6 +30,7 @@ REQUIRED = {
     "list": "hooks hooks.event hooks.name hooks.path hooks.checksum hooks.layer",
     "points": "points points.name points.payload points.result_used points.vetoes",
     "check": "findings findings.path findings.problem findings.hint",
+    "props-validate": "problems problems.kind problems.key problems.value problems.expected problems.declared_by",
 }
 
 
@@ -123,6 +124,14 @@ class SchemaTest(CommandTest):
         self.file("config/hookpoints.d/site.toml", '[before_backup]\npayload = "none"\n')
         for words in [(), ("--compat", "vdsm"), ("before_backup",)]:
             self.valid("points", self.json_of("points", *words))
+
+    def test_problems_of_properties_are_valid(self):
+        for words, code in [(("--vm", "sap_agent=true"), 0), (("--vm", "a=1;sap_agent=x;sndbuf=1;sndbuf=2"), VETOED),
+                            (("--vm", "a"), VETOED), (("--device", "nic", "a=1"), VETOED)]:
+            done = self.call("props", "validate", *words, "--format", "json")
+            self.check(done, code)
+            self.valid("props-validate", json.loads(done.stdout))
+            self.assertEqual(done.stdout.count("\n"), 1)
 
     def test_json_is_one_line_that_ends(self):
         self.hook("50_a", "#!/bin/sh\nprintf 'two\\nlines\\n'\n")

@@ -1,0 +1,48 @@
+// Values of custom properties against their definitions.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "vdsm_hook/properties/definitions.hpp"
+
+namespace vdsm_hook {
+
+/// In the order in which they were given.
+using PropertyValues = std::vector<std::pair<std::string, std::string>>;
+
+enum class ProblemKind { syntax_error, key_does_not_exist, incorrect_value, duplicate_key, invalid_device_type };
+/// "SYNTAX_ERROR", ...: oVirt's words.
+std::string_view to_string(ProblemKind kind);
+
+struct PropertyProblem {
+  ProblemKind kind;
+  std::string key;          ///< empty for syntax_error and invalid_device_type
+  std::string value;        ///< as it was given; of a syntax_error the item, of an invalid_device_type the type
+  std::string expected;     ///< what would be right; of a key_does_not_exist the nearest name (the first ten have one). Empty: nothing to say
+  std::string declared_by;  ///< who defined the property; empty: nobody
+  std::string text;         ///< one line for people, fit for a terminal, long values cut
+};
+
+/// Values as text, "name=value;name=value", and what keeps it from being that.
+struct ReadValues {
+  PropertyValues values;                  ///< of each name the first; those in front of an error of syntax
+  std::vector<PropertyProblem> problems;  ///< syntax_error or duplicate_key
+};
+ReadValues read_values(std::string_view text);
+/// "name=value;name=value", which read_values() reads when names are names and no value holds a ';'.
+std::string to_text(const PropertyValues& values);
+
+/// Every problem of the values, in their order; empty: they are valid. An error of syntax is alone, since what stands behind
+/// it cannot be known; else a value is judged for each name when it first comes, and a name that comes again is one
+/// duplicate_key. A value matches its pattern as a whole and has no control characters. Never throws for what they say.
+/// Source: oVirt; there the last of two values wins without a word, and control characters are let through.
+std::vector<PropertyProblem> validate(const PropertyValues& values, const Definitions& definitions);
+std::vector<PropertyProblem> validate(std::string_view text, const Definitions& definitions);
+/// The same for a device of TYPE. No values are valid for any type.
+std::vector<PropertyProblem> validate_device(std::string_view type, const PropertyValues& values, const DeviceDefinitions& definitions);
+std::vector<PropertyProblem> validate_device(std::string_view type, std::string_view text, const DeviceDefinitions& definitions);
+
+}  // namespace vdsm_hook
