@@ -1,15 +1,17 @@
 #include "vdsm_hook/base/file.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <thread>
 
 #include "vdsm_hook/base/error.hpp"
-#include "vdsm_hook/base/unique_fd.hpp"
+#include "vdsm_hook/base/limits.hpp"
 
 namespace vdsm_hook {
 
@@ -69,7 +71,7 @@ void write_all(int fd, std::string_view data, const std::string& name) {
   }
 }
 
-void replace_file(const std::string& name, std::string_view data) {
+void replace_file(const std::string& name, std::string_view data, mode_t new_mode) {
   struct stat old{};
   const bool exists = ::stat(name.c_str(), &old) == 0;
   if (exists && !S_ISREG(old.st_mode)) {
@@ -91,9 +93,9 @@ void replace_file(const std::string& name, std::string_view data) {
     if (exists) {
       if (::fchown(fd.get(), old.st_uid, old.st_gid) != 0 && errno != EPERM)
         throw Error::from_errno("cannot keep the owner of " + target, errno);
-      if (::fchmod(fd.get(), old.st_mode & 07777) != 0)
-        throw Error::from_errno("cannot keep the mode of " + target, errno);
     }
+    if (::fchmod(fd.get(), exists ? old.st_mode & 07777 : new_mode) != 0)
+      throw Error::from_errno("cannot set the mode of " + target, errno);
     if (::fsync(fd.get()) != 0) throw Error::from_errno("cannot write " + target, errno);
     if (::rename(temporary.c_str(), target.c_str()) != 0) throw Error::from_errno("cannot replace " + target, errno);
   } catch (...) {
@@ -103,6 +105,26 @@ void replace_file(const std::string& name, std::string_view data) {
   const auto slash = target.find_last_of('/');
   const std::string directory = slash == std::string::npos ? "." : target.substr(0, slash + 1);
   if (const UniqueFd dir(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); dir) ::fsync(dir.get());
+}
+
+UniqueFd lock_file(const std::string& name, bool is_new_ok) {
+  const auto give_up = std::chrono::steady_clock::now() + kMaxLockWait;
+  for (;;) {
+    UniqueFd fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (is_new_ok ? O_CREAT : 0), 0600));
+    if (!fd) throw Error(Errc::wrong_use, "cannot open " + name + ": " + boost::system::generic_category().message(errno));
+    while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK && errno != EINTR) throw Error::from_errno("cannot lock " + name, errno);
+      if (std::chrono::steady_clock::now() > give_up)
+        throw Error(Errc::engine_failure, name + " is locked by another process that has been changing it for longer than " +
+                                              std::to_string(kMaxLockWait.count() / 1000) + " s (fuser -v shows which)");
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    // While this waited, the file may have been replaced: then the lock is on what nobody else looks at.
+    struct stat locked{}, now{};
+    if (::fstat(fd.get(), &locked) == 0 && ::stat(name.c_str(), &now) == 0 && locked.st_dev == now.st_dev &&
+        locked.st_ino == now.st_ino)
+      return fd;
+  }
 }
 
 }  // namespace vdsm_hook

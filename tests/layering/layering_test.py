@@ -18,7 +18,7 @@ MAY_USE = {
     "discovery": {"base"},
     "payload": {"base", "xml"},
     "process": {"base"},
-    "properties": {"base", "xml"},
+    "properties": {"base", "toml", "xml"},
     "engine": {"base", "toml", "xml", "hookpoints", "discovery", "payload", "process", "properties"},
     "sdk": {"base"},
     "cli": {"base", "toml", "xml", "hookpoints", "discovery", "payload", "process", "properties", "engine", "sdk"},
