@@ -21,7 +21,9 @@ PAYLOADS = {
     "json": "PayloadKind::json",
 }
 # In the order of the members of HookPointRules.
-RULES = {"payload": str, "result_used": bool, "vetoes": bool, "vm_properties": bool, "device_properties": bool}
+RULES = {"payload": str, "result_used": bool, "vetoes": bool, "vm_properties": bool, "device_properties": bool,
+         "from_elsewhere": bool}
+DEFAULTS = {"from_elsewhere": False}  # of rules that need not be there
 TEXTS = {"parameters": False, "fires": True, "follows": True}  # name -> must be there
 MAX_NAME = 64
 
@@ -100,7 +102,7 @@ def check_point(name, point, faults):
             faults.add(name, why)
         elif key in TEXTS and (why := check_text(key, value)):
             faults.add(name, why)
-    for key in [*RULES, *(text for text, required in TEXTS.items() if required)]:
+    for key in [*(rule for rule in RULES if rule not in DEFAULTS), *(text for text, required in TEXTS.items() if required)]:
         if key not in point:
             faults.add(name, f"{key} is missing")
     check_columns(name, point, faults)
@@ -133,8 +135,8 @@ def cpp(table):
     out = ["// Made from the table of hook points; changes here are lost.\n"]
     out.append(f"inline constexpr std::array<HookPoint, {len(table)}> kBuiltinHookPoints{{{{\n")
     for name, point in table.items():
-        ours = {key: point[key] for key in RULES}
-        vdsm = {**ours, **point.get("vdsm", {})}
+        ours = {key: point.get(key, DEFAULTS.get(key)) for key in RULES}
+        vdsm = {**ours, **DEFAULTS, **point.get("vdsm", {})}  # upstream withholds nothing
         # A JSON string of printable ASCII is a C++ string literal as it stands.
         texts = [json.dumps(point.get(key, "")) for key in TEXTS]
         out.append(f"    {{{json.dumps(name)}, {cpp_rules(ours)}, {cpp_rules(vdsm)},\n")

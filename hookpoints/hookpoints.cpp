@@ -121,6 +121,7 @@ struct HookPoints::Site {
     rules.vm_properties =
         table.flag("vm_properties").value_or(device || rules.payload == PayloadKind::domain_xml);
     rules.device_properties = table.flag("device_properties").value_or(device);
+    rules.from_elsewhere = table.flag("from_elsewhere").value_or(false);
     const auto parameters = keep(one_line(table, "parameters"));
     const auto fires = keep(one_line(table, "fires"));
     const auto follows = keep(one_line(table, "follows"));
@@ -128,7 +129,9 @@ struct HookPoints::Site {
     if (!table.text("payload")) table.fail("payload", "payload is missing in [" + name + "]");
     if (rules.result_used && rules.payload == PayloadKind::none)
       table.fail("result_used", "result_used makes no sense in [" + name + "]: its payload is none");
-    all.push_back({keep(name), rules, rules, parameters, fires, follows, origin});
+    auto vdsm = rules;
+    vdsm.from_elsewhere = false;
+    all.push_back({keep(name), rules, vdsm, parameters, fires, follows, origin});
   }
 };
 

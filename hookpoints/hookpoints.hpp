@@ -17,6 +17,7 @@ struct HookPointRules {
   bool vetoes;             ///< a failed hook stops what was about to happen; else it is only reported
   bool vm_properties;      ///< the VM's custom properties and its vmId are delivered
   bool device_properties;  ///< the device's custom properties are delivered
+  bool from_elsewhere = false;  ///< the domain XML is another host's or a saved one: what nobody defines is withheld
 
   bool operator==(const HookPointRules&) const = default;
 };
@@ -25,7 +26,7 @@ struct HookPointRules {
 struct HookPoint {
   std::string_view name;
   HookPointRules ours;
-  HookPointRules vdsm;  ///< the same as oVirt's vdsm has it, for `--compat vdsm`; a site's point: as ours
+  HookPointRules vdsm;  ///< the same as oVirt's vdsm has it, for `--compat vdsm`; a site's point: as ours, but nothing is withheld
   std::string_view parameters;  ///< variables beyond the properties
   std::string_view fires;       ///< when it fires
   std::string_view follows;     ///< what comes before and after it
@@ -46,8 +47,8 @@ class HookPoints {
 
   /// The built-in ones and those of SITE_DIR: its regular files that end in `.toml` (links are followed,
   /// names with a dot in front are left alone) in byte order, in the form of hookpoints.toml. There `payload`
-  /// is required; result_used and vetoes are false unless given, vm_properties and device_properties follow
-  /// from the payload, and there is no [NAME.vdsm]. A directory that does not exist is the same as an empty
+  /// is required; result_used and vetoes are false unless given, from_elsewhere too; vm_properties and device_properties
+  /// follow from the payload, and there is no [NAME.vdsm]. A directory that does not exist is the same as an empty
   /// one, and costs no more than finding that out. Who owns the files is not looked at here. Throws
   /// bad_configuration "FILE:LINE: ..." for a name that is taken or no event name, an unknown key (with the
   /// nearest), a bad or missing value; engine_failure when the directory cannot be read.

@@ -27,7 +27,8 @@ HOOK_KEYS = ["name", "summary", "timeout", "on_failure", "needs_libvirt", "privi
              "vm_properties", "device_properties", "events"]
 EVENT_KEYS = ["installed", "source", "when"]
 WHEN_KEYS = ["property", "any_property", "device_property", "vm"]
-DEVICE_KINDS = ["interface", "disk"]
+DEVICE_KINDS = ["disk", "interface", "video", "graphics", "sound", "controller", "balloon", "channel", "redir", "redirdev",
+                "console", "rng", "smartcard", "watchdog", "hostdev", "memory", "tpm", "mdev"]
 ON_FAILURE = ["veto", "warn", "ignore"]
 PRIVILEGES = ["root"]
 SOURCE_SUFFIXES = [".cpp", ".py", ".sh"]
@@ -189,9 +190,13 @@ class Hook:
 
     def sidecar(self, event):
         lines = [f"# Made from hook.toml of {self.data['name']}."]
-        for key in ["summary", "timeout", "on_failure", "needs_libvirt", "privileges"]:
+        for key in ["name", "summary", "timeout", "on_failure", "needs_libvirt", "privileges"]:
             if key in self.data:
                 lines.append(f"{key} = {toml(self.data[key])}")
+        if properties := self.data.get("vm_properties"):
+            lines += ["", "[vm_properties]"] + [f"{key} = {toml(value)}" for key, value in properties.items()]
+        for kind, properties in self.data.get("device_properties", {}).items():
+            lines += ["", f"[device_properties.{kind}]"] + [f"{key} = {toml(value)}" for key, value in properties.items()]
         if when := self.events[event].get("when"):
             lines += ["", "[when]"] + [f"{key} = {toml(value)}" for key, value in when.items()]
         return "\n".join(lines) + "\n"

@@ -24,6 +24,9 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 /// The shortest of these forms that says the same: 90s -> "90s", 600s -> "10min".
 std::string to_text(std::chrono::milliseconds duration);
 
+/// TEXT without the blanks and line ends around it.
+std::string trimmed(std::string_view text);
+
 /// 8-4-4-4-12 hexadecimal digits.
 bool is_uuid(std::string_view text);
 /// A fresh random UUID (version 4), lower case. Throws engine_failure when the kernel gives no random bytes.

@@ -25,8 +25,9 @@ std::string_view changes_of(const HookPointRules& rules) {
 }
 
 std::string properties_of(const HookPointRules& rules) {
-  if (rules.vm_properties && rules.device_properties) return "the VM's and its vmId, the device's";
-  return rules.vm_properties ? "the VM's and its vmId" : rules.device_properties ? "the device's" : "none";
+  const std::string withheld = rules.from_elsewhere ? "; those in the domain XML that nobody defines here are withheld" : "";
+  if (rules.vm_properties && rules.device_properties) return "the VM's and its vmId, the device's" + withheld;
+  return rules.vm_properties ? "the VM's and its vmId" + withheld : rules.device_properties ? "the device's" + withheld : "none";
 }
 
 std::string table_of(std::span<const HookPoint> points, bool compat_vdsm) {
@@ -85,6 +86,7 @@ boost::json::value to_json(std::span<const HookPoint> points, bool compat_vdsm) 
                               {"vetoes", rules.vetoes},
                               {"vm_properties", rules.vm_properties},
                               {"device_properties", rules.device_properties},
+                              {"from_elsewhere", rules.from_elsewhere},
                               {"parameters", point.parameters},
                               {"fires", point.fires},
                               {"follows", point.follows},

@@ -14,7 +14,7 @@ namespace vdsm_hook {
 struct Engine::State {
   Settings settings;
   Isolation isolation;
-  SidecarCache sidecars;
+  Caches caches;
   std::mutex one_event;  // whole_process: every child is that event's
 };
 
@@ -194,11 +194,11 @@ Engine::~Engine() = default;
 const Settings& Engine::settings() const noexcept { return state_->settings; }
 
 Plan Engine::plan(const Request& request) const {
-  return prepare(request, state_->settings, state_->sidecars).plan;
+  return prepare(request, state_->settings, state_->caches).plan;
 }
 
 Report Engine::run(const Request& request, std::stop_token stop) const {
-  auto prepared = prepare(request, state_->settings, state_->sidecars);
+  auto prepared = prepare(request, state_->settings, state_->caches);
   const auto& plan = prepared.plan;
   Report report;
   report.event = plan.event;

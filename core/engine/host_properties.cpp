@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 
 #include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/file.hpp"
+#include "vdsm_hook/discovery/discovery.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -19,9 +21,89 @@ std::string trusted_store(const Settings& settings) {
   return file;
 }
 
+// Whether the file's text has NAME as a word. Of a program in machine code too: its strings are in it.
+bool has_word(const std::string& path, std::string_view name) {
+  constexpr std::size_t max_bytes = 8U << 20;
+  std::string text;
+  try {
+    text = read_regular_file(path, max_bytes);
+  } catch (const Error&) {
+    return false;
+  }
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; };
+  for (auto at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
+    const auto end = at + name.size();
+    if ((at == 0 || !is_letter(text[at - 1])) && (end == text.size() || !is_letter(text[end]))) return true;
+  }
+  return false;
+}
+
+std::vector<std::string> readers_of(const std::vector<PropertyReader>& hooks, std::string_view name,
+                                    bool (Sidecar::*reads)(std::string_view) const) {
+  std::vector<std::string> names;
+  for (const auto& hook : hooks)
+    if (hook.sidecar ? (*hook.sidecar.*reads)(name) : has_word(hook.path, name)) names.push_back(hook.event + "/" + hook.name);
+  return names;
+}
+
+void merge(DeviceDefinitions& definitions, const DeviceDefinitions& later) {
+  for (const auto& [type, of_type] : later) definitions[type].merge(of_type);
+}
+
 }  // namespace
 
 PropertyStore read_store(const Settings& settings) { return PropertyStore::read(trusted_store(settings)); }
+
+std::shared_ptr<const PropertyStore> StoreCache::get(const Settings& settings) {
+  const auto stamp = FileStamp::of(settings.paths.config_dir + "/" + std::string(kStoreFile));
+  const std::lock_guard lock(mutex_);
+  if (!store_ || stamp != stamp_) {
+    store_ = std::make_shared<const PropertyStore>(read_store(settings));
+    stamp_ = stamp;
+  }
+  return store_;
+}
+
+std::vector<std::string> HostProperties::readers_of_vm_property(std::string_view name) const {
+  return readers_of(hooks, name, &Sidecar::reads_vm_property);
+}
+
+std::vector<std::string> HostProperties::readers_of_device_property(std::string_view name) const {
+  return readers_of(hooks, name, &Sidecar::reads_device_property);
+}
+
+HostProperties find_host_properties(const Settings& settings, const PropertyStore& store, SidecarCache& sidecars,
+                                    bool compat_vdsm, std::string_view event) {
+  static const auto ovirts_vm = predefined_vm_properties();
+  static const auto ovirts_device = predefined_device_properties();
+  HostProperties host;
+  std::vector<std::string> events;
+  for (const auto& point : settings.points.all()) events.emplace_back(point.name);
+  if (!event.empty() && settings.points.find(event) == nullptr) events.emplace_back(event);
+  for (const auto& name : events) {
+    const auto found = discover(name, {settings.paths.hooks_dirs, !compat_vdsm, !compat_vdsm, settings.trust});
+    for (const auto& hook : found.hooks) {
+      PropertyReader reader{name, hook.name, hook.path, nullptr};
+      try {
+        if (!hook.sidecar.empty() && hook.sidecar_doubt.empty())
+          reader.sidecar = sidecars.get(hook.sidecar, hook.sidecar_stamp, settings.points, name);
+      } catch (const Error& error) {
+        if (error.code() != Errc::bad_configuration) throw;
+      }
+      if (reader.sidecar) {
+        host.vm.merge(reader.sidecar->vm_properties);
+        merge(host.device, reader.sidecar->device_properties);
+      }
+      host.hooks.push_back(std::move(reader));
+    }
+  }
+  host.vm.merge(ovirts_vm);
+  host.vm.merge(store.vm());
+  merge(host.device, ovirts_device);
+  merge(host.device, store.device());
+  host.network = store.network();
+  return host;
+}
 
 void change_store(const Settings& settings, const std::function<void(PropertyStore&)>& change) {
   update_store(trusted_store(settings), change);

@@ -13,6 +13,7 @@
 #include "vdsm_hook/engine/settings.hpp"
 #include "vdsm_hook/engine/sidecar.hpp"
 #include "vdsm_hook/properties/definitions.hpp"
+#include "vdsm_hook/properties/metadata.hpp"
 #include "vdsm_hook/properties/store.hpp"
 
 namespace vdsm_hook {
@@ -21,5 +22,41 @@ namespace vdsm_hook {
 PropertyStore read_store(const Settings& settings);
 /// update_store() on it; a file that read_store() would not take is left alone.
 void change_store(const Settings& settings, const std::function<void(PropertyStore&)>& change);
+
+/// A store that was read already; read again when its file changed. Thread-safe.
+class StoreCache {
+ public:
+  /// Throws as read_store().
+  std::shared_ptr<const PropertyStore> get(const Settings& settings);
+
+ private:
+  std::mutex mutex_;
+  std::optional<FileStamp> stamp_;
+  std::shared_ptr<const PropertyStore> store_;
+};
+
+/// An installed hook that may read properties.
+struct PropertyReader {
+  std::string event, name, path;
+  std::shared_ptr<const Sidecar> sidecar;  ///< null: it has none, or none that can be read
+};
+
+/// The properties that there are on this host.
+struct HostProperties {
+  Definitions vm;  ///< of the installed hooks, replaced by oVirt's own, replaced by the administrator's
+  DeviceDefinitions device;
+  Definitions network;
+  std::vector<PropertyReader> hooks;  ///< in the order of the hook points, then as they run
+
+  /// Files of the hooks that read the property, as "EVENT/NAME": those whose sidecar declares it or has a condition on it,
+  /// and those without a sidecar whose text has its name.
+  std::vector<std::string> readers_of_vm_property(std::string_view name) const;
+  std::vector<std::string> readers_of_device_property(std::string_view name) const;
+};
+
+/// Looks at the sidecars of every installed hook. One that cannot be read declares nothing: it is a problem where its hook
+/// should run. EVENT: a further event, if it is no hook point of the settings.
+HostProperties find_host_properties(const Settings& settings, const PropertyStore& store, SidecarCache& sidecars,
+                                    bool compat_vdsm = false, std::string_view event = {});
 
 }  // namespace vdsm_hook

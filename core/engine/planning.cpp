@@ -68,26 +68,6 @@ void overlay(Variables& below, const Variables& above) {
   }
 }
 
-// The document's properties that the request does not replace, judged; what may not be delivered blocks the event or is
-// left out.
-void take_document_properties(DomainFacts& domain, const Request& request, Prepared& prepared) {
-  auto& plan = prepared.plan;
-  for (auto& [name, value] : domain.custom_properties) {
-    const auto is_it = [&name = name](const auto& given) { return given.first == name; };
-    if (std::any_of(request.properties.begin(), request.properties.end(), is_it)) continue;
-    auto why = refused_name(name);
-    if (!why) why = refused_value(name, value);
-    if (why && !request.compat_vdsm) {
-      plan.problems.push_back({"custom property " + printable(name.substr(0, 80)) + " of the domain's metadata",
-                               *why + (plan.rules.vetoes ? "" : " (it is left out)"), plan.rules.vetoes});
-      plan.is_blocked = plan.is_blocked || plan.rules.vetoes;
-      continue;
-    }
-    if (name.empty() || value.find('\0') != std::string::npos) continue;
-    overlay(prepared.vm_properties, {{std::move(name), std::move(value)}});
-  }
-}
-
 // Which VM the event is about, from its domain XML.
 void take_identity(const DomainFacts& domain, Prepared& prepared) {
   auto& plan = prepared.plan;
@@ -116,27 +96,126 @@ void check_soundness(const Request& request, Prepared& prepared) {
   if (const auto domains = unsound(PayloadKind::domain_xml, request.domain_xml, ignored)) refuse("the domain XML", *domains);
 }
 
-void take_properties(DomainFacts& domain, const Request& request, Prepared& prepared) {
-  const auto& rules = prepared.plan.rules;
-  const auto left_out = [&plan = prepared.plan](const std::string& whose) {
-    plan.notes.push_back(plan.event + " does not deliver the " + whose + " properties: those that were given are left out");
-  };
-  if (rules.vm_properties) {
-    take_document_properties(domain, request, prepared);
-    overlay(prepared.vm_properties, request.properties);
-  } else if (!request.properties.empty()) {
-    left_out("VM's");
+// Properties on their way to the hooks, with who says them.
+struct Incoming {
+  std::string whose;  // "the domain's metadata", ...
+  PropertyValues values;
+};
+
+// Properties become variables here: each is judged by its definition, and what may not be delivered blocks the event or
+// is left out.
+class Delivery {
+ public:
+  Delivery(const Request& request, const Settings& settings, Caches& caches, Prepared& prepared)
+      : request_(request), settings_(settings), caches_(caches), prepared_(prepared), plan_(prepared.plan) {}
+
+  void deliver(const DomainFacts& domain) {
+    const auto& rules = plan_.rules;
+    if (rules.vm_properties) {
+      take({"the domain's metadata", domain.custom_properties}, request_.properties, std::nullopt, prepared_.vm_properties);
+    } else if (!request_.properties.empty()) {
+      note_left_out("VM's");
+    }
+    if (rules.device_properties) {
+      const auto device = rules.payload == PayloadKind::device_xml ? read_device_identity(request_.document) : DeviceIdentity{};
+      take(of_device(domain, device), request_.device_properties, device.type, prepared_.device_properties);
+    } else if (!request_.device_properties.empty()) {
+      note_left_out("device's");
+    }
+    for (const auto& [name, value] : prepared_.device_properties)
+      for (const auto& [vm_name, vm_value] : prepared_.vm_properties)
+        if (name == vm_name && value != vm_value) plan_.notes.push_back("the VM's property " + name + " replaces the device's");
   }
-  if (rules.device_properties) {
-    prepared.device_properties = request.device_properties;
-  } else if (!request.device_properties.empty()) {
-    left_out("device's");
+
+ private:
+  void note_left_out(const std::string& whose) {
+    plan_.notes.push_back(plan_.event + " does not deliver the " + whose + " properties: those that were given are left out");
   }
-  for (const auto& [name, value] : prepared.device_properties)
-    for (const auto& [vm_name, vm_value] : prepared.vm_properties)
-      if (name == vm_name && value != vm_value)
-        prepared.plan.notes.push_back("the VM's property " + name + " replaces the device's");
-}
+
+  void refuse(std::string what, const std::string& why) {
+    plan_.problems.push_back({std::move(what), why + (plan_.rules.vetoes ? "" : " (it is left out)"), plan_.rules.vetoes});
+    plan_.is_blocked = plan_.is_blocked || plan_.rules.vetoes;
+  }
+
+  // What the metadata says about the device, over what its vNIC profile says.
+  Incoming of_device(const DomainFacts& domain, const DeviceIdentity& device) {
+    const auto* metadata = domain.about(device);
+    if (metadata == nullptr) return {};
+    Incoming incoming{"the metadata of " + device.to_text(), metadata->properties};
+    if (metadata->profile.empty()) return incoming;
+    const auto& profiles = store().profiles;
+    const auto profile = profiles.find(metadata->profile);
+    if (profile != profiles.end()) {
+      incoming.values = effective_properties(profile->second.properties, metadata->properties);
+      return incoming;
+    }
+    std::vector<std::string_view> names;
+    for (const auto& [name, content] : profiles) names.push_back(name);
+    const auto shown = "vNIC profile '" + printable(metadata->profile.substr(0, 80)) + "'";
+    refuse(shown, device.to_text() + " refers to it, and there is no such profile" + did_you_mean(metadata->profile, names) +
+                      "; vdsm-hook props profile list shows those there are");
+    return incoming;
+  }
+
+  // TYPE: of the device; nullopt: they are the VM's.
+  void take(const Incoming& incoming, const Variables& given, const std::optional<std::string>& type, Variables& delivered) {
+    for (const auto& [name, value] : incoming.values) {
+      const auto is_it = [&name = name](const auto& entry) { return entry.first == name; };
+      if (std::any_of(given.begin(), given.end(), is_it)) continue;
+      const auto what = "custom property " + printable(name.substr(0, 80)) + " of " + incoming.whose;
+      if (std::any_of(delivered.begin(), delivered.end(), is_it) && !request_.compat_vdsm) {
+        refuse(what, "it is set more than once");
+      } else if (may_pass(what, name, value, type, true)) {
+        overlay(delivered, {{name, value}});
+      }
+    }
+    for (const auto& [name, value] : given)
+      if (may_pass("custom property " + printable(name.substr(0, 80)), name, value, type, false)) overlay(delivered, {{name, value}});
+  }
+
+  bool may_pass(const std::string& what, const std::string& name, const std::string& value, const std::optional<std::string>& type,
+                bool is_documents) {
+    if (request_.compat_vdsm) return !name.empty() && value.find('\0') == std::string::npos;
+    auto why = refused_name(name);
+    if (!why) why = refused_value(name, value);
+    if (why) {
+      refuse(what, *why);
+      return false;
+    }
+    const auto& definitions = definitions_of(type);
+    if (definitions.find(name) == nullptr) {
+      const auto near = definitions.nearest(name);
+      const auto nobody = what + ": nobody on this host defines it" + (near.empty() ? "" : " (did you mean " + std::string(near) + "?)");
+      const bool is_withheld = is_documents && plan_.rules.from_elsewhere;
+      plan_.notes.push_back(nobody + (is_withheld ? "; it is withheld, since the domain XML comes from elsewhere" : "; it is delivered as it is"));
+      return !is_withheld;
+    }
+    const auto problems = validate({{name, value}}, definitions);
+    for (const auto& problem : problems) refuse(what, problem.text);
+    return problems.empty();
+  }
+
+  const PropertyStore& store() {
+    if (!store_) store_ = caches_.store.get(settings_);
+    return *store_;
+  }
+
+  const Definitions& definitions_of(const std::optional<std::string>& type) {
+    static const Definitions none;
+    if (!host_) host_ = find_host_properties(settings_, store(), caches_.sidecars, request_.compat_vdsm, plan_.event);
+    if (!type) return host_->vm;
+    const auto found = host_->device.find(*type);
+    return found == host_->device.end() ? none : found->second;
+  }
+
+  const Request& request_;
+  const Settings& settings_;
+  Caches& caches_;
+  Prepared& prepared_;
+  Plan& plan_;
+  std::shared_ptr<const PropertyStore> store_;  // both only when they are needed
+  std::optional<HostProperties> host_;
+};
 
 std::string root_only() { return "it needs root, and this engine runs as uid " + std::to_string(::geteuid()); }
 
@@ -189,7 +268,7 @@ void check_skip(const Request& request, const std::vector<HookFile>& hooks) {
 
 }  // namespace
 
-Prepared prepare(const Request& request, const Settings& settings, SidecarCache& sidecars) {
+Prepared prepare(const Request& request, const Settings& settings, Caches& caches) {
   Prepared prepared;
   auto& plan = prepared.plan;
   plan.event = request.event;
@@ -206,10 +285,10 @@ Prepared prepare(const Request& request, const Settings& settings, SidecarCache&
   plan.ignored = std::move(found.ignored);
   if (found.hooks.empty()) return prepared;
 
-  auto domain = read_domain_facts(plan.rules.payload == PayloadKind::domain_xml ? request.document : request.domain_xml);
+  const auto domain = read_domain_facts(plan.rules.payload == PayloadKind::domain_xml ? request.document : request.domain_xml);
   take_identity(domain, prepared);
-  take_properties(domain, request, prepared);
-  for (const auto& file : found.hooks) plan_hook(file, request, settings, sidecars, prepared);
+  Delivery(request, settings, caches, prepared).deliver(domain);
+  for (const auto& file : found.hooks) plan_hook(file, request, settings, caches.sidecars, prepared);
   if (plan.is_blocked)
     for (auto& hook : plan.hooks) {
       if (hook.runs) hook.reason = "nothing is started: see the problems";

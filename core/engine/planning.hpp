@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "vdsm_hook/engine/engine.hpp"
+#include "vdsm_hook/engine/host_properties.hpp"
 #include "vdsm_hook/engine/sidecar.hpp"
 #include "vdsm_hook/payload/soundness.hpp"
 
@@ -12,7 +13,7 @@ namespace vdsm_hook {
 struct Prepared {
   Plan plan;
   Variables vm_properties;      ///< what is delivered: the document's, overlaid by the request's
-  Variables device_properties;
+  Variables device_properties;  ///< the vNIC profile's, overlaid by the document's, overlaid by the request's
   DocumentIdentity identity;    ///< of the payload, if a hook runs
 
   bool runs_something() const {
@@ -20,7 +21,13 @@ struct Prepared {
   }
 };
 
-/// Throws wrong_use and bad_document.
-Prepared prepare(const Request& request, const Settings& settings, SidecarCache& sidecars);
+/// What is read once and kept until its file changes.
+struct Caches {
+  SidecarCache sidecars;
+  StoreCache store;
+};
+
+/// Throws wrong_use, bad_document, and bad_configuration where the properties' store is needed and cannot be read.
+Prepared prepare(const Request& request, const Settings& settings, Caches& caches);
 
 }  // namespace vdsm_hook

@@ -11,6 +11,7 @@
 #include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/properties/names.hpp"
 #include "vdsm_hook/toml/table.hpp"
 
 namespace vdsm_hook {
@@ -71,7 +72,50 @@ Conditions read_conditions(TomlTable& table) {
   return when;
 }
 
+// TABLE: name = "pattern". Errors name their line.
+Definitions read_definitions(TomlTable& table, const std::string& declared_by) {
+  Definitions definitions;
+  for (const auto& name : table.keys()) {
+    const auto pattern = table.text(name).value_or("");
+    if (const auto why = refused_name(name)) table.fail(name, "property " + printable(name.substr(0, 80)) + ": " + *why);
+    try {
+      definitions.set({name, Pattern::compile(pattern), declared_by});
+    } catch (const Error& error) {
+      table.fail(name, "property " + name + ": " + error.what());
+    }
+  }
+  return definitions;
+}
+
+// The package that a hook of ours comes in; of anybody else's the hook.
+std::string declarer(const std::optional<std::string>& name, std::string_view file) {
+  if (!name) return std::string(file.substr(0, file.rfind('.')));
+  auto package = "vdsm-hook-" + *name;
+  std::replace(package.begin(), package.end(), '_', '-');
+  return printable(package);
+}
+
+bool has_condition(const Sidecar& sidecar, std::string_view name, Conditions::Patterns Conditions::*patterns) {
+  const auto is_on_it = [&](const Conditions& when) {
+    const auto& on = when.*patterns;
+    return std::find(when.any_property.begin(), when.any_property.end(), name) != when.any_property.end() ||
+           std::any_of(on.begin(), on.end(), [name](const auto& entry) { return entry.first == name; });
+  };
+  return is_on_it(sidecar.when) || std::any_of(sidecar.when_event.begin(), sidecar.when_event.end(),
+                                               [&](const auto& entry) { return is_on_it(entry.second); });
+}
+
 }  // namespace
+
+bool Sidecar::reads_vm_property(std::string_view name) const {
+  return vm_properties.find(name) != nullptr || has_condition(*this, name, &Conditions::property);
+}
+
+bool Sidecar::reads_device_property(std::string_view name) const {
+  const auto declares = [name](const auto& of_type) { return of_type.second.find(name) != nullptr; };
+  return std::any_of(device_properties.begin(), device_properties.end(), declares) ||
+         has_condition(*this, name, &Conditions::device_property);
+}
 
 std::optional<std::string> Conditions::unmet(const ConditionFacts& facts) const {
   if (auto why = unmatched(property, facts.vm_properties, "VM")) return why;
@@ -107,6 +151,16 @@ Sidecar Sidecar::parse(std::string_view text, const std::string& file, const Hoo
   for (const auto& privilege : table.texts("privileges").value_or(std::vector<std::string>{})) {
     if (privilege != "root") table.fail("privileges", "unknown privilege '" + printable(privilege) + "': there is only \"root\"");
     sidecar.needs_root = true;
+  }
+  const auto declared_by = declarer(table.text("name"), file);
+  if (auto properties = table.table("vm_properties")) sidecar.vm_properties = read_definitions(*properties, declared_by);
+  if (auto types = table.table("device_properties")) {
+    for (const auto& type : types->keys()) {
+      if (!is_device_type(type))
+        types->fail(type, "'" + printable(type) + "' is no device type" + did_you_mean(type, {device_types().begin(), device_types().end()}));
+      auto properties = *types->table(type);
+      sidecar.device_properties.emplace(type, read_definitions(properties, declared_by));
+    }
   }
   if (auto when = table.table("when")) {
     sidecar.when = read_conditions(*when);

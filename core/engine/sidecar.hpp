@@ -18,6 +18,7 @@
 #include "vdsm_hook/engine/report.hpp"
 #include "vdsm_hook/hookpoints/hookpoints.hpp"
 #include "vdsm_hook/process/environment.hpp"
+#include "vdsm_hook/properties/definitions.hpp"
 
 namespace vdsm_hook {
 
@@ -48,6 +49,12 @@ struct Sidecar {
   bool needs_root = false;
   Conditions when;                                        ///< for every event
   std::map<std::string, Conditions, std::less<>> when_event;  ///< besides, at this event
+  Definitions vm_properties;                              ///< what the hook declares; declared_by is its package or path
+  DeviceDefinitions device_properties;
+
+  /// Whether it declares the property, or has a condition on it.
+  bool reads_vm_property(std::string_view name) const;
+  bool reads_device_property(std::string_view name) const;
 
   /// Throws bad_configuration with file and line. EVENT, if no point of POINTS, is a known word too (an ad-hoc event).
   static Sidecar parse(std::string_view text, const std::string& file, const HookPoints& points,

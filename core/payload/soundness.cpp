@@ -77,12 +77,6 @@ std::optional<std::string> unsound_json(std::string_view document) {
   return "not JSON at byte " + std::to_string(read + 1) + ": " + error.message();
 }
 
-std::string trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1));
-}
-
 }  // namespace
 
 std::optional<std::string> unsound(PayloadKind kind, std::string_view document, DocumentIdentity& identity) {

@@ -1,15 +1,44 @@
 // Custom properties where they live: in the metadata of a domain XML, in oVirt's form.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "vdsm_hook/properties/validation.hpp"
+
 namespace vdsm_hook {
 
 /// The namespace of oVirt's metadata; the prefix may be any.
 inline constexpr std::string_view kOvirtVmNamespace = "http://ovirt.org/vm/1.0";
+
+/// What tells a device of a domain from the others. Empty: the document does not say it.
+struct DeviceIdentity {
+  std::string element;  ///< of the device: "interface", "memballoon", ...
+  std::string type;     ///< oVirt's general type ("balloon", "mdev", ...), or the element where it has none
+  std::string mac;      ///< lower case
+  std::string alias;
+  std::string target;   ///< <target dev=...>
+  std::string address;  ///< PCI, "0000:05:00.0", or an mdev's UUID; of a host device the host's
+  std::size_t position = 1;  ///< among the devices of its type
+
+  /// "interface 52:54:00:6b:3c:58", "disk vda", "video:1": what find_device() takes, with the type in front.
+  std::string to_text() const;
+};
+
+/// What the metadata says about one device.
+struct DeviceMetadata {
+  std::vector<std::pair<std::string, std::string>> attributes;  ///< alias, mac_address, name, address, devtype: which device is meant
+  std::string profile;       ///< the vNIC profile that it refers to; empty: none
+  PropertyValues properties; ///< its own, in the order of the document; not judged
+  std::size_t line = 1;
+
+  /// As oVirt finds it: by the MAC address; else by the first of alias, target device (`name`) and address that both have.
+  /// Another devtype is another device.
+  bool is_about(const DeviceIdentity& device) const;
+};
 
 /// What a domain XML says about whose it is.
 struct DomainFacts {
@@ -17,11 +46,19 @@ struct DomainFacts {
   std::string uuid;  ///< without blanks around
   /// The VM's own custom properties, /domain/metadata/{ovirt}vm/{ovirt}custom/{ovirt}NAME, in the order of the document;
   /// names and values are not judged.
-  std::vector<std::pair<std::string, std::string>> custom_properties;
+  PropertyValues custom_properties;
+  /// /domain/metadata/{ovirt}vm/{ovirt}device: properties in {ovirt}custom as above, the profile in {ovirt}vnic_profile.
+  std::vector<DeviceMetadata> devices;
+
+  /// nullptr: the metadata says nothing about DEVICE. Throws bad_document when two elements do.
+  const DeviceMetadata* about(const DeviceIdentity& device) const;
 };
 
 /// Reads DOMAIN_XML only as far as it must: libvirt writes all of this first. So nothing is said about the rest, and of
 /// a document that is not well-formed comes what stands in front of the error.
 DomainFacts read_domain_facts(std::string_view domain_xml);
+
+/// Of the one device that DEVICE_XML is. What is not well-formed gives what stands in front of the error.
+DeviceIdentity read_device_identity(std::string_view device_xml);
 
 }  // namespace vdsm_hook

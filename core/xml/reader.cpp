@@ -2,6 +2,7 @@
 
 #include <expat.h>
 
+#include <algorithm>
 #include <climits>
 #include <memory>
 #include <new>
@@ -18,25 +19,37 @@ XmlName split(const char* raw) {
   return {name.substr(0, at), name.substr(at + 1)};
 }
 
-struct Reading {
+}  // namespace
+
+struct XmlReading {
   XML_Parser parser;
   XmlHandler& handler;
   bool has_doctype = false;
+
+  void take_tag() {
+    const auto begin = static_cast<std::size_t>(XML_GetCurrentByteIndex(parser));
+    handler.tag_ = {begin, begin + static_cast<std::size_t>(XML_GetCurrentByteCount(parser))};
+  }
 };
 
+namespace {
+
 void XMLCALL on_start(void* data, const XML_Char* name, const XML_Char** attributes) {
-  static_cast<Reading*>(data)->handler.start(split(name), XmlAttributes(attributes));
+  auto& reading = *static_cast<XmlReading*>(data);
+  reading.take_tag();
+  reading.handler.start(split(name), XmlAttributes(attributes));
 }
 void XMLCALL on_end(void* data, const XML_Char*) {
-  auto& reading = *static_cast<Reading*>(data);
+  auto& reading = *static_cast<XmlReading*>(data);
+  reading.take_tag();
   reading.handler.end();
   if (reading.handler.is_done()) XML_StopParser(reading.parser, XML_FALSE);
 }
 void XMLCALL on_text(void* data, const XML_Char* text, int length) {
-  static_cast<Reading*>(data)->handler.text({text, static_cast<std::size_t>(length)});
+  static_cast<XmlReading*>(data)->handler.text({text, static_cast<std::size_t>(length)});
 }
 void XMLCALL on_doctype(void* data, const XML_Char*, const XML_Char*, const XML_Char*, int) {
-  auto& reading = *static_cast<Reading*>(data);
+  auto& reading = *static_cast<XmlReading*>(data);
   reading.has_doctype = true;
   XML_StopParser(reading.parser, XML_FALSE);
 }
@@ -53,13 +66,42 @@ std::string XmlProblem::to_text() const {
   return "line " + std::to_string(line) + ", column " + std::to_string(column) + ": " + what;
 }
 
+std::string xml_encoding(std::string_view document) {
+  if (document.starts_with("\xFE\xFF") || document.starts_with("\xFF\xFE") || document.substr(0, 4).find('\0') != std::string_view::npos)
+    return "UTF-16";
+  if (document.starts_with("\xEF\xBB\xBF")) document.remove_prefix(3);
+  if (!document.starts_with("<?xml")) return "UTF-8";
+  const auto declaration = document.substr(0, document.find("?>"));
+  const auto at = declaration.find("encoding");
+  const auto open = declaration.find_first_of("'\"", std::min(at, declaration.size()));
+  if (open == std::string_view::npos) return "UTF-8";
+  std::string name(declaration.substr(open + 1, declaration.find(declaration[open], open + 1) - open - 1));
+  std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  return name;
+}
+
+std::string xml_escaped(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    switch (c) {
+      case '&': escaped += "&amp;"; break;
+      case '<': escaped += "&lt;"; break;
+      case '>': escaped += "&gt;"; break;
+      case '"': escaped += "&quot;"; break;
+      case '\'': escaped += "&apos;"; break;
+      default: escaped += c;
+    }
+  }
+  return escaped;
+}
+
 std::optional<XmlProblem> read_xml(std::string_view document, XmlHandler& handler) {
   if (document.empty()) return XmlProblem{"the document is empty", 1, 1};
   if (document.size() > INT_MAX) return XmlProblem{"the document is larger than 2 GiB", 1, 1};
   const std::unique_ptr<XML_ParserStruct, decltype(&XML_ParserFree)> parser(XML_ParserCreateNS(nullptr, kSeparator),
                                                                             &XML_ParserFree);
   if (!parser) throw std::bad_alloc();
-  Reading reading{parser.get(), handler};
+  XmlReading reading{parser.get(), handler};
   XML_SetUserData(parser.get(), &reading);
   XML_SetElementHandler(parser.get(), &on_start, &on_end);
   XML_SetCharacterDataHandler(parser.get(), &on_text);

@@ -25,6 +25,11 @@ class XmlAttributes {
   const char** raw_;
 };
 
+/// Bytes [begin, end) of a document.
+struct XmlSpan {
+  std::size_t begin = 0, end = 0;
+};
+
 /// Gets a document's elements in order. Views are valid during the call only; text comes in pieces, as UTF-8.
 class XmlHandler {
  public:
@@ -34,6 +39,14 @@ class XmlHandler {
   virtual void text(std::string_view piece) = 0;
   /// Asked after each end(): whether the rest of the document need not be read (nor judged).
   virtual bool is_done() const { return false; }
+
+ protected:
+  /// Where the tag stands for which start() or end() is being called. The end of <a/> is the empty span behind it.
+  XmlSpan tag() const { return tag_; }
+
+ private:
+  friend struct XmlReading;
+  XmlSpan tag_;
 };
 
 struct XmlProblem {
@@ -43,6 +56,11 @@ struct XmlProblem {
 
   std::string to_text() const;  ///< "line 3, column 7: mismatched tag"
 };
+
+/// The encoding that DOCUMENT is in as its declaration and first bytes say it; "UTF-8" when nothing is said. Upper case.
+std::string xml_encoding(std::string_view document);
+/// TEXT as it stands in an element or between the quotes of an attribute. Control characters are the caller's matter.
+std::string xml_escaped(std::string_view text);
 
 /// Parses DOCUMENT to its end, or until HANDLER is done. Refused: what is not well-formed with namespaces, and every document type declaration
 /// (so no entity can be defined). HANDLER must not throw. Costs time in proportion to the document.

@@ -153,7 +153,8 @@ class ReadHooks(unittest.TestCase):
         self.assertEqual(folder.output.read_text().splitlines(), [
             "vdsm_hook_add_event(good before_vm_start 50_good vm.cpp)",
             "vdsm_hook_add_event(good before_nic_hotplug 50_good nic.py)"])
-        common = {"summary": "Does good", "timeout": "30s", "on_failure": "warn", "needs_libvirt": True,
+        common = {"name": "good", "vm_properties": {"goodness": "^(true|false)$"},
+                  "device_properties": {"interface": {"nicely": '^[a-z\\d"]+$'}}, "summary": "Does good", "timeout": "30s", "on_failure": "warn", "needs_libvirt": True,
                   "privileges": ["root"]}
         for event, when in [
                 ("before_vm_start", {"property": {"goodness": "true"}, "vm": ["web-*"]}),

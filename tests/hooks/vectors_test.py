@@ -29,7 +29,7 @@ DATA = TESTS / "data" / "hooks"
 DEADLINE_S = 60
 CASE_KEYS = {"id", "event", "installed", "env", "payload_kind", "payload", "expect", "upstream", "note"}
 EXPECT_KEYS = {"rc", "payload", "commands", "stderr_contains"}
-SIDECAR_KEYS = {"summary", "timeout", "on_failure", "needs_libvirt", "privileges", "when"}
+SIDECAR_KEYS = {"name", "vm_properties", "device_properties", "summary", "timeout", "on_failure", "needs_libvirt", "privileges", "when"}
 
 
 def canonical(text):

@@ -54,7 +54,7 @@ class Generate(unittest.TestCase):
         self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
         made = Path(self.cpp).read_text()
         self.assertIn("std::array<HookPoint, 1>", made)
-        self.assertIn("{PayloadKind::json, true, true, false, false}, {PayloadKind::json, true, false, false, false}", made)
+        self.assertIn("{PayloadKind::json, true, true, false, false, false}, {PayloadKind::json, true, false, false, false, false}", made)
         self.assertIn(r'"Before a \"thing\" \\ happens."', made)
 
     def test_an_added_point_is_all_it_takes(self):

@@ -121,11 +121,15 @@ BOOST_AUTO_TEST_CASE(the_vdsm_column_says_what_upstream_does) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(ours_differs_from_upstream_at_six_points_and_nowhere_else) {
+BOOST_AUTO_TEST_CASE(ours_differs_from_upstream_at_ten_points_and_nowhere_else) {
   using enum PayloadKind;
   const std::map<std::string, HookPointRules> differences{
-      {"before_vm_dehibernate", {domain_xml, true, true, true, false}},
-      {"before_vm_migrate_destination", {domain_xml, true, true, true, false}},
+      {"before_vm_dehibernate", {domain_xml, true, true, true, false, true}},
+      {"after_vm_dehibernate", {domain_xml, false, false, true, false, true}},
+      {"before_device_migrate_destination", {device_xml, false, true, true, true, true}},
+      {"before_vm_migrate_destination", {domain_xml, true, true, true, false, true}},
+      {"after_vm_migrate_destination", {domain_xml, false, false, true, false, true}},
+      {"after_device_migrate_destination", {device_xml, false, false, true, true, true}},
       {"before_device_destroy", {device_xml, false, false, true, true}},
       {"before_vm_destroy", {domain_xml, false, false, true, false}},
       {"before_set_num_of_cpus", {domain_xml, false, true, true, false}},
@@ -208,7 +212,7 @@ BOOST_AUTO_TEST_CASE(a_site_point_has_what_its_file_says_and_outlives_the_object
   const SiteDir site;
   const auto file = site.add("10-backup.toml",
                              "[before_backup]\npayload = \"json\"\nresult_used = true\nvetoes = true\n"
-                             "vm_properties = true\ndevice_properties = true\nparameters = \"TARGET\"\n"
+                             "vm_properties = true\ndevice_properties = true\nfrom_elsewhere = true\nparameters = \"TARGET\"\n"
                              "fires = \"Before a backup.\"\nfollows = \"First.\"\n");
   HookPoints points;
   {
@@ -217,7 +221,8 @@ BOOST_AUTO_TEST_CASE(a_site_point_has_what_its_file_says_and_outlives_the_object
   }
   const auto* point = points.find("before_backup");
   BOOST_REQUIRE(point != nullptr);
-  BOOST_CHECK((point->ours == HookPointRules{PayloadKind::json, true, true, true, true}));
+  BOOST_CHECK((point->ours == HookPointRules{PayloadKind::json, true, true, true, true, true}));
+  BOOST_CHECK((point->vdsm == HookPointRules{PayloadKind::json, true, true, true, true, false}));
   BOOST_TEST(point->parameters == "TARGET");
   BOOST_TEST(point->fires == "Before a backup.");
   BOOST_TEST(point->follows == "First.");

@@ -12,10 +12,10 @@ namespace vdsm_hook::test {
 inline constexpr const char* kUuid = "0e4a0b1c-7d2f-4c3a-9b1e-0123456789ab";
 
 /// The first built-in event for which all of this holds.
-inline std::string event_with(PayloadKind payload, bool vetoes, bool vm_properties = true) {
+inline std::string event_with(PayloadKind payload, bool vetoes, bool vm_properties = true, bool from_elsewhere = false) {
   for (const auto& point : builtin_hook_points())
-    if (point.ours.payload == payload && point.ours.vetoes == vetoes &&
-        point.ours.vm_properties == vm_properties && point.vdsm == point.ours)
+    if (point.ours.payload == payload && point.ours.vetoes == vetoes && point.ours.vm_properties == vm_properties &&
+        point.ours.from_elsewhere == from_elsewhere && (point.vdsm == point.ours || from_elsewhere))
       return std::string(point.name);
   throw std::logic_error("no such hook point");
 }
@@ -25,6 +25,8 @@ inline const std::string kLogs = event_with(PayloadKind::domain_xml, false);
 inline const std::string kDevice = event_with(PayloadKind::device_xml, true);
 inline const std::string kJson = event_with(PayloadKind::json, true);
 inline const std::string kHostJson = event_with(PayloadKind::json, true, false);
+inline const std::string kIncoming = event_with(PayloadKind::domain_xml, true, true, true);
+inline const std::string kIncomingDevice = event_with(PayloadKind::device_xml, true, true, true);
 inline const std::string kNone = event_with(PayloadKind::none, false, false);
 
 /// A domain XML with the VM's own custom properties.
@@ -43,6 +45,7 @@ struct PlanHost {
   PlanHost() {
     settings.paths.hooks_dirs = {dir.dir("hooks")};
     settings.paths.runtime_dir = dir / "run";
+    settings.paths.config_dir = dir / "config";
   }
 
   std::string hook(const std::string& event, const std::string& name, const std::string& sidecar = {}) const {
@@ -51,8 +54,8 @@ struct PlanHost {
   }
   Plan plan(const Request& request) const { return Engine(settings).plan(request); }
   Prepared prepare(const Request& request) const {
-    SidecarCache sidecars;
-    return vdsm_hook::prepare(request, settings, sidecars);
+    Caches caches;
+    return vdsm_hook::prepare(request, settings, caches);
   }
 
   TempDir dir;

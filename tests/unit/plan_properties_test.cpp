@@ -31,7 +31,7 @@ Names words(const Variables& variables) {
 BOOST_AUTO_TEST_CASE(the_requests_properties_are_laid_over_the_documents) {
   const Host host;
   for (const auto& event : {kVetoes, kDevice, kJson}) {
-    auto asked = request(event, domain("<o:a>1</o:a><o:b>2</o:b><o:b>3</o:b>"));
+    auto asked = request(event, domain("<o:a>1</o:a><o:b>3</o:b>"));
     BOOST_TEST(words(host.prepare(asked).vm_properties) == (Names{"a=1", "b=3"}), per_element());
     asked.properties = {{"c", "4"}, {"a", "5"}, {"c", "6"}};
     BOOST_TEST(words(host.prepare(asked).vm_properties) == (Names{"a=5", "b=3", "c=6"}), per_element());
@@ -40,6 +40,8 @@ BOOST_AUTO_TEST_CASE(the_requests_properties_are_laid_over_the_documents) {
 
 BOOST_AUTO_TEST_CASE(a_device_property_stays_the_devices_and_a_difference_is_noted) {
   const Host host;
+  host.dir.file("config/properties.toml", "[UserDefinedVMProperties]\n'4.8' = 'a=.*;b=.*'\n"
+                                          "[CustomDeviceProperties]\n'4.8' = '{type=interface;prop={a=.*;b=.*;c=.*}}'\n");
   auto asked = request(kDevice, domain("<o:a>vm</o:a><o:b>same</o:b>"));
   asked.device_properties = {{"a", "device"}, {"b", "same"}, {"c", "x"}};
   const auto prepared = host.prepare(asked);

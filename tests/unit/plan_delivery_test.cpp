@@ -1,0 +1,222 @@
+// Custom properties between the domain XML and the hooks: which are a device's, who defines them, what is held back.
+#define BOOST_TEST_MODULE plan_delivery
+#include <boost/test/unit_test.hpp>
+
+#include "plan_host.hpp"
+
+using namespace vdsm_hook;
+using namespace vdsm_hook::test;
+using Names = std::vector<std::string>;
+using boost::test_tools::per_element;
+
+namespace {
+
+// Defines yesno for VMs and speed for vNICs; the store has what the test says.
+struct Host : PlanHost {
+  explicit Host(const std::string& store = {}) {
+    for (const auto& event : {kVetoes, kLogs, kDevice, kIncoming, kIncomingDevice})
+      hook(event, "50_a", "name = 'an_example'\n[vm_properties]\nyesno = '^(true|false)$'\n[device_properties.interface]\nspeed = '^[0-9]+$'\n");
+    if (!store.empty()) dir.file("config/properties.toml", store);
+  }
+};
+
+std::string nic(const std::string& mac, const std::string& rest = {}) {
+  return "<interface type='bridge'><mac address='" + mac + "'/>" + rest + "</interface>";
+}
+
+const std::string kMac = "52:54:00:00:00:0A", kOther = "52:54:00:00:00:0b";
+
+std::string about(const std::string& attributes, const std::string& custom, const std::string& rest = {}) {
+  return "<o:device " + attributes + ">" + rest + (custom.empty() ? "" : "<o:custom>" + custom + "</o:custom>") + "</o:device>";
+}
+
+Request device_request(const std::string& metadata, const std::string& device, const std::string& event = kDevice) {
+  auto made = request(event, "<domain><name>web-1</name><metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'>" + metadata +
+                                 "</o:vm></metadata></domain>");
+  made.document = device;
+  return made;
+}
+
+Names words(const Variables& variables) {
+  Names found;
+  for (const auto& [name, value] : variables) found.push_back(name + "=" + value);
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+const std::string kSpeed = "<o:speed>100</o:speed>";
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_value_that_its_definition_refuses_stops_an_event_that_can_veto) {
+  const Host host;
+  const auto prepared = host.prepare(request(kVetoes, domain("<o:yesno>maybe</o:yesno>")));
+  BOOST_TEST(prepared.plan.is_blocked);
+  BOOST_REQUIRE(prepared.plan.problems.size() == 1U);
+  check_words(prepared.plan.problems[0].why,
+              {"yesno=maybe: not one of: true, false (pattern ^(true|false)$, declared by vdsm-hook-an-example)"});
+}
+
+BOOST_AUTO_TEST_CASE(so_does_one_that_the_caller_gives) {
+  const Host host;
+  auto asked = request(kVetoes);
+  asked.properties = {{"yesno", "maybe"}};
+  const auto prepared = host.prepare(asked);
+  BOOST_TEST(prepared.plan.is_blocked);
+  check_words(prepared.plan.problems.at(0).why, {"yesno=maybe"});
+}
+
+BOOST_AUTO_TEST_CASE(where_nothing_can_be_stopped_it_is_left_out) {
+  const Host host;
+  const auto prepared = host.prepare(request(kLogs, domain("<o:yesno>maybe</o:yesno><o:sap_agent>true</o:sap_agent>")));
+  BOOST_TEST(!prepared.plan.is_blocked);
+  BOOST_TEST(words(prepared.vm_properties) == Names{"sap_agent=true"}, per_element());
+  check_words(prepared.plan.problems.at(0).why, {"yesno=maybe", "left out"});
+}
+
+BOOST_AUTO_TEST_CASE(a_definition_of_the_administrator_replaces_the_hooks_and_ovirts) {
+  const Host host("[UserDefinedVMProperties]\n'4.7' = 'yesno=^perhaps$;sap_agent=x'\n'4.8' = 'yesno=^maybe$'\n");
+  BOOST_TEST(host.prepare(request(kVetoes, domain("<o:yesno>maybe</o:yesno><o:sap_agent>x</o:sap_agent>"))).plan.problems.empty());
+  check_words(host.prepare(request(kVetoes, domain("<o:yesno>true</o:yesno>"))).plan.problems.at(0).why,
+              {"^maybe$", "UserDefinedVMProperties"});
+  check_words(host.prepare(request(kVetoes, domain("<o:sap_agent>true</o:sap_agent>"))).plan.problems.at(0).why,
+              {"UserDefinedVMProperties (level 4.7)"});
+}
+
+BOOST_AUTO_TEST_CASE(the_next_event_sees_a_changed_store) {
+  const Host host("[UserDefinedVMProperties]\n'4.8' = 'extra=^a$'\n");
+  const Engine engine(host.settings);
+  const auto asked = request(kVetoes, domain("<o:extra>b</o:extra>"));
+  BOOST_TEST(engine.plan(asked).is_blocked);
+  host.dir.file("config/properties.toml", "[UserDefinedVMProperties]\n'4.8' = 'extra=^(a|b)$'\n");
+  BOOST_TEST(!engine.plan(asked).is_blocked);
+}
+
+BOOST_AUTO_TEST_CASE(what_nobody_defines_is_delivered_with_a_note_for_a_vm_of_this_host) {
+  const Host host;
+  for (const auto& event : {kVetoes, kLogs}) {
+    const auto prepared = host.prepare(request(event, domain("<o:yesn>x</o:yesn>")));
+    BOOST_TEST(words(prepared.vm_properties) == Names{"yesn=x"}, per_element());
+    BOOST_TEST(prepared.plan.problems.empty());
+    BOOST_REQUIRE(prepared.plan.notes.size() == 1U);
+    check_words(prepared.plan.notes[0], {"custom property yesn", "nobody", "did you mean yesno?", "delivered"});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(and_withheld_where_the_document_comes_from_elsewhere_unless_the_caller_gives_it) {
+  const Host host;
+  auto asked = request(kIncoming, domain("<o:strange>x</o:strange><o:yesno>true</o:yesno>"));
+  auto prepared = host.prepare(asked);
+  BOOST_TEST(words(prepared.vm_properties) == Names{"yesno=true"}, per_element());
+  check_words(prepared.plan.notes.at(0), {"strange", "withheld"});
+  asked.properties = {{"strange", "x"}};
+  BOOST_TEST(words(host.prepare(asked).vm_properties) == (Names{"strange=x", "yesno=true"}), per_element());
+
+  auto device = device_request(about("mac_address='" + kMac + "'", kSpeed + "<o:strange>x</o:strange>"), nic(kMac), kIncomingDevice);
+  BOOST_TEST(words(host.prepare(device).device_properties) == Names{"speed=100"}, per_element());
+}
+
+BOOST_AUTO_TEST_CASE(upstreams_rules_pass_everything_on) {
+  const Host host;
+  for (const auto& event : {kVetoes, kIncoming}) {
+    auto asked = request(event, domain("<o:strange>x</o:strange><o:yesno>maybe</o:yesno>"));
+    asked.compat_vdsm = true;
+    const auto prepared = host.prepare(asked);
+    BOOST_TEST(words(prepared.vm_properties) == (Names{"strange=x", "yesno=maybe"}), per_element());
+    BOOST_TEST((prepared.plan.problems.empty() && prepared.plan.notes.empty()));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_property_that_is_there_twice_is_a_problem) {
+  const Host host;
+  for (const auto& twice : {"<o:yesno>true</o:yesno><o:yesno>true</o:yesno>", "<o:other>1</o:other><o:other>2</o:other>"}) {
+    const auto prepared = host.prepare(request(kVetoes, domain(twice)));
+    BOOST_TEST(prepared.plan.is_blocked);
+    check_words(prepared.plan.problems.at(0).why, {"more than once"});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_device_gets_its_own_properties_and_never_anothers) {
+  const Host host;
+  struct Row {
+    std::string attributes, device;
+    bool is_its;
+  };
+  const std::vector<Row> rows{
+      {"mac_address='" + kMac + "'", nic(kMac), true},
+      {"mac_address='52:54:00:00:00:0a'", nic(kMac), true},
+      {"mac_address='" + kMac + "'", nic(kOther), false},
+      {"mac_address='" + kMac + "'", "<interface/>", false},
+      {"mac_address='" + kMac + "' alias='net0'", nic(kMac, "<alias name='net7'/>"), true},
+      {"alias='ua-1'", nic(kMac, "<alias name='ua-1'/>"), true},
+      {"alias='ua-1'", nic(kMac, "<alias name='ua-2'/>"), false},
+      {"alias='ua-1'", nic(kMac), false},
+      {"alias='ua-1' devtype='disk'", nic(kMac, "<alias name='ua-1'/>"), false},
+      {"alias='ua-1' devtype='interface'", nic(kMac, "<alias name='ua-1'/>"), true},
+      {"name='vnet3'", nic(kMac, "<target dev='vnet3'/>"), true},
+      {"name='vnet3'", nic(kMac, "<target dev='vnet4'/>"), false},
+      {"address='0000:05:00.1'", nic(kMac, "<address type='pci' domain='0x0000' bus='0x05' slot='0x00' function='0x1'/>"), true},
+      {"address='0000:05:00.1'", nic(kMac, "<address type='pci' domain='0x0000' bus='0x05' slot='0x00' function='0x0'/>"), false},
+      {"devtype='interface'", nic(kMac), false},
+      {"id='7'", nic(kMac), false},
+  };
+  for (const auto& row : rows) {
+    const auto prepared = host.prepare(device_request(about(row.attributes, kSpeed), row.device));
+    BOOST_TEST(words(prepared.device_properties) == (row.is_its ? Names{"speed=100"} : Names{}), row.attributes << " " << row.device);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(host_devices_are_found_by_the_hosts_address) {
+  const Host host;
+  const std::string device = "<hostdev mode='subsystem' type='pci'><source><address domain='0x0000' bus='0x06' slot='0x02' function='0x0'/>"
+                             "</source><address type='pci' domain='0x0000' bus='0x01' slot='0x00' function='0x0'/></hostdev>";
+  for (const auto& [attributes, is_its] : std::vector<std::pair<std::string, bool>>{
+           {"devtype='hostdev' address='0000:06:02.0'", true}, {"devtype='hostdev' address='0000:01:00.0'", false}})
+    BOOST_TEST(words(host.prepare(device_request(about(attributes, kSpeed), device)).device_properties).size() == (is_its ? 1U : 0U));
+  const std::string mdev = "<hostdev mode='subsystem' type='mdev'><source><address uuid='c2177883-f1bb-47f0-914d-32a22e3a8804'/></source></hostdev>";
+  BOOST_TEST(host.prepare(device_request(about("devtype='mdev' address='c2177883-f1bb-47f0-914d-32a22e3a8804'", kSpeed), mdev))
+                 .device_properties.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(two_elements_for_one_device_are_an_error_with_their_lines) {
+  const Host host;
+  const auto asked = device_request(about("mac_address='" + kMac + "'", kSpeed) + "\n\n" + about("alias='ua-1'", kSpeed),
+                                    nic(kMac, "<alias name='ua-1'/>"));
+  check_error([&] { host.plan(asked); }, Errc::bad_document, {"interface 52:54:00:00:00:0a", "lines 1 and 3"});
+}
+
+BOOST_AUTO_TEST_CASE(a_vnics_own_properties_are_laid_over_its_profiles) {
+  const Host host("[profiles.\"the red one\".properties]\nspeed = '10'\nduplex = 'full'\n");
+  const std::string refers = "<o:vnic_profile>the red one</o:vnic_profile>";
+  auto asked = device_request(about("mac_address='" + kMac + "'", "", refers), nic(kMac));
+  BOOST_TEST(words(host.prepare(asked).device_properties) == (Names{"duplex=full", "speed=10"}), per_element());
+  asked = device_request(about("mac_address='" + kMac + "'", kSpeed, refers), nic(kMac));
+  BOOST_TEST(words(host.prepare(asked).device_properties) == (Names{"duplex=full", "speed=100"}), per_element());
+  asked.device_properties = {{"speed", "1000"}};
+  BOOST_TEST(words(host.prepare(asked).device_properties) == (Names{"duplex=full", "speed=1000"}), per_element());
+
+  host.dir.file("config/properties.toml", "[profiles.\"the red one\".properties]\nspeed = '25'\n");
+  asked = device_request(about("mac_address='" + kMac + "'", "", refers), nic(kMac));
+  BOOST_TEST(words(host.prepare(asked).device_properties) == Names{"speed=25"}, per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_profile_that_there_is_none_of_stops_the_start_and_its_near_name_is_said) {
+  const Host host("[profiles.red.properties]\n");
+  const auto plan = host.plan(device_request(about("mac_address='" + kMac + "'", kSpeed, "<o:vnic_profile>rad</o:vnic_profile>"), nic(kMac)));
+  BOOST_TEST(plan.is_blocked);
+  check_words(plan.problems.at(0).what, {"'rad'"});
+  check_words(plan.problems.at(0).why, {"interface 52:54:00:00:00:0a", "did you mean red?"});
+}
+
+BOOST_AUTO_TEST_CASE(the_store_is_only_needed_by_who_has_properties) {
+  const Host host("[UserDefinedVMProperties\n");
+  BOOST_TEST(host.plan(request(kVetoes)).problems.empty());
+  check_error([&] { host.plan(request(kVetoes, domain("<o:yesno>true</o:yesno>"))); }, Errc::bad_configuration, {"config/properties.toml:1:"});
+}
+
+BOOST_AUTO_TEST_CASE(a_store_that_others_could_have_written_is_not_read) {
+  const Host host("[UserDefinedVMProperties]\n");
+  boost::filesystem::permissions(host.dir / "config/properties.toml", boost::filesystem::perms(0666));
+  check_error([&] { host.plan(request(kVetoes, domain("<o:yesno>true</o:yesno>"))); }, Errc::bad_configuration,
+              {"config/properties.toml is not read"});
+}
