@@ -53,6 +53,9 @@ struct LocationOptions {
   Settings load() const { return Settings::load(Paths::of_this_program(), moved); }
 };
 
+/// NAME=VALUE words; OPTION says in errors how they were given. Throws wrong_use.
+Variables read_variables(const std::vector<std::string>& words, const std::string& option);
+
 /// " --domxml FILE": how a document of KIND is given; empty: not at all.
 std::string_view option_for(PayloadKind kind);
 

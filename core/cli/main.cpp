@@ -19,7 +19,7 @@ constexpr Command kCommands[] = {
     {"list", "show the installed hooks with their checksums", &list_main},
     {"points", "show the hook points: when they fire and what they carry", &points_main},
     {"check", "find what is wrong with the installed hooks", &check_main},
-    {"props", "check values of custom properties", &props_main},
+    {"props", "custom properties: define, show, set and check them", &props_main},
     {"new", "make the folder of a new hook", &new_main},
 };
 
@@ -34,10 +34,13 @@ std::string usage() {
 
 int dispatch(int argc, char** argv) {
   const std::string_view word = argc > 1 ? argv[1] : "";
-  if (word == "help" && argc > 2) {
+  if (word == "help" && argc > 2) {  // help A B: A B --help
     char help[] = "--help";
-    char* asked[] = {argv[0], argv[2], help, nullptr};
-    return dispatch(3, asked);
+    std::vector<char*> asked{argv[0]};
+    asked.insert(asked.end(), argv + 2, argv + argc);
+    asked.push_back(help);
+    asked.push_back(nullptr);
+    return dispatch(argc, asked.data());
   }
   if (word == "--help" || word == "-h" || word == "help") return print(usage()), done;
   if (word == "--version") return print("vdsm-hook " VDSM_HOOK_VERSION "\n"), done;

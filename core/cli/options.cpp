@@ -24,6 +24,8 @@ std::string read_input(const std::string& name, std::size_t max_bytes) {
   return std::move(*data);
 }
 
+}  // namespace
+
 Variables read_variables(const std::vector<std::string>& words, const std::string& option) {
   Variables variables;
   for (const auto& word : words) {
@@ -33,8 +35,6 @@ Variables read_variables(const std::vector<std::string>& words, const std::strin
   }
   return variables;
 }
-
-}  // namespace
 
 CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& target,
                         const std::vector<std::string>& choices, const std::string& description) {

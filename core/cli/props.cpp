@@ -1,29 +1,98 @@
-// vdsm-hook props validate
-#include <boost/json/value.hpp>
-#include <utility>
+// vdsm-hook props: its actions, and what they share
+#include "vdsm_hook/cli/props.hpp"
+
+#include <algorithm>
 
 #include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/base/text.hpp"
-#include "vdsm_hook/cli/command.hpp"
 #include "vdsm_hook/cli/json.hpp"
-#include "vdsm_hook/properties/validation.hpp"
+#include "vdsm_hook/cli/layout.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
 
-using Problems = std::vector<PropertyProblem>;
+constexpr Command kActions[] = {
+    {"show", "show the properties of a VM and its devices, and who reads them", &props_show_main},
+    {"set", "set properties of a VM or a device", &props_set_main},
+    {"unset", "take properties out", &props_unset_main},
+    {"validate", "say whether values are what their definitions allow", &props_validate_main},
+    {"definitions", "show which properties there are, and who defines them", &props_definitions_main},
+    {"define", "define properties, or take definitions out", &props_define_main},
+    {"profile", "vNIC profiles: named properties that several vNICs share", &props_profile_main},
+};
 
-std::string to_text(const Problems& problems) {
-  std::string text;
-  for (const auto& problem : problems) text += problem.text + "\n";
-  return problems.empty() ? "all values are valid\n" : text;
+}  // namespace
+
+int props_main(int argc, char** argv) {
+  return run_action(kActions, "vdsm-hook props", "Custom properties of VMs, their devices and vNIC profiles.", argc, argv);
+}
+
+int run_action(std::span<const Command> actions, const std::string& of, const std::string& summary, int argc, char** argv) {
+  const std::string_view word = argc > 1 ? argv[1] : "";
+  if (word == "--help" || word == "-h") {
+    Table table;
+    for (const auto& action : actions) table.push_back({std::string(action.name), std::string(action.summary)});
+    std::string text = "Usage: " + of + " ACTION [OPTION]...\n\n" + summary + "\n\n";
+    for (const auto& line : aligned(table, 2)) text += line;
+    return print(text + "\n" + of + " ACTION --help says more.\n"), done;
+  }
+  std::vector<std::string_view> names;
+  for (const auto& action : actions) {
+    if (word == action.name) return action.main(argc - 1, argv + 1);
+    names.push_back(action.name);
+  }
+  throw Error(Errc::wrong_use, (word.empty() ? "no action was given" : "there is no action '" + printable(word.substr(0, 80)) + "'" +
+                                                                            did_you_mean(word, names)) +
+                                   "; " + of + " --help lists them");
+}
+
+void DomainOptions::add_to(CLI::App& app, const std::string& device_description) {
+  add_value(app, "--domxml", domxml, "FILE", "the domain XML that the VM is")->required();
+  if (!device_description.empty()) add_value(app, "--device", device, "DEVICE", device_description);
+}
+
+DomainFile::DomainFile(const std::string& name, const Settings& settings)
+    : name_(name),
+      lock_(lock_file(name, false)),
+      before_(read_regular_file(name, settings.max_payload_bytes)),
+      editor_(before_) {}
+
+bool DomainFile::save() const {
+  if (editor_.document() == before_) return false;
+  replace_file(name_, editor_.document());
+  return true;
+}
+
+int tell(const Change& change, const FormatOption& format) {
+  const bool is_refused = !change.problems.empty() || !change.in_use.empty();
+  const auto list = [](const std::vector<std::string>& lines) {
+    boost::json::array out;
+    for (const auto& line : lines) out.emplace_back(printable(line));
+    return out;
+  };
+  if (format.is_json()) {
+    print(to_line({{"changed", change.changed},
+                   {"problems", to_json(change.problems)},
+                   {"in_use", list(change.in_use)},
+                   {"notes", list(change.notes)}}));
+  } else {
+    for (const auto& problem : change.problems) complain(problem.text);
+    for (const auto& user : change.in_use) complain("in use by " + user);
+    if (is_refused) complain("nothing was changed");
+    std::string text;
+    for (const auto& line : change.done) text += printable(line) + "\n";
+    for (const auto& note : change.notes) text += "note: " + printable(note) + "\n";
+    print(text);
+  }
+  return is_refused ? vetoed : done;
 }
 
 boost::json::value text_or_null(const std::string& text) {
   return text.empty() ? boost::json::value(nullptr) : boost::json::value(printable(text));
 }
 
-boost::json::value to_json(const Problems& problems) {
+boost::json::array to_json(const std::vector<PropertyProblem>& problems) {
   boost::json::array out;
   for (const auto& problem : problems)
     out.push_back({{"kind", to_string(problem.kind)},
@@ -31,52 +100,19 @@ boost::json::value to_json(const Problems& problems) {
                    {"value", printable(problem.value)},
                    {"expected", text_or_null(problem.expected)},
                    {"declared_by", text_or_null(problem.declared_by)}});
-  return {{"problems", std::move(out)}};
+  return out;
 }
 
-// An option whose value may be empty: no values, no definitions.
-template <typename Target>
-CLI::Option* add_text(CLI::App& app, const std::string& name, Target& target, const std::string& type,
-                      const std::string& description) {
-  return app.add_option(name, target, description)->type_name(type)->allow_extra_args(false);
+std::vector<PropertyChange> to_changes(const Variables& variables) {
+  std::vector<PropertyChange> changes;
+  for (const auto& [name, value] : variables) changes.push_back({name, value});
+  return changes;
 }
 
-}  // namespace
-
-int props_main(int argc, char** argv) {
-  CLI::App app("validate: says whether values of custom properties, NAME=VALUE;NAME=VALUE, are what their definitions "
-               "allow, and if not, what was expected. Definitions that are given replace all others; unless given, "
-               "they are those that oVirt predefines.", "vdsm-hook props");
-  app.footer("Example:\n  vdsm-hook props validate --vm sap_agent=true\n"
-             "  vdsm-hook props validate --device interface 'speed=1000;duplex=full' \\\n"
-             "    --device-definitions '{type=interface;prop={speed=^([0-9]{1,5})$;duplex=^(full|half)$}}'\n\n"
-             "Exit code: 0 the values are valid; 1 they are not; 2 the definitions are refused, or wrong use.");
-  std::string action, vm, vm_definitions, device_definitions;
-  std::pair<std::string, std::string> device;  // type, values
-  FormatOption format;
-  add_choice(app, "ACTION", action, {"validate"}, "what to do: validate")->required();
-  auto* of_vm = add_text(app, "--vm", vm, "TEXT", "the values of a VM");
-  auto* of_device = add_text(app, "--device", device, "TYPE TEXT", "the values of a device: interface, disk, ...")->excludes(of_vm);
-  auto* for_vm = add_text(app, "--vm-definitions", vm_definitions, "TEXT", "NAME=REGEX;NAME=REGEX, as UserDefinedVMProperties")->needs(of_vm);
-  auto* for_device = add_text(app, "--device-definitions", device_definitions, "TEXT",
-                              "{type=TYPE;prop={NAME=REGEX}};..., as CustomDeviceProperties")->needs(of_device);
-  format.add_to(app);
-  if (!parse(app, argc, argv)) return done;
-
-  if (of_vm->count() + of_device->count() == 0)
-    throw Error(Errc::wrong_use, "no values are given: --vm 'NAME=VALUE;...' or --device TYPE 'NAME=VALUE;...'");
-  Problems problems;
-  if (of_vm->count() > 0) {
-    const auto definitions =
-        for_vm->count() > 0 ? parse_vm_definitions(vm_definitions, "--vm-definitions") : predefined_vm_properties();
-    problems = validate(vm, definitions);
-  } else {
-    const auto definitions = for_device->count() > 0 ? parse_device_definitions(device_definitions, "--device-definitions")
-                                                     : predefined_device_properties();
-    problems = validate_device(device.first, device.second, definitions);
-  }
-  print(format.is_json() ? to_line(to_json(problems)) : to_text(problems));
-  return problems.empty() ? done : vetoed;
+const Definitions& definitions_for(const HostProperties& host, const std::string& type) {
+  static const Definitions none;
+  const auto found = host.device.find(type);
+  return found == host.device.end() ? none : found->second;
 }
 
 }  // namespace vdsm_hook::cli

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <set>
+
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/discovery/discovery.hpp"
@@ -38,11 +40,24 @@ bool has_word(const std::string& path, std::string_view name) {
   return false;
 }
 
+// A hook declares all its properties at each of its events. Where it has conditions on a property at some events and on
+// others at the rest, the rest do not read it.
 std::vector<std::string> readers_of(const std::vector<PropertyReader>& hooks, std::string_view name,
-                                    bool (Sidecar::*reads)(std::string_view) const) {
-  std::vector<std::string> names;
+                                    Sidecar::Interest (Sidecar::*interest)(std::string_view) const) {
+  const auto interest_of = [&](const PropertyReader& hook) {
+    if (hook.sidecar) return (*hook.sidecar.*interest)(name);
+    return has_word(hook.path, name) ? Sidecar::Interest::declared : Sidecar::Interest::none;
+  };
+  std::set<std::string> with_condition;
   for (const auto& hook : hooks)
-    if (hook.sidecar ? (*hook.sidecar.*reads)(name) : has_word(hook.path, name)) names.push_back(hook.event + "/" + hook.name);
+    if (interest_of(hook) == Sidecar::Interest::condition) with_condition.insert(hook.sidecar->declared_by);
+  std::vector<std::string> names;
+  for (const auto& hook : hooks) {
+    const auto found = interest_of(hook);
+    const bool is_others = found == Sidecar::Interest::declared && hook.sidecar && hook.sidecar->has_property_conditions() &&
+                           with_condition.contains(hook.sidecar->declared_by);
+    if (found != Sidecar::Interest::none && !is_others) names.push_back(hook.event + "/" + hook.name);
+  }
   return names;
 }
 
@@ -65,11 +80,11 @@ std::shared_ptr<const PropertyStore> StoreCache::get(const Settings& settings) {
 }
 
 std::vector<std::string> HostProperties::readers_of_vm_property(std::string_view name) const {
-  return readers_of(hooks, name, &Sidecar::reads_vm_property);
+  return readers_of(hooks, name, &Sidecar::in_vm_property);
 }
 
 std::vector<std::string> HostProperties::readers_of_device_property(std::string_view name) const {
-  return readers_of(hooks, name, &Sidecar::reads_device_property);
+  return readers_of(hooks, name, &Sidecar::in_device_property);
 }
 
 HostProperties find_host_properties(const Settings& settings, const PropertyStore& store, SidecarCache& sidecars,

@@ -48,8 +48,8 @@ struct HostProperties {
   Definitions network;
   std::vector<PropertyReader> hooks;  ///< in the order of the hook points, then as they run
 
-  /// Files of the hooks that read the property, as "EVENT/NAME": those whose sidecar declares it or has a condition on it,
-  /// and those without a sidecar whose text has its name.
+  /// The hooks that read the property, as "EVENT/NAME": those whose sidecar declares it or has a condition on it, and those
+  /// without a sidecar whose file has its name as a word.
   std::vector<std::string> readers_of_vm_property(std::string_view name) const;
   std::vector<std::string> readers_of_device_property(std::string_view name) const;
 };

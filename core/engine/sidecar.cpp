@@ -95,26 +95,45 @@ std::string declarer(const std::optional<std::string>& name, std::string_view fi
   return printable(package);
 }
 
+template <typename Holds>
+bool any_condition(const Sidecar& sidecar, const Holds& holds) {
+  return holds(sidecar.when) ||
+         std::any_of(sidecar.when_event.begin(), sidecar.when_event.end(), [&](const auto& entry) { return holds(entry.second); });
+}
+
 bool has_condition(const Sidecar& sidecar, std::string_view name, Conditions::Patterns Conditions::*patterns) {
-  const auto is_on_it = [&](const Conditions& when) {
+  return any_condition(sidecar, [&](const Conditions& when) {
     const auto& on = when.*patterns;
     return std::find(when.any_property.begin(), when.any_property.end(), name) != when.any_property.end() ||
            std::any_of(on.begin(), on.end(), [name](const auto& entry) { return entry.first == name; });
-  };
-  return is_on_it(sidecar.when) || std::any_of(sidecar.when_event.begin(), sidecar.when_event.end(),
-                                               [&](const auto& entry) { return is_on_it(entry.second); });
+  });
 }
 
 }  // namespace
 
-bool Sidecar::reads_vm_property(std::string_view name) const {
-  return vm_properties.find(name) != nullptr || has_condition(*this, name, &Conditions::property);
+Sidecar::Interest Sidecar::in_vm_property(std::string_view name) const {
+  const bool is_declared = vm_properties.find(name) != nullptr;
+  const bool is_devices = !is_declared && declares_device_property(name);  // any_property does not say whose it means
+  if (!is_devices && has_condition(*this, name, &Conditions::property)) return Interest::condition;
+  return is_declared ? Interest::declared : Interest::none;
 }
 
-bool Sidecar::reads_device_property(std::string_view name) const {
-  const auto declares = [name](const auto& of_type) { return of_type.second.find(name) != nullptr; };
-  return std::any_of(device_properties.begin(), device_properties.end(), declares) ||
-         has_condition(*this, name, &Conditions::device_property);
+Sidecar::Interest Sidecar::in_device_property(std::string_view name) const {
+  const bool is_declared = declares_device_property(name);
+  const bool is_vms = !is_declared && vm_properties.find(name) != nullptr;
+  if (!is_vms && has_condition(*this, name, &Conditions::device_property)) return Interest::condition;
+  return is_declared ? Interest::declared : Interest::none;
+}
+
+bool Sidecar::declares_device_property(std::string_view name) const {
+  return std::any_of(device_properties.begin(), device_properties.end(),
+                     [name](const auto& of_type) { return of_type.second.find(name) != nullptr; });
+}
+
+bool Sidecar::has_property_conditions() const {
+  return any_condition(*this, [](const Conditions& one) {
+    return !one.property.empty() || !one.device_property.empty() || !one.any_property.empty();
+  });
 }
 
 std::optional<std::string> Conditions::unmet(const ConditionFacts& facts) const {
@@ -152,14 +171,14 @@ Sidecar Sidecar::parse(std::string_view text, const std::string& file, const Hoo
     if (privilege != "root") table.fail("privileges", "unknown privilege '" + printable(privilege) + "': there is only \"root\"");
     sidecar.needs_root = true;
   }
-  const auto declared_by = declarer(table.text("name"), file);
-  if (auto properties = table.table("vm_properties")) sidecar.vm_properties = read_definitions(*properties, declared_by);
+  sidecar.declared_by = declarer(table.text("name"), file);
+  if (auto properties = table.table("vm_properties")) sidecar.vm_properties = read_definitions(*properties, sidecar.declared_by);
   if (auto types = table.table("device_properties")) {
     for (const auto& type : types->keys()) {
       if (!is_device_type(type))
         types->fail(type, "'" + printable(type) + "' is no device type" + did_you_mean(type, {device_types().begin(), device_types().end()}));
       auto properties = *types->table(type);
-      sidecar.device_properties.emplace(type, read_definitions(properties, declared_by));
+      sidecar.device_properties.emplace(type, read_definitions(properties, sidecar.declared_by));
     }
   }
   if (auto when = table.table("when")) {

@@ -49,12 +49,17 @@ struct Sidecar {
   bool needs_root = false;
   Conditions when;                                        ///< for every event
   std::map<std::string, Conditions, std::less<>> when_event;  ///< besides, at this event
-  Definitions vm_properties;                              ///< what the hook declares; declared_by is its package or path
+  Definitions vm_properties;                              ///< what the hook declares
   DeviceDefinitions device_properties;
 
-  /// Whether it declares the property, or has a condition on it.
-  bool reads_vm_property(std::string_view name) const;
-  bool reads_device_property(std::string_view name) const;
+  std::string declared_by;                                ///< its package or path
+
+  /// How far it says that its hook reads a property: not at all; it declares it; it has a condition on it.
+  enum class Interest { none, declared, condition };
+  Interest in_vm_property(std::string_view name) const;
+  Interest in_device_property(std::string_view name) const;
+  bool declares_device_property(std::string_view name) const;
+  bool has_property_conditions() const;
 
   /// Throws bad_configuration with file and line. EVENT, if no point of POINTS, is a known word too (an ad-hoc event).
   static Sidecar parse(std::string_view text, const std::string& file, const HookPoints& points,

@@ -16,6 +16,11 @@ SOURCE = Path(__file__).resolve().parents[2]
 DEADLINE_S = 60
 
 SUBCOMMANDS = ["run", "plan", "list", "points", "check", "props", "new"]
+PROPS = ["show", "set", "unset", "validate", "definitions", "define", "profile"]
+PROFILE = ["list", "create", "edit", "delete", "attach", "detach"]
+# Every command with options of its own.
+COMMANDS = [*(name for name in SUBCOMMANDS if name != "props"), *(f"props {name}" for name in PROPS if name != "profile"),
+            *(f"props profile {name}" for name in PROFILE)]
 DONE, VETOED, WRONG_USE, ENGINE_FAILURE = range(4)
 
 UUID = "11111111-2222-4333-8444-555555555555"
@@ -96,7 +101,7 @@ class CommandTest(unittest.TestCase):
 
     def command(self, subcommand, *words, **options):
         """The same with the test's own places; WORDS come behind them and win."""
-        return self.call(subcommand, *self.places(), *words, **options)
+        return self.call(*subcommand.split(), *self.places(), *words, **options)
 
     def run_event(self, *words, event="before_vm_start", document=("--domxml", "vm.xml"), **options):
         return self.command("run", event, *document, *words, **options)

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import unittest
 
-from command import DEADLINE_S, PROGRAM, SOURCE, SUBCOMMANDS, CommandTest
+from command import COMMANDS, DEADLINE_S, PROFILE, PROGRAM, PROPS, SOURCE, SUBCOMMANDS, CommandTest
 
 COMPLETION = SOURCE / "core" / "cli" / "completion" / "vdsm-hook"
 
@@ -35,13 +35,18 @@ class CompletionTest(CommandTest):
         self.assertEqual(self.complete("p"), ["plan", "points", "props"])
         self.assertEqual(self.complete("--v"), ["--version"])
 
+    def test_actions(self):
+        self.assertEqual(self.complete("props", ""), sorted(PROPS))
+        self.assertEqual(self.complete("props", "de"), ["define", "definitions"])
+        self.assertEqual(self.complete("props", "profile", ""), sorted(PROFILE))
+
     def test_all_options_of_a_subcommand_are_those_of_its_help(self):
-        for subcommand in SUBCOMMANDS:
-            help_text = self.call(subcommand, "--help").stdout
+        for subcommand in COMMANDS:
+            help_text = self.call(*subcommand.split(), "--help").stdout
             options = sorted(re.findall(r"(?<=[ ,] )-{1,2}[a-z][a-z-]*", "\n".join(
                 line[:36] for line in help_text.splitlines() if line.startswith("  -"))))
             self.assertGreater(len(options), 3)
-            self.assertEqual(self.complete(subcommand, "-"), options)
+            self.assertEqual(self.complete(*subcommand.split(), "-"), options)
         self.assertEqual(self.complete("run", "before_vm_start", "--o"), ["--on-error", "--output"])
 
     def test_events_come_from_the_hook_points(self):
@@ -85,8 +90,29 @@ class CompletionTest(CommandTest):
         self.assertEqual(self.complete(*words, ""), ["50_a", "60_b"])
         self.assertEqual(self.complete(*words, "6"), ["60_b"])
 
+    def test_names_of_properties_and_values_of_plain_choices(self):
+        self.file("config/properties.toml", "[UserDefinedVMProperties]\n'4.8' = 'macspoof=^(true|false)$;free=.*'\n"
+                  "[CustomDeviceProperties]\n'4.8' = '{type=interface;prop={duplex=^(full|half)$}}'\n")
+        places = ["--config-dir", "config", "--hooks-dir", "hooks"]
+        for words in [("run", *places, "-p"), ("props", "set", *places), ("props", "set", *places, "free=1")]:
+            self.assertEqual(self.complete(*words, "ma"), ["macspoof="])
+            self.assertEqual(self.complete(*words, "macspoof", "="), ["false", "true"])
+            self.assertEqual(self.complete(*words, "macspoof", "=", "t"), ["true"])
+            self.assertEqual(self.complete(*words, "free", "=", ""), [])
+        for words in [("run", *places, "--device-property"), ("props", "set", *places, "--device", "interface:1")]:
+            self.assertEqual(self.complete(*words, ""), ["SecurityGroups=", "duplex="])
+            self.assertEqual(self.complete(*words, "duplex", "=", ""), ["full", "half"])
+        self.assertEqual(self.complete("props", "unset", *places, "m"), ["macspoof"])
+        self.assertEqual(self.complete("props", "definitions", *places, "d"), ["duplex"])
+
+    def test_names_of_vnic_profiles(self):
+        self.file("config/properties.toml", "[profiles.red.properties]\n[profiles.rough.properties]\nspeed = '1'\n")
+        for action in ["edit", "delete", "attach"]:
+            self.assertEqual(self.complete("props", "profile", action, "--config-dir", "config", "r"), ["red", "rough"])
+        self.assertEqual(self.complete("props", "profile", "delete", "--config-dir", "config", "red", "r"), [])
+
     def test_nothing_is_offered_where_nothing_is_known(self):
-        for words in [("nonsense", ""), ("run", "--timeout", ""), ("run", "-p", ""), ("run", "-p", "a", "=", ""),
+        for words in [("nonsense", ""), ("run", "--timeout", ""), ("run", "-p", "a", "=", ""), ("props", "set", "--device", ""),
                       ("run", "--vm-id", "1"), ("check", "")]:
             self.assertEqual(self.complete(*words), [], words)
 

@@ -72,7 +72,7 @@ class PropsTest(CommandTest):
                     self.refused(self.validate(*words, "--format", form), part)
 
     def test_wrong_use_says_what_is_missing(self):
-        for words, part in [((), "ACTION is required"), (("validat", "--vm", "a=1"), "did you mean validate?"),
+        for words, part in [((), "no action was given"), (("validat", "--vm", "a=1"), "did you mean validate?"),
                             (("validate",), "no values are given"), (("validate", "--device", "interface"), "TYPE TEXT"),
                             (("validate", "--vm"), "TEXT"), (("validate", "--vm", "a=1", "--device", "disk", "a=1"), "--vm"),
                             (("validate", "--vm", "a=1", "--device-definitions", NIC), "requires --device"),

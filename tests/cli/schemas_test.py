@@ -31,6 +31,10 @@ REQUIRED = {
     "points": "points points.name points.payload points.result_used points.vetoes",
     "check": "findings findings.path findings.problem findings.hint",
     "props-validate": "problems problems.kind problems.key problems.value problems.expected problems.declared_by",
+    "props-show": "name uuid properties devices devices.device devices.profile devices.properties notes",
+    "props-definitions": "definitions definitions.name definitions.of definitions.pattern definitions.declared_by definitions.readers",
+    "props-profiles": "profiles profiles.name profiles.properties profiles.files",
+    "props-change": "changed problems problems.kind in_use notes",
 }
 
 
@@ -132,6 +136,24 @@ class SchemaTest(CommandTest):
             self.check(done, code)
             self.valid("props-validate", json.loads(done.stdout))
             self.assertEqual(done.stdout.count("\n"), 1)
+
+    def test_properties_definitions_profiles_and_changes_are_valid(self):
+        self.file("vm.xml", (SOURCE / "tests/data/web-01.xml").read_text())
+        self.hook("50_a", "#!/bin/sh\necho $speed\n")
+        nic = ("--domxml", "vm.xml", "--device", "interface:1")
+        for command, code in [(("props define", "speed=^(1|2)$", "--device", "interface"), 0), (("props profile create", "red", "speed=1"), 0),
+                              (("props profile create", "blue", "speed=3"), VETOED), (("props profile attach", "red", *nic), 0),
+                              (("props profile delete", "red"), VETOED), (("props set", "speed=2", *nic), 0), (("props set", "a=2", *nic), VETOED),
+                              (("props set", "speed=2", *nic), 0), (("props unset", "duplex", *nic), 0), (("props profile edit", "red", "speed=2"), 0)]:
+            change = self.valid("props-change", self.json_of(*command, code=code))
+            self.assertEqual(bool(change["problems"] or change["in_use"]), code == VETOED)
+        shown = self.valid("props-show", self.json_of("props show", "--domxml", "vm.xml"))
+        self.assertEqual(shown["devices"][0]["profile"], "red")
+        self.valid("props-show", self.json_of("props show", *nic))
+        self.assertIn(["1", "2"], [d["choices"] for d in self.valid("props-definitions", self.json_of("props definitions"))["definitions"]])
+        self.assertEqual(len(self.valid("props-profiles", self.json_of("props profile list"))["profiles"]), 1)
+        self.valid("props-change", self.json_of("props profile detach", *nic))
+        self.assertTrue(self.valid("props-change", self.json_of("props profile delete", "red"))["changed"])
 
     def test_json_is_one_line_that_ends(self):
         self.hook("50_a", "#!/bin/sh\nprintf 'two\\nlines\\n'\n")

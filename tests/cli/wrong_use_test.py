@@ -3,7 +3,7 @@
 
 import unittest
 
-from command import DOMAIN, DONE, NIC, SUBCOMMANDS, VETOED, WRONG_USE, CommandTest
+from command import COMMANDS, DOMAIN, DONE, NIC, PROFILE, PROPS, SOURCE, SUBCOMMANDS, VETOED, WRONG_USE, CommandTest
 
 # Arguments of `run before_vm_start`, and what the error must name.
 BAD_COMBINATIONS = [
@@ -143,17 +143,17 @@ class CommandLineTest(CommandTest):
         self.check(self.call(""), WRONG_USE, "")
 
     def test_help_of_every_subcommand_has_usage_options_and_an_example(self):
-        for subcommand in SUBCOMMANDS:
+        for subcommand in COMMANDS:
             with self.subTest(subcommand=subcommand):
-                done = self.call(subcommand, "--help")
+                done = self.call(*subcommand.split(), "--help")
                 self.check(done, DONE, stderr="")
                 self.assertEqual(done.stderr, "")
                 self.assertTrue(done.stdout.startswith(f"Usage: vdsm-hook {subcommand} "))
                 self.assertIn(f"Example:\n  vdsm-hook {subcommand} ", done.stdout)
                 self.assertIn("-h, --help ", done.stdout)
                 self.assertLessEqual(max(map(len, done.stdout.splitlines())), 120)
-                self.assertEqual(self.call(subcommand, "-h").stdout, done.stdout)
-                self.assertEqual(self.call("help", subcommand).stdout, done.stdout)
+                self.assertEqual(self.call(*subcommand.split(), "-h").stdout, done.stdout)
+                self.assertEqual(self.call("help", *subcommand.split()).stdout, done.stdout)
 
     def test_help_lists_the_subcommands(self):
         done = self.call("--help")
@@ -162,16 +162,35 @@ class CommandLineTest(CommandTest):
             self.assertIn(f"\n  {subcommand} ", done.stdout)
         self.assertEqual(self.call("help").stdout, done.stdout)
 
+    def test_help_lists_the_actions(self):
+        for words, actions in [(("props",), PROPS), (("props", "profile"), PROFILE)]:
+            done = self.call(*words, "--help")
+            self.check(done, DONE)
+            for action in actions:
+                self.assertIn(f"\n  {action} ", done.stdout)
+            self.refused(self.call(*words), "no action was given", "--help")
+            self.refused(self.call(*words, actions[0] + "x"), f"did you mean {actions[0]}?")
+
     def test_version_is_printed(self):
         done = self.call("--version")
         self.check(done, DONE)
         self.assertRegex(done.stdout, r"^vdsm-hook \d+\.\d+\.\d+\n$")
 
     def test_the_example_of_each_subcommand_is_understood(self):
-        for subcommand in SUBCOMMANDS:
+        for subcommand in COMMANDS:
             with self.subTest(subcommand=subcommand):
-                help_text = self.call(subcommand, "--help").stdout
-                example = help_text.split("Example:\n  ")[1].split("\n")[0].split()[1:]
+                # What the examples are about: a VM with a vNIC, and properties that somebody defines.
+                (self.dir / "vm.xml").write_text((SOURCE / "tests/data/web-01.xml").read_text())
+                if subcommand == "props unset":
+                    self.check(self.command("props set", "sap_agent=true", "--domxml", "vm.xml"), DONE)
+                    (self.dir / "vm.xml").write_text((self.dir / "vm.xml").read_text().replace("sap_agent", "macspoof"))
+                fast = "" if subcommand == "props profile create" else "[profiles.fast.properties]\nduplex = 'full'\n"
+                self.file("config/properties.toml", "[UserDefinedVMProperties]\n'4.8' = 'macspoof=.*'\n[CustomDeviceProperties]\n"
+                          "'4.8' = '{type=interface;prop={speed=.*;duplex=.*}}'\n" + fast)
+                if subcommand == "props profile detach":
+                    self.check(self.command("props profile attach", "fast", "--domxml", "vm.xml", "--device", "interface:1"), DONE)
+                help_text = self.call(*subcommand.split(), "--help").stdout
+                example = help_text.split("Example:\n  ")[1].split("\n")[0].replace("'", "").split()[1:]
                 example = [word if word != "/etc/vdsm/hooks" else str(self.hooks) for word in example]
                 places = self.places() if "--hooks-dir" in help_text else []
                 self.check(self.call(*example, *places), DONE)

@@ -297,3 +297,38 @@ BOOST_AUTO_TEST_CASE(many_threads_may_ask_one_cache) {
   for (auto& thread : threads) thread.join();
   BOOST_TEST(wrong == 0);
 }
+
+BOOST_AUTO_TEST_CASE(a_hooks_properties_are_declared_by_its_package_or_by_itself) {
+  const auto ours = parse("name = 'log_console'\n[vm_properties]\nlog_console = '^(on|off)$'\n[device_properties.interface]\nspeed = '[0-9]+'\n");
+  BOOST_TEST(ours.vm_properties.find("log_console")->declared_by == "vdsm-hook-log-console");
+  BOOST_TEST(ours.device_properties.at("interface").find("speed")->pattern.text() == "[0-9]+");
+  BOOST_TEST(parse("[vm_properties]\na = 'x'\n").vm_properties.find("a")->declared_by == "x");
+}
+
+BOOST_AUTO_TEST_CASE(a_definition_that_is_wrong_has_its_line) {
+  for (const auto& [text, word] : std::vector<std::pair<std::string, std::string>>{{"[vm_properties]\na = '['\n", "x.toml:2:"},
+                                                                                 {"[vm_properties]\na = '(?=x)'\n", "look-around"},
+                                                                                 {"[vm_properties]\nPATH = 'x'\n", "reserved"},
+                                                                                 {"[vm_properties]\na = 1\n", "x.toml:2:"},
+                                                                                 {"[device_properties]\ninterfac = {}\n", "did you mean interface?"},
+                                                                                 {"[device_properties.disk]\n9 = 'x'\n", "digit"}})
+    check_error([&text = text] { parse(text); }, Errc::bad_configuration, {word});
+}
+
+BOOST_AUTO_TEST_CASE(a_sidecar_shows_what_its_hook_is_interested_in) {
+  using Interest = Sidecar::Interest;
+  const auto sidecar = parse("[vm_properties]\na = 'x'\nb = 'x'\n[device_properties.disk]\nc = 'x'\nd = 'x'\n"
+                             "[when]\nany_property = ['a', 'c']\nproperty = { e = 'x' }\n[when." + kOtherEvent + "]\ndevice_property = { f = 'x' }\n");
+  const auto is = [&](const char* name, Interest vm, Interest device) {
+    BOOST_CHECK_MESSAGE(sidecar.in_vm_property(name) == vm && sidecar.in_device_property(name) == device, name);
+  };
+  is("a", Interest::condition, Interest::none);
+  is("b", Interest::declared, Interest::none);
+  is("c", Interest::none, Interest::condition);
+  is("d", Interest::none, Interest::declared);
+  is("e", Interest::condition, Interest::none);
+  is("f", Interest::none, Interest::condition);
+  is("g", Interest::none, Interest::none);
+  BOOST_TEST(sidecar.has_property_conditions());
+  BOOST_TEST(!parse("[vm_properties]\na = 'x'\n[when]\nvm = ['a']\n").has_property_conditions());
+}

@@ -1,0 +1,71 @@
+// What the actions of `vdsm-hook props` share.
+#pragma once
+
+#include <boost/json/array.hpp>
+#include <boost/json/value.hpp>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "vdsm_hook/base/unique_fd.hpp"
+#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/engine/host_properties.hpp"
+#include "vdsm_hook/properties/editor.hpp"
+
+namespace vdsm_hook::cli {
+
+int props_validate_main(int argc, char** argv);
+int props_show_main(int argc, char** argv);
+int props_set_main(int argc, char** argv);
+int props_unset_main(int argc, char** argv);
+int props_define_main(int argc, char** argv);
+int props_definitions_main(int argc, char** argv);
+int props_profile_main(int argc, char** argv);
+
+/// Runs the one of ACTIONS that ARGV[1] names; OF ("vdsm-hook props") and SUMMARY are for its --help.
+int run_action(std::span<const Command> actions, const std::string& of, const std::string& summary, int argc, char** argv);
+
+/// `--domxml FILE` and, where DEVICE is said, `--device DEVICE`.
+struct DomainOptions {
+  std::string domxml, device;
+
+  void add_to(CLI::App& app, const std::string& device_description);
+};
+
+/// A domain XML file that is changed in place: locked from construction to the end, replaced as a whole by save().
+class DomainFile {
+ public:
+  DomainFile(const std::string& name, const Settings& settings);
+  DomainEditor& editor() { return editor_; }
+  /// False: nothing had been changed.
+  bool save() const;
+
+ private:
+  std::string name_;
+  UniqueFd lock_;
+  std::string before_;
+  DomainEditor editor_;
+};
+
+/// What an action that changes something did, or why it did not.
+struct Change {
+  bool changed = false;
+  std::vector<std::string> done;          ///< a line each
+  std::vector<PropertyProblem> problems;  ///< then nothing was changed
+  std::vector<std::string> in_use;        ///< so does each of these
+  std::vector<std::string> notes;
+};
+/// Prints it, and gives the exit code.
+int tell(const Change& change, const FormatOption& format);
+
+boost::json::array to_json(const std::vector<PropertyProblem>& problems);
+boost::json::value text_or_null(const std::string& text);
+
+std::vector<PropertyChange> to_changes(const Variables& variables);
+
+/// The definitions for a device of TYPE; none for a type without any.
+const Definitions& definitions_for(const HostProperties& host, const std::string& type);
+
+}  // namespace vdsm_hook::cli

@@ -1,0 +1,168 @@
+// vdsm-hook props definitions and define
+#include <algorithm>
+
+#include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/json.hpp"
+#include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/props.hpp"
+#include "vdsm_hook/properties/items.hpp"
+
+namespace vdsm_hook::cli {
+namespace {
+
+struct Row {
+  std::string of;  // "VM", "network", or the type of device
+  const Definition& definition;
+  std::vector<std::string> readers;
+};
+
+std::vector<Row> rows_of(const HostProperties& host, const std::string& name) {
+  std::vector<Row> rows;
+  const auto is_asked = [&name](const Definition& definition) { return name.empty() || definition.name == name; };
+  for (const auto& definition : host.vm.all())
+    if (is_asked(definition)) rows.push_back({"VM", definition, host.readers_of_vm_property(definition.name)});
+  for (const auto& [type, of_type] : host.device)
+    for (const auto& definition : of_type.all())
+      if (is_asked(definition)) rows.push_back({type, definition, host.readers_of_device_property(definition.name)});
+  for (const auto& definition : host.network.all())
+    if (is_asked(definition)) rows.push_back({"network", definition, {}});
+  return rows;
+}
+
+std::string to_text(const std::vector<Row>& rows) {
+  Table table{{"PROPERTY", "OF", "PATTERN", "DECLARED BY"}};
+  for (const auto& row : rows) table.push_back({row.definition.name, row.of, row.definition.pattern.text(), printable(row.definition.declared_by)});
+  std::string text;
+  for (const auto& line : aligned(table, 0)) text += line;
+  return text;
+}
+
+boost::json::value to_json(const std::vector<Row>& rows) {
+  boost::json::array out;
+  for (const auto& row : rows) {
+    boost::json::array readers, choices;
+    for (const auto& reader : row.readers) readers.emplace_back(printable(reader));
+    const auto words = row.definition.pattern.choices();
+    for (const auto& word : words.value_or(std::vector<std::string>{})) choices.emplace_back(word);
+    out.push_back({{"name", row.definition.name},
+                   {"of", row.of},
+                   {"pattern", row.definition.pattern.text()},
+                   {"choices", words ? boost::json::value(std::move(choices)) : boost::json::value(nullptr)},
+                   {"declared_by", printable(row.definition.declared_by)},
+                   {"readers", std::move(readers)}});
+  }
+  return {{"definitions", std::move(out)}};
+}
+
+std::string level_to_change(const PropertyStore& store, DefinitionKey key, const std::string& asked) {
+  if (!asked.empty()) return asked;
+  const auto levels = store.levels(key);
+  if (levels.size() == 1) return levels[0];
+  std::string list;
+  for (const auto& level : levels) list += (list.empty() ? "" : ", ") + level;
+  throw Error(Errc::wrong_use, std::string(facts_of(key).name) + " has several levels: say which with --cver (" + list + ")");
+}
+
+// TEXT, NAME=REGEX;..., without the properties NAMES; each must be there.
+std::string without(std::string_view text, const std::vector<std::string>& names) {
+  std::string rest;
+  std::vector<std::string_view> there;
+  for (const auto& item : read_items(text).items) {
+    there.push_back(item.name);
+    if (std::find(names.begin(), names.end(), item.name) == names.end())
+      rest += (rest.empty() ? "" : ";") + std::string(item.name) + "=" + std::string(item.text);
+  }
+  for (const auto& name : names)
+    if (std::find(there.begin(), there.end(), name) == there.end())
+      throw Error(Errc::wrong_use, "the administrator defines no property '" + printable(name.substr(0, 80)) + "' here" + did_you_mean(name, there));
+  return rest;
+}
+
+std::string items_of(const Definitions& definitions) {
+  std::string text;
+  for (const auto& definition : definitions.all()) text += (text.empty() ? "" : ";") + definition.name + "=" + definition.pattern.text();
+  return text;
+}
+
+}  // namespace
+
+int props_definitions_main(int argc, char** argv) {
+  CLI::App app("Shows the custom properties that there are on this host: what their values must match, and who defines "
+               "them. The administrator's definitions replace oVirt's of the same name, and those replace the hooks'.",
+               "vdsm-hook props definitions");
+  app.footer("Example:\n  vdsm-hook props definitions macspoof");
+  std::string name;
+  FormatOption format;
+  LocationOptions locations;
+  add_value(app, "PROPERTY", name, "", "only the one of this name");
+  format.add_to(app);
+  locations.add_to(app);
+  if (!parse(app, argc, argv)) return done;
+
+  const auto settings = locations.load();
+  SidecarCache sidecars;
+  const auto host = find_host_properties(settings, read_store(settings), sidecars);
+  const auto rows = rows_of(host, name);
+  if (rows.empty() && !name.empty()) {
+    std::vector<std::string_view> names;
+    const auto all = rows_of(host, "");
+    for (const auto& row : all) names.push_back(row.definition.name);
+    throw Error(Errc::wrong_use, "nobody defines a property '" + printable(name.substr(0, 80)) + "'" + did_you_mean(name, names));
+  }
+  print(format.is_json() ? to_line(to_json(rows)) : to_text(rows));
+  return done;
+}
+
+int props_define_main(int argc, char** argv) {
+  CLI::App app("Defines custom properties on this host, of VMs unless --device or --network is given, or takes such "
+               "definitions out. It holds from the next event on. engine-config does the same for those who know it.",
+               "vdsm-hook props define");
+  app.footer("Example:\n  vdsm-hook props define 'macspoof=^(true|false)$'\n"
+             "  vdsm-hook props define --device interface 'speed=^([0-9]{1,5})$'\n  vdsm-hook props define --remove macspoof\n\n"
+             "Exit code: 0 done; 2 a definition is refused, or wrong use; 3 the store cannot be read or written.");
+  std::vector<std::string> words;
+  std::string type, level;
+  bool is_network = false, removes = false;
+  FormatOption format;
+  LocationOptions locations;
+  app.add_option("DEFINITION", words, "NAME=REGEX for the whole value (RE2); with --remove only NAME")->required();
+  auto* of_device = add_value(app, "--device", type, "TYPE", "of devices of this type: interface, disk, ...");
+  app.add_flag("--network", is_network, "of networks on hosts")->excludes(of_device);
+  app.add_flag("--remove", removes, "take the definitions out");
+  add_value(app, "--cver", level, "LEVEL", "oVirt's compatibility level, 4.2 to 4.8, where there are several");
+  format.add_to(app);
+  locations.add_to(app);
+  if (!parse(app, argc, argv)) return done;
+
+  const auto settings = locations.load();
+  const auto key = !type.empty() ? DefinitionKey::device : is_network ? DefinitionKey::network : DefinitionKey::vm;
+  std::string given;
+  for (const auto& word : words) {
+    if (word.find(';') != std::string::npos) throw Error(Errc::wrong_use, "'" + printable(word.substr(0, 80)) + "': a definition cannot hold a ;");
+    given += (given.empty() ? "" : ";") + word;
+  }
+  Change change;
+  change_store(settings, [&](PropertyStore& store) {
+    const auto at = level_to_change(store, key, level);
+    const auto* before = store.text(key, at);
+    const std::string old = before == nullptr ? "" : *before;
+    const auto changed = [&](std::string_view text) { return removes ? without(text, words) : merged_definitions(text, given); };
+    std::string text;
+    if (key == DefinitionKey::device) {
+      auto types = parse_device_definitions(old, std::string(facts_of(key).name));
+      types[type] = parse_vm_definitions(changed(items_of(types[type])), std::string(facts_of(key).name));
+      if (types[type].all().empty()) types.erase(type);
+      text = to_text(types);
+    } else {
+      text = changed(old);
+    }
+    store.set_text(key, at, text);
+    change.changed = text != old;
+    for (const auto& word : words)
+      change.done.push_back(std::string(facts_of(key).name) + ", level " + at + ": " + (removes ? word + " is taken out" : word));
+  });
+  return tell(change, format);
+}
+
+}  // namespace vdsm_hook::cli

@@ -1,0 +1,292 @@
+// vdsm-hook props profile: vNIC profiles, and which vNICs refer to them
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <boost/filesystem/operations.hpp>
+
+#include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/file.hpp"
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/json.hpp"
+#include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/props.hpp"
+
+namespace vdsm_hook::cli {
+namespace {
+
+constexpr std::string_view kNic = "interface";
+
+std::string in_quotes(std::string_view name) { return "'" + printable(name.substr(0, 80)) + "'"; }
+
+VnicProfile& profile_of(PropertyStore& store, const std::string& name) {
+  const auto found = store.profiles.find(name);
+  if (found != store.profiles.end()) return found->second;
+  std::vector<std::string_view> names;
+  for (const auto& [known, content] : store.profiles) names.push_back(known);
+  throw Error(Errc::wrong_use, "there is no vNIC profile " + in_quotes(name) + did_you_mean(name, names));
+}
+
+// The vNICs in FILE that refer to the profile NAME. A file that is gone has none.
+std::vector<std::string> users_in(const std::string& file, const std::string& name, const Settings& settings) {
+  struct stat st{};
+  if (::stat(file.c_str(), &st) != 0 && errno == ENOENT) return {};
+  std::vector<std::string> users;
+  const DomainEditor domain(read_regular_file(file, settings.max_payload_bytes));
+  for (const auto& device : domain.devices())
+    if (const auto* metadata = domain.facts().about(device); metadata != nullptr && metadata->profile == name)
+      users.push_back(device.to_text() + " of the VM " + domain.facts().name + " in " + file);
+  return users;
+}
+
+std::vector<std::string> users_of(const VnicProfile& profile, const std::string& name, const Settings& settings) {
+  std::vector<std::string> users;
+  for (const auto& file : profile.files) {
+    try {
+      for (auto& user : users_in(file, name, settings)) users.push_back(std::move(user));
+    } catch (const Error& error) {
+      users.push_back("nobody knows whom: " + file + " cannot be read: " + error.what());
+    }
+  }
+  return users;
+}
+
+std::string to_text(const PropertyStore& store, const std::string& only) {
+  std::string text;
+  for (const auto& [name, profile] : store.profiles) {
+    if (!only.empty() && only != name) continue;
+    text += printable(name) + "\n";
+    for (const auto& [property, value] : profile.properties) text += "  " + property + " = " + printable(value) + "\n";
+    for (const auto& file : profile.files) text += "  used in " + printable(file) + "\n";
+  }
+  return store.profiles.empty() ? "there is no vNIC profile\n" : text;
+}
+
+boost::json::value to_json(const PropertyStore& store, const std::string& only) {
+  boost::json::array profiles;
+  for (const auto& [name, profile] : store.profiles) {
+    if (!only.empty() && only != name) continue;
+    boost::json::array properties, files;
+    for (const auto& [property, value] : profile.properties) properties.push_back({{"name", property}, {"value", printable(value)}});
+    for (const auto& file : profile.files) files.emplace_back(printable(file));
+    profiles.push_back({{"name", printable(name)}, {"properties", std::move(properties)}, {"files", std::move(files)}});
+  }
+  return {{"profiles", std::move(profiles)}};
+}
+
+std::vector<PropertyProblem> judge(const PropertyValues& values, const Settings& settings) {
+  SidecarCache sidecars;
+  return validate_device(kNic, values, find_host_properties(settings, read_store(settings), sidecars).device);
+}
+
+// Of every action on one profile.
+struct ProfileOptions {
+  std::string name;
+  FormatOption format;
+  LocationOptions locations;
+
+  void add_to(CLI::App& app, const std::string& description) {
+    add_value(app, "PROFILE", name, "", description)->required();
+  }
+  void add_rest_to(CLI::App& app) {
+    format.add_to(app);
+    locations.add_to(app);
+  }
+};
+
+int list_main(int argc, char** argv) {
+  CLI::App app("Lists the vNIC profiles, their properties, and the files of the VMs that use them.", "vdsm-hook props profile list");
+  app.footer("Example:\n  vdsm-hook props profile list fast");
+  std::string name;
+  FormatOption format;
+  LocationOptions locations;
+  add_value(app, "PROFILE", name, "", "only this one");
+  format.add_to(app);
+  locations.add_to(app);
+  if (!parse(app, argc, argv)) return done;
+
+  auto store = read_store(locations.load());
+  if (!name.empty()) static_cast<void>(profile_of(store, name));
+  print(format.is_json() ? to_line(to_json(store, name)) : to_text(store, name));
+  return done;
+}
+
+int create_main(int argc, char** argv) {
+  CLI::App app("Makes a vNIC profile. Its properties are judged as those of an interface.", "vdsm-hook props profile create");
+  app.footer("Example:\n  vdsm-hook props profile create fast speed=1000 duplex=full\n\n"
+             "Exit code: 0 made; 1 a value is refused; 2 there is one of this name, or wrong use.");
+  ProfileOptions options;
+  std::vector<std::string> words;
+  options.add_to(app, "the name of the new profile");
+  app.add_option("SETTING", words, "NAME=VALUE");
+  options.add_rest_to(app);
+  if (!parse(app, argc, argv)) return done;
+
+  if (const auto why = refused_profile_name(options.name)) throw Error(Errc::wrong_use, "vNIC profile " + in_quotes(options.name) + ": " + *why);
+  const auto values = read_variables(words, "the property");
+  const auto settings = options.locations.load();
+  Change change;
+  change.problems = judge(values, settings);
+  if (change.problems.empty())
+    change_store(settings, [&](PropertyStore& store) {
+      if (!store.profiles.emplace(options.name, VnicProfile{values, {}}).second)
+        throw Error(Errc::wrong_use, "there is a vNIC profile " + in_quotes(options.name) + " already; vdsm-hook props profile edit changes it");
+      change.changed = true;
+      change.done.push_back("vNIC profile " + options.name + " is made");
+    });
+  return tell(change, options.format);
+}
+
+int edit_main(int argc, char** argv) {
+  CLI::App app("Changes the properties of a vNIC profile, for all vNICs that use it: what they get at their next start or plug.",
+               "vdsm-hook props profile edit");
+  app.footer("Example:\n  vdsm-hook props profile edit fast speed=10000 --unset duplex\n\n"
+             "Exit code: 0 done; 1 a value is refused; 2 there is no such profile, or wrong use.");
+  ProfileOptions options;
+  std::vector<std::string> words, unset;
+  options.add_to(app, "its name");
+  app.add_option("SETTING", words, "NAME=VALUE");
+  add_value(app, "--unset", unset, "NAME", "a property to take out");
+  options.add_rest_to(app);
+  if (!parse(app, argc, argv)) return done;
+
+  const auto values = read_variables(words, "the property");
+  if (values.empty() && unset.empty()) throw Error(Errc::wrong_use, "nothing is to be changed: give NAME=VALUE or --unset NAME");
+  const auto settings = options.locations.load();
+  Change change;
+  change.problems = judge(values, settings);
+  if (change.problems.empty())
+    change_store(settings, [&](PropertyStore& store) {
+      auto& profile = profile_of(store, options.name);
+      const auto before = profile.properties;
+      for (const auto& name : unset)
+        if (std::erase_if(profile.properties, [&name](const auto& entry) { return entry.first == name; }) == 0)
+          throw Error(Errc::wrong_use, "the vNIC profile " + in_quotes(options.name) + " has no property " + in_quotes(name));
+      for (const auto& [name, value] : values) {
+        const auto is_it = [&name = name](const auto& entry) { return entry.first == name; };
+        const auto found = std::find_if(profile.properties.begin(), profile.properties.end(), is_it);
+        if (found != profile.properties.end()) {
+          found->second = value;
+        } else {
+          profile.properties.emplace_back(name, value);
+        }
+      }
+      change.changed = profile.properties != before;
+      change.done.push_back("vNIC profile " + options.name + " is changed");
+    });
+  return tell(change, options.format);
+}
+
+int delete_main(int argc, char** argv) {
+  CLI::App app("Deletes a vNIC profile that no vNIC refers to.", "vdsm-hook props profile delete");
+  app.footer("Example:\n  vdsm-hook props profile delete fast\n\n"
+             "Exit code: 0 deleted; 1 it is in use: by whom is listed; 2 there is no such profile, or wrong use.");
+  ProfileOptions options;
+  options.add_to(app, "its name");
+  options.add_rest_to(app);
+  if (!parse(app, argc, argv)) return done;
+
+  const auto settings = options.locations.load();
+  Change change;
+  change_store(settings, [&](PropertyStore& store) {
+    change.in_use = users_of(profile_of(store, options.name), options.name, settings);
+    if (!change.in_use.empty()) return;
+    store.profiles.erase(options.name);
+    change.changed = true;
+    change.done.push_back("vNIC profile " + options.name + " is deleted");
+  });
+  return tell(change, options.format);
+}
+
+// FILE as it is found again from anywhere.
+std::string real_name(const std::string& file) {
+  boost::system::error_code error;
+  const auto real = boost::filesystem::canonical(file, error);
+  if (error) throw Error(Errc::wrong_use, "cannot open " + file + ": " + error.message());
+  return real.string();
+}
+
+std::size_t find_nic(const DomainEditor& domain, const std::string& selector) {
+  const auto place = domain.find_device(selector);
+  if (domain.devices()[place].type != kNic)
+    throw Error(Errc::wrong_use, domain.devices()[place].to_text() + " is no vNIC; only those have vNIC profiles");
+  return place;
+}
+
+int attach_main(int argc, char** argv) {
+  CLI::App app("Lets a vNIC refer to a profile: it has the profile's properties, and its own over them.", "vdsm-hook props profile attach");
+  app.footer("Example:\n  vdsm-hook props profile attach fast --domxml vm.xml --device 52:54:00:6b:3c:58");
+  ProfileOptions options;
+  DomainOptions domain;
+  options.add_to(app, "its name");
+  domain.add_to(app, "the vNIC: by MAC address, alias, target device, address, or interface:N");
+  app.get_option("--device")->required();
+  options.add_rest_to(app);
+  if (!parse(app, argc, argv)) return done;
+
+  const auto settings = options.locations.load();
+  const auto name = real_name(domain.domxml);
+  static_cast<void>(find_nic(DomainEditor(read_regular_file(name, settings.max_payload_bytes)), domain.device));
+  // First the store knows where to look, then the vNIC refers to it: whatever happens in between, no user is unknown.
+  change_store(settings, [&](PropertyStore& store) {
+    auto& files = profile_of(store, options.name).files;
+    if (std::find(files.begin(), files.end(), name) == files.end()) files.push_back(name);
+  });
+  Change change;
+  change_store(settings, [&](PropertyStore& store) {
+    static_cast<void>(profile_of(store, options.name));
+    DomainFile file(name, settings);
+    const auto nic = find_nic(file.editor(), domain.device);
+    file.editor().set_profile(nic, options.name);
+    change.changed = file.save();
+    change.done.push_back(file.editor().devices()[nic].to_text() + ": vNIC profile " + options.name);
+  });
+  return tell(change, options.format);
+}
+
+int detach_main(int argc, char** argv) {
+  CLI::App app("Ends a vNIC's reference to its profile. Its own properties stay.", "vdsm-hook props profile detach");
+  app.footer("Example:\n  vdsm-hook props profile detach --domxml vm.xml --device 52:54:00:6b:3c:58");
+  DomainOptions domain;
+  FormatOption format;
+  LocationOptions locations;
+  domain.add_to(app, "the vNIC: by MAC address, alias, target device, address, or interface:N");
+  app.get_option("--device")->required();
+  format.add_to(app);
+  locations.add_to(app);
+  if (!parse(app, argc, argv)) return done;
+
+  const auto settings = locations.load();
+  const auto name = real_name(domain.domxml);
+  Change change;
+  change_store(settings, [&](PropertyStore& store) {
+    DomainFile file(name, settings);
+    const auto nic = find_nic(file.editor(), domain.device);
+    const auto& device = file.editor().devices()[nic];
+    const auto* metadata = file.editor().facts().about(device);
+    if (metadata == nullptr || metadata->profile.empty()) throw Error(Errc::wrong_use, device.to_text() + " refers to no vNIC profile");
+    const auto profile = metadata->profile;
+    file.editor().set_profile(nic, std::nullopt);
+    change.changed = file.save();
+    change.done.push_back(file.editor().devices()[nic].to_text() + ": no vNIC profile");
+    const auto known = store.profiles.find(profile);
+    if (known != store.profiles.end() && users_in(name, profile, settings).empty()) std::erase(known->second.files, name);
+  });
+  return tell(change, format);
+}
+
+constexpr Command kActions[] = {
+    {"list", "show the profiles, and which files use them", &list_main},
+    {"create", "make one", &create_main},
+    {"edit", "change its properties", &edit_main},
+    {"delete", "delete one that is not used", &delete_main},
+    {"attach", "let a vNIC refer to one", &attach_main},
+    {"detach", "end the reference", &detach_main},
+};
+
+}  // namespace
+
+int props_profile_main(int argc, char** argv) {
+  return run_action(kActions, "vdsm-hook props profile", "vNIC profiles: named sets of properties that vNICs refer to.", argc, argv);
+}
+
+}  // namespace vdsm_hook::cli
