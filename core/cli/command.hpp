@@ -31,6 +31,9 @@ int check_main(int argc, char** argv);
 int new_main(int argc, char** argv);
 int props_main(int argc, char** argv);
 
+/// The program when it is called engine-config. Its exit codes: 0 done, 1 not. Throws nothing.
+int engine_config_main(int argc, char** argv);
+
 /// An option (or positional) with a value that --help calls TYPE; TARGET is a string or a vector of them, one value each
 /// time it is given. An empty value is wrong use: it comes from a shell variable that was never set.
 template <typename Target>

@@ -57,6 +57,11 @@ int dispatch(int argc, char** argv) {
   return wrong_use;
 }
 
+bool is_called(std::string_view name, int argc, char** argv) {
+  const std::string_view path = argc > 0 ? argv[0] : "";
+  return path.substr(path.rfind('/') + 1) == name;
+}
+
 // A descriptor that we open must never land on 0 to 2, where it would be taken for the caller's. To use one that the
 // caller closed fails, as if it were closed still: a document must not vanish.
 void fill_standard_descriptors() {
@@ -73,6 +78,7 @@ int main(int argc, char** argv) {
   fill_standard_descriptors();
   ::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write() that print() names
   ::signal(SIGCHLD, SIG_DFL);  // ignored by the caller, it would take the hooks' exit codes away
+  if (is_called("engine-config", argc, argv)) return engine_config_main(argc, argv);
   try {
     return dispatch(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -21,11 +21,13 @@ namespace {
 
 // Ops that are about something else than definitions and values, with how many vectors each has.
 const std::map<std::string, std::size_t> kOtherOps{
-    {"cli_run", 56},          {"cli_parse", 10},           {"cli_requirements", 4},     // engine-config
     {"join", 4},              {"split_vm", 3},             {"rest_string_to_list", 4},  // oVirt's database and REST
     {"rest_list_to_string", 4}, {"hugepages_backed", 3},   {"hugepages_count", 3},      // oVirt's scheduler
     {"validate_vm_messages", 3}, {"compat_update", 2},     {"effective_vm", 1},         // its messages, levels, host call
 };
+
+// Ops of engine-config, which engine_config_args_test.cpp and cli/engine_config_test.py run.
+const std::set<std::string> kRunElsewhere{"cli_run", "cli_parse", "cli_requirements"};
 
 // Ours has one parser for setting and loading, and compiles every pattern when it is defined. Upstream's loader, which
 // these ask, takes what upstream's setter refuses; ours refuses it.
@@ -187,6 +189,7 @@ BOOST_AUTO_TEST_CASE(every_vector_about_definitions_and_values_has_our_answer) {
   for (const auto& value : vectors()) {
     const auto& vector = value.as_object();
     const auto id = text_of(vector.at("id")), op = text_of(vector.at("op"));
+    if (kRunElsewhere.contains(op)) continue;
     if (!kOps.contains(op)) {
       ++others[op];
     } else if (vector.contains("quirk")) {
