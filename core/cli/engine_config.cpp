@@ -87,12 +87,6 @@ void must_exist(const std::string& file) {
   if (::stat(file.c_str(), &st) != 0 && (errno == ENOENT || errno == ENOTDIR)) wrong("Files " + file + " does not exist");
 }
 
-std::string trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r";
-  const auto first = std::min(text.find_first_not_of(blanks), text.size());
-  return std::string(text.substr(first, text.find_last_not_of(blanks) + 1 - first));
-}
-
 // All keys, or those in FILE, which has lines KEY.ATTRIBUTE=TEXT.
 std::vector<Key> keys_of(const std::string& file) {
   std::vector<Key> all;

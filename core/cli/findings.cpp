@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <memory>
 #include <set>
 
@@ -232,7 +233,10 @@ class FaultFinder {
 }  // namespace
 
 Findings find_faults(const Settings& settings, const FindingsRules& rules) {
-  return FaultFinder(settings, rules).find();
+  auto found = FaultFinder(settings, rules).find();
+  auto about_properties = find_property_faults(settings, rules);
+  std::move(about_properties.begin(), about_properties.end(), std::back_inserter(found.all));
+  return found;
 }
 
 }  // namespace vdsm_hook::cli

@@ -19,15 +19,21 @@ struct FindingsRules {
   bool compat_vdsm = false;     ///< upstream's rules: leftovers run, nobody looks at owners and modes
   bool adhoc = false;           ///< a directory that is no hook point is an event of its own
   bool needs_all_layers = false;  ///< a hooks directory that does not exist is a finding
+  std::vector<std::string> domains;  ///< domain XML files whose properties are looked at, too
 };
 
 struct Findings {
-  std::vector<Finding> all;  ///< in the order of the hooks directories, then of the paths
+  std::vector<Finding> all;  ///< in the order of the hooks directories, then of the paths; those about properties behind
   std::size_t hooks = 0;     ///< that would be candidates
   std::size_t events = 0;    ///< that have any
 };
 
-/// Looks at every file of every hooks directory. Starts nothing. Does not throw for what it finds.
+/// Looks at every file of every hooks directory, the definitions of properties, and the domains. Starts nothing. Does not
+/// throw for what it finds.
 Findings find_faults(const Settings& settings, const FindingsRules& rules);
+
+/// The part about custom properties: definitions that no hook reads, patterns that no value matches, what is set in the
+/// domains and nobody defines, or is wrong.
+std::vector<Finding> find_property_faults(const Settings& settings, const FindingsRules& rules);
 
 }  // namespace vdsm_hook::cli

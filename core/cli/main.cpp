@@ -77,6 +77,7 @@ int main(int argc, char** argv) {
   using namespace vdsm_hook::cli;
   fill_standard_descriptors();
   ::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write() that print() names
+  ::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow
   ::signal(SIGCHLD, SIG_DFL);  // ignored by the caller, it would take the hooks' exit codes away
   if (is_called("engine-config", argc, argv)) return engine_config_main(argc, argv);
   try {

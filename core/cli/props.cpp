@@ -109,10 +109,4 @@ std::vector<PropertyChange> to_changes(const Variables& variables) {
   return changes;
 }
 
-const Definitions& definitions_for(const HostProperties& host, const std::string& type) {
-  static const Definitions none;
-  const auto found = host.device.find(type);
-  return found == host.device.end() ? none : found->second;
-}
-
 }  // namespace vdsm_hook::cli

@@ -65,7 +65,4 @@ boost::json::value text_or_null(const std::string& text);
 
 std::vector<PropertyChange> to_changes(const Variables& variables);
 
-/// The definitions for a device of TYPE; none for a type without any.
-const Definitions& definitions_for(const HostProperties& host, const std::string& type);
-
 }  // namespace vdsm_hook::cli

@@ -72,7 +72,7 @@ ShownDevice of_device(const DeviceIdentity& identity, const DeviceMetadata& meta
   }
   for (const auto& [name, value] : effective_properties(profile, metadata.properties)) {
     const bool is_own = std::any_of(metadata.properties.begin(), metadata.properties.end(), [&name = name](const auto& own) { return own.first == name; });
-    device.properties.push_back(shown(name, value, is_own ? "device" : "profile " + metadata.profile, definitions_for(host, identity.type),
+    device.properties.push_back(shown(name, value, is_own ? "device" : "profile " + metadata.profile, definitions_of(identity.type, host.device),
                                       host.readers_of_device_property(name)));
     for (const auto& [vm_name, vm_value] : facts.custom_properties)
       if (vm_name == name && vm_value != value) device.properties.back().notes.push_back("the VM's value wins");

@@ -11,16 +11,18 @@
 namespace vdsm_hook {
 namespace {
 
-// The store's file, which nobody else can have written.
-std::string trusted_store(const Settings& settings) {
-  auto file = settings.paths.config_dir + "/" + std::string(kStoreFile);
-  const auto& directory = settings.paths.config_dir;
+std::string store_file(const Settings& settings) { return settings.paths.config_dir + "/" + std::string(kStoreFile); }
+
+bool exists(const std::string& path) {
   struct stat st{};
-  if (::lstat(directory.c_str(), &st) != 0) return file;  // neither is there
-  const bool exists = ::lstat(file.c_str(), &st) == 0;
-  if (const auto why = settings.trust.doubt(exists ? file : directory, directory))
-    throw Error(Errc::bad_configuration, file + (exists ? " is not read: " : " is not made: ") + *why);
-  return file;
+  return ::lstat(path.c_str(), &st) == 0;
+}
+
+// Throws for what somebody else can have written; VERB is what is not done then.
+void check_trust(const Settings& settings, const std::string& path, const std::string& verb) {
+  if (!exists(path)) return;
+  if (const auto why = settings.trust.doubt(path, settings.paths.config_dir))
+    throw Error(Errc::bad_configuration, store_file(settings) + " is not " + verb + ": " + *why);
 }
 
 // Whether the file's text has NAME as a word. Of a program in machine code too: its strings are in it.
@@ -67,10 +69,14 @@ void merge(DeviceDefinitions& definitions, const DeviceDefinitions& later) {
 
 }  // namespace
 
-PropertyStore read_store(const Settings& settings) { return PropertyStore::read(trusted_store(settings)); }
+PropertyStore read_store(const Settings& settings) {
+  const auto file = store_file(settings);
+  check_trust(settings, file, "read");
+  return PropertyStore::read(file);
+}
 
 std::shared_ptr<const PropertyStore> StoreCache::get(const Settings& settings) {
-  const auto stamp = FileStamp::of(settings.paths.config_dir + "/" + std::string(kStoreFile));
+  const auto stamp = FileStamp::of(store_file(settings));
   const std::lock_guard lock(mutex_);
   if (!store_ || stamp != stamp_) {
     store_ = std::make_shared<const PropertyStore>(read_store(settings));
@@ -121,7 +127,9 @@ HostProperties find_host_properties(const Settings& settings, const PropertyStor
 }
 
 void change_store(const Settings& settings, const std::function<void(PropertyStore&)>& change) {
-  update_store(trusted_store(settings), change);
+  const auto file = store_file(settings);
+  check_trust(settings, exists(file) ? file : settings.paths.config_dir, "written");
+  update_store(file, change);
 }
 
 }  // namespace vdsm_hook

@@ -182,7 +182,7 @@ class Delivery {
       refuse(what, *why);
       return false;
     }
-    const auto& definitions = definitions_of(type);
+    const auto& definitions = definitions_for(type);
     if (definitions.find(name) == nullptr) {
       const auto near = definitions.nearest(name);
       const auto nobody = what + ": nobody on this host defines it" + (near.empty() ? "" : " (did you mean " + std::string(near) + "?)");
@@ -200,12 +200,9 @@ class Delivery {
     return *store_;
   }
 
-  const Definitions& definitions_of(const std::optional<std::string>& type) {
-    static const Definitions none;
+  const Definitions& definitions_for(const std::optional<std::string>& type) {
     if (!host_) host_ = find_host_properties(settings_, store(), caches_.sidecars, request_.compat_vdsm, plan_.event);
-    if (!type) return host_->vm;
-    const auto found = host_->device.find(*type);
-    return found == host_->device.end() ? none : found->second;
+    return type ? definitions_of(*type, host_->device) : host_->vm;
   }
 
   const Request& request_;

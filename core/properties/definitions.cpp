@@ -140,6 +140,12 @@ std::string_view Definitions::nearest(std::string_view name) const {
   return vdsm_hook::nearest(name.substr(0, 256), names);
 }
 
+const Definitions& definitions_of(std::string_view type, const DeviceDefinitions& definitions) {
+  static const Definitions none;
+  const auto found = definitions.find(type);
+  return found == definitions.end() ? none : found->second;
+}
+
 std::span<const std::string_view> device_types() { return kDeviceTypes; }
 
 bool is_device_type(std::string_view type) {

@@ -44,6 +44,9 @@ class Definitions {
 /// By device type. A type without a block is not in it.
 using DeviceDefinitions = std::map<std::string, Definitions, std::less<>>;
 
+/// Those for devices of TYPE; none for a type without a block. Valid as long as DEFINITIONS.
+const Definitions& definitions_of(std::string_view type, const DeviceDefinitions& definitions);
+
 /// The types of devices that can have properties: oVirt's general types.
 std::span<const std::string_view> device_types();
 bool is_device_type(std::string_view type);

@@ -123,12 +123,6 @@ std::vector<PropertyProblem> wrong_type(std::string_view type) {
            "'" + shown(type) + "' is no device type" + near + "; expected " + list}};
 }
 
-const Definitions& definitions_for(std::string_view type, const DeviceDefinitions& definitions) {
-  static const Definitions none;
-  const auto found = definitions.find(type);
-  return found == definitions.end() ? none : found->second;
-}
-
 }  // namespace
 
 std::string_view to_string(ProblemKind kind) {
@@ -175,13 +169,13 @@ std::vector<PropertyProblem> validate(std::string_view text, const Definitions& 
 std::vector<PropertyProblem> validate_device(std::string_view type, const PropertyValues& values,
                                              const DeviceDefinitions& definitions) {
   if (values.empty()) return {};
-  return is_device_type(type) ? validate(values, definitions_for(type, definitions)) : wrong_type(type);
+  return is_device_type(type) ? validate(values, definitions_of(type, definitions)) : wrong_type(type);
 }
 
 std::vector<PropertyProblem> validate_device(std::string_view type, std::string_view text,
                                              const DeviceDefinitions& definitions) {
   if (text.empty()) return {};
-  return is_device_type(type) ? validate(text, definitions_for(type, definitions)) : wrong_type(type);
+  return is_device_type(type) ? validate(text, definitions_of(type, definitions)) : wrong_type(type);
 }
 
 }  // namespace vdsm_hook

@@ -4,7 +4,7 @@
 import os
 import unittest
 
-from command import DONE, ENGINE_FAILURE, VETOED, CommandTest
+from command import DONE, ENGINE_FAILURE, VETOED, SOURCE, CommandTest
 
 
 class CheckTest(CommandTest):
@@ -179,6 +179,33 @@ class CheckTest(CommandTest):
                    f"{off}: not executable: chmod +x makes it a hook\n"
                    "    Make it executable if it is a hook, else take it out of the directory.\n"
                    "1 finding: looked at 1 hook of 1 event\n", "")
+
+    def test_definitions_and_properties_of_domains_are_looked_at(self):
+        self.hook("50_a", "#!/bin/sh\necho $used\n")
+        self.file("config/properties.toml", "[UserDefinedVMProperties]\n'4.8' = 'used=^(a|b)$;unused=.*;never=a^b'\n"
+                  "[CustomDeviceProperties]\n'4.8' = '{type=interface;prop={SecurityGroups=.*;speed=^[0-9]+$}}'\n")
+        self.file("vm.xml", (SOURCE / "tests/data/web-01.xml").read_text().replace(">shop</ovirt-vm:owner>", ">shop</ovirt-vm:owner>"
+                  "<ovirt-vm:used>c</ovirt-vm:used>").replace("</ovirt-vm:custom>\n      </ovirt-vm:device>", "</ovirt-vm:custom>"
+                  "<ovirt-vm:vnic_profile>red</ovirt-vm:vnic_profile></ovirt-vm:device><ovirt-vm:device alias='none'/>"))
+        store = f"{self.config}/properties.toml"
+        found = [(f["path"], f["problem"]) for f in self.json_of("check", "--domxml", "vm.xml", code=VETOED)["findings"]]
+        self.assertEqual(found, [
+            (store, "property unused, declared by UserDefinedVMProperties: no installed hook reads it"),
+            (store, "property never, declared by UserDefinedVMProperties: no value can match its pattern a^b"),
+            (store, "property never, declared by UserDefinedVMProperties: no installed hook reads it"),
+            (store, "property speed of interface devices, declared by CustomDeviceProperties: no installed hook reads it"),
+            ("vm.xml", "the VM web-01: owner=shop: there is no such property"),
+            ("vm.xml", "the VM web-01: used=c: not one of: a, b (pattern ^(a|b)$, declared by UserDefinedVMProperties)"),
+            ("vm.xml", "interface 52:54:00:6b:3c:58: duplex=full: there is no such property"),
+            ("vm.xml", "interface 52:54:00:6b:3c:58: there is no vNIC profile 'red'"),
+            ("vm.xml", "line 14: this metadata is about no device of the domain")])
+
+    def test_a_store_or_domain_that_cannot_be_read_is_a_finding(self):
+        self.file("config/properties.toml", "[UserDefinedVMProperties]\n'4.8' = 'a=['\n")
+        self.file("vm.xml", "<domain>")
+        found = self.json_of("check", "--domxml", "vm.xml", "--domxml", "no.xml", code=VETOED)["findings"]
+        self.assertEqual([f["path"] for f in found], [f"{self.config}/properties.toml", "vm.xml", "no.xml"])
+        self.assertIn("properties.toml:2:", found[0]["problem"])
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ class DefineTest(CommandTest):
     def test_the_text_has_a_line_for_each(self):
         self.check(self.define("colour=^(red|green)$"), DONE)
         self.check(self.command("props definitions", "colour"), DONE,
-                   "PROPERTY  OF  PATTERN         DECLARED BY\ncolour    VM  ^(red|green)$  UserDefinedVMProperties\n")
+                   "PROPERTY  OF  PATTERN        DECLARED BY\ncolour    VM  ^(red|green)$  UserDefinedVMProperties\n")
         self.refused(self.command("props definitions", "color"), "nobody defines a property 'color'", "did you mean colour?")
 
     def test_what_is_wrong_is_refused_and_changes_nothing(self):
@@ -96,7 +96,7 @@ class DefineTest(CommandTest):
 
     def test_a_directory_that_others_can_write_is_not_used(self):
         self.config.chmod(0o777)
-        self.check(self.define("a=1"), ENGINE_FAILURE, "", "properties.toml is not made")
+        self.check(self.define("a=1"), ENGINE_FAILURE, "", "properties.toml is not written")
         self.assertEqual(list(self.config.iterdir()), [])
 
 
