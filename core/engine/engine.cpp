@@ -38,8 +38,8 @@ class EventRun {
         plan_(prepared_.plan),
         runner_(std::move(runner)),
         run_id_(random_uuid()),
-        file_(settings.paths.runtime_dir, run_id_, request.document),
-        document_(request.document) {}
+        document_(prepared_.document.value_or(request.document)),
+        file_(settings.paths.runtime_dir, run_id_, document_) {}
 
   /// Fills REPORT, which has what the plan says already.
   void run(Report& report, const std::stop_token& stop) {
@@ -174,8 +174,8 @@ class EventRun {
   const Plan& plan_;
   std::unique_ptr<Runner> runner_;
   const std::string run_id_;
-  PrivateFile file_;
   std::string document_;
+  PrivateFile file_;
   std::vector<std::string> environment_;
   std::vector<std::string>::iterator name_entry_;  // names the hook
   std::string stopped_by_;

@@ -15,6 +15,7 @@ struct Prepared {
   Variables vm_properties;      ///< what is delivered: the document's, overlaid by the request's
   Variables device_properties;  ///< the vNIC profile's, overlaid by the document's, overlaid by the request's
   DocumentIdentity identity;    ///< of the payload, if a hook runs
+  std::optional<std::string> document;  ///< what the first hook gets instead of the request's
 
   bool runs_something() const {
     return std::any_of(plan.hooks.begin(), plan.hooks.end(), [](const PlannedHook& hook) { return hook.runs; });

@@ -137,6 +137,11 @@ class ValuesTest(CommandTest):
         self.hook("60_show", "#!/bin/sh\necho \"got $speed $duplex $macspoof\" >&2\nexit 1\n", event="before_device_create")
         seen = self.run_event("--hooks-dir", self.hooks, event="before_device_create", document=("--device-xml", "nic.xml", "--domain", "vm.xml"))
         self.check(seen, VETOED, None, "got 1000 half true")
+        # What the guest is told is the matter of a hook of the VM, which looks into the metadata.
+        done = self.run_event(*hooks)
+        self.check(done, DONE)
+        for part in ("name='speed' type='unsigned' value='1000'", "name='duplex' type='string' value='half'"):
+            self.assertIn(part, done.stdout)
         self.check(self.command("props profile edit", "office", "duplex=full", *hooks), DONE)
         seen = self.run_event("--hooks-dir", self.hooks, event="before_device_create", document=("--device-xml", "nic.xml", "--domain", "vm.xml"))
         self.check(seen, VETOED, None, "got 1000 full true")

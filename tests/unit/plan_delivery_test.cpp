@@ -208,6 +208,24 @@ BOOST_AUTO_TEST_CASE(a_profile_that_there_is_none_of_stops_the_start_and_its_nea
   check_words(plan.problems.at(0).why, {"interface 52:54:00:00:00:0a", "did you mean red?"});
 }
 
+BOOST_AUTO_TEST_CASE(hooks_of_the_vm_find_the_profiles_properties_in_the_document_that_is_used) {
+  const Host host("[profiles.red.properties]\nspeed = '10'\nduplex = 'full'\n");
+  const std::string begin = "<domain><name>web-1</name><metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'>",
+                    end = "</o:vm></metadata><devices>" + nic(kMac) + nic(kOther) + "</devices></domain>";
+  const auto before = about("mac_address='" + kMac + "'", kSpeed, "<o:vnic_profile>red</o:vnic_profile>") +
+                      about("mac_address='" + kOther + "'", "", "<o:vnic_profile>red</o:vnic_profile>");
+  const auto document = host.prepare(request(kVetoes, begin + before + end)).document;
+  BOOST_REQUIRE(document.has_value());
+  BOOST_TEST(*document == begin + about("mac_address='" + kMac + "'", kSpeed + "<o:duplex>full</o:duplex>", "<o:vnic_profile>red</o:vnic_profile>") +
+                              about("mac_address='" + kOther + "'", "", "<o:vnic_profile>red</o:vnic_profile><o:custom><o:speed>10</o:speed><o:duplex>full</o:duplex></o:custom>") + end);
+  BOOST_TEST(!host.prepare(request(kLogs, begin + before + end)).document.has_value());
+  BOOST_TEST(!host.prepare(request(kVetoes, begin + about("mac_address='" + kMac + "'", kSpeed) + end)).document.has_value());
+
+  const auto missing = host.plan(request(kVetoes, begin + about("mac_address='" + kMac + "'", "", "<o:vnic_profile>rad</o:vnic_profile>") + end));
+  BOOST_TEST(missing.is_blocked);
+  BOOST_TEST(lines(missing) == Names{"50_a: nothing is started: see the problems"}, per_element());
+}
+
 BOOST_AUTO_TEST_CASE(the_store_is_only_needed_by_who_has_properties) {
   const Host host("[UserDefinedVMProperties\n");
   BOOST_TEST(host.plan(request(kVetoes)).problems.empty());
