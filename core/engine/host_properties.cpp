@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <boost/filesystem/operations.hpp>
 #include <set>
 
 #include "vdsm_hook/base/error.hpp"
@@ -63,6 +65,14 @@ std::vector<std::string> readers_of(const std::vector<PropertyReader>& hooks, st
   return names;
 }
 
+// Most hook points have no hooks, and this is all that discover() need not be asked for then.
+bool has_entries(const std::string& event, const std::vector<std::string>& layers) {
+  return std::any_of(layers.begin(), layers.end(), [&event](const std::string& layer) {
+    boost::system::error_code error;
+    return !boost::filesystem::is_empty(layer + "/" + event, error) && !error;
+  });
+}
+
 void merge(DeviceDefinitions& definitions, const DeviceDefinitions& later) {
   for (const auto& [type, of_type] : later) definitions[type].merge(of_type);
 }
@@ -102,6 +112,7 @@ HostProperties find_host_properties(const Settings& settings, const PropertyStor
   for (const auto& point : settings.points.all()) events.emplace_back(point.name);
   if (!event.empty() && settings.points.find(event) == nullptr) events.emplace_back(event);
   for (const auto& name : events) {
+    if (!has_entries(name, settings.paths.hooks_dirs)) continue;
     const auto found = discover(name, {settings.paths.hooks_dirs, !compat_vdsm, !compat_vdsm, settings.trust});
     for (const auto& hook : found.hooks) {
       PropertyReader reader{name, hook.name, hook.path, nullptr};
