@@ -89,7 +89,8 @@ class Edit {
     if (const auto* about = facts_.about(devices_[device]); about != nullptr && missing_.empty()) {
       here_ = node_of(*about);
     } else {
-      missing_.push_back({"device", identifying(device)});
+      missing_.push_back({"device", ""});
+      new_device_ = device;
     }
   }
 
@@ -222,6 +223,8 @@ class Edit {
 
   // Puts LEAVES into what is here, within what is missing on the way.
   void add(std::vector<std::string> leaves) {
+    for (auto& element : missing_)
+      if (element.name == "device") element.attributes = identifying(new_device_);
     const auto& node = nodes_[here_];
     const auto own = indentation(node.start.begin);
     const auto content = document_.substr(node.start.end, node.end.begin - node.start.end);
@@ -303,6 +306,7 @@ class Edit {
   std::string newline_;
   std::size_t here_ = 0;  // the domain
   std::vector<Fresh::Element> missing_;
+  std::size_t new_device_ = 0;  // whose metadata are missing; only what is added to needs to find it again
   std::vector<Cut> cuts_;
 };
 
