@@ -117,7 +117,8 @@ UniqueFd lock_file(const std::string& name, bool is_new_ok) {
       if (std::chrono::steady_clock::now() > give_up)
         throw Error(Errc::engine_failure, name + " is locked by another process that has been changing it for longer than " +
                                               std::to_string(kMaxLockWait.count() / 1000) + " s (fuser -v shows which)");
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      // Shorter than what lies between two changes of a process that makes many, or it would get the lock each time.
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
     // While this waited, the file may have been replaced: then the lock is on what nobody else looks at.
     struct stat locked{}, now{};

@@ -1,11 +1,13 @@
 #include "vdsm_hook/properties/editor.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/properties/names.hpp"
 #include "vdsm_hook/properties/outline.hpp"
+#include "vdsm_hook/properties/store.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -17,6 +19,8 @@ constexpr std::string_view kBlanks = " \t\r\n";
 constexpr std::string_view kPrefix = "ovirt-vm:";  // of elements in a vm element that is new
 
 [[noreturn]] void wrong_document(const std::string& why) { throw Error(Errc::bad_document, "the domain XML " + why); }
+
+std::string place_of(const DeviceIdentity& device) { return device.type + ":" + std::to_string(device.position); }
 
 // Elements to be made, each in the one before it, and what goes into the last one.
 struct Fresh {
@@ -85,7 +89,8 @@ class Edit {
     if (const auto* about = facts_.about(devices_[device]); about != nullptr && missing_.empty()) {
       here_ = node_of(*about);
     } else {
-      missing_.push_back({"device", identifying(device)});
+      missing_.push_back({"device", ""});
+      new_device_ = device;
     }
   }
 
@@ -117,9 +122,8 @@ class Edit {
     }
     for (std::size_t other = 0; other < devices_.size(); ++other)
       if (other != place && metadata.is_about(devices_[other]))
-        throw Error(Errc::wrong_use, "there are two devices " + device.to_text() + " in the domain XML, " + devices_[other].element +
-                                         ":" + std::to_string(devices_[other].position) + " and " + device.element + ":" +
-                                         std::to_string(device.position) + ": properties would be those of both");
+        throw Error(Errc::wrong_use, "there are two devices " + device.to_text() + " in the domain XML, " + place_of(devices_[other]) +
+                                         " and " + place_of(device) + ": properties would be those of both");
     std::string text;
     for (const auto& [name, value] : attributes) text += " " + name + "=\"" + xml_escaped(value) + "\"";
     return text;
@@ -219,13 +223,16 @@ class Edit {
 
   // Puts LEAVES into what is here, within what is missing on the way.
   void add(std::vector<std::string> leaves) {
+    for (auto& element : missing_)
+      if (element.name == "device") element.attributes = identifying(new_device_);
     const auto& node = nodes_[here_];
     const auto own = indentation(node.start.begin);
     const auto content = document_.substr(node.start.end, node.end.begin - node.start.end);
     const auto first = content.find_first_not_of(kBlanks);
     const bool is_blank = first == std::string_view::npos || is_empty_tag(node);
     auto inner = is_blank ? std::nullopt : indentation(node.start.end + first);
-    const std::string unit = inner && own && inner->size() > own->size() ? inner->substr(own->size()) : "  ";
+    const bool has_tabs = own && own->find('\t') != std::string::npos;
+    const std::string unit = inner && own && inner->size() > own->size() ? inner->substr(own->size()) : has_tabs ? "\t" : "  ";
     if (is_blank && own) inner = *own + unit;
 
     // libvirt's place for the metadata; everything else goes behind what is there.
@@ -235,13 +242,13 @@ class Edit {
     if (header) inner = indentation(nodes_[*header].start.begin);
 
     const auto text = to_text({missing_, std::move(leaves)}, inner, unit);
-    const auto closing = inner && is_blank ? newline_ + own.value_or("") : std::string();
+    const auto closing = inner && is_blank && content.find('\n') == std::string_view::npos ? newline_ + own.value_or("") : std::string();
     if (header) {
       cuts_.push_back({nodes_[*header].end.end, nodes_[*header].end.end, text});
     } else if (is_empty_tag(node)) {
       cuts_.push_back({node.start.end - 2, node.start.end, ">" + text + closing + "</" + std::string(raw_name(here_)) + ">"});
     } else if (is_blank) {
-      cuts_.push_back({node.start.end, node.end.begin, text + closing});
+      cuts_.push_back({node.start.end, node.start.end, text + closing});
     } else {
       const auto end = node.start.end + content.find_last_not_of(kBlanks) + 1;
       cuts_.push_back({end, end, text});
@@ -299,13 +306,23 @@ class Edit {
   std::string newline_;
   std::size_t here_ = 0;  // the domain
   std::vector<Fresh::Element> missing_;
+  std::size_t new_device_ = 0;  // whose metadata are missing; only what is added to needs to find it again
   std::vector<Cut> cuts_;
 };
 
+// U+FFFE and U+FFFF are UTF-8, but not XML.
+std::optional<std::string> refused_in_xml(std::string_view text) {
+  if (text.find("\xEF\xBF\xBE") == std::string_view::npos && text.find("\xEF\xBF\xBF") == std::string_view::npos) return std::nullopt;
+  return "XML cannot hold U+FFFE or U+FFFF";
+}
+
 void check(const std::vector<PropertyChange>& changes) {
+  std::set<std::string_view> names;
   for (const auto& change : changes) {
     auto why = refused_name(change.name);
     if (!why && change.value) why = refused_value(change.name, *change.value);
+    if (!why && change.value) why = refused_in_xml(*change.value);
+    if (!why && !names.insert(change.name).second) why = "it is changed twice at once";
     if (why) throw Error(Errc::wrong_use, "'" + printable(change.name.substr(0, 80)) + "': " + *why);
   }
 }
@@ -322,8 +339,9 @@ bool is_meant(const DeviceIdentity& device, std::string_view selector) {
   if (selector == device.alias || selector == device.target || selector == device.address) return true;
   const auto is_same_letter = [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b + 32) : b); };
   if (std::equal(device.mac.begin(), device.mac.end(), selector.begin(), selector.end(), is_same_letter)) return true;
-  const auto position = ":" + std::to_string(device.position);
-  return selector == device.type + position || selector == device.element + position;
+  if (selector == place_of(device)) return true;
+  // An mdev is a <hostdev>, too, but hostdev:1 is the first of the others.
+  return !is_device_type(device.element) && selector == device.element + ":" + std::to_string(device.position);
 }
 
 }  // namespace
@@ -349,7 +367,7 @@ std::size_t DomainEditor::find_device(std::string_view selector) const {
   if (found.size() > 1) {
     std::string list;
     for (const auto* device : found)
-      list += (list.empty() ? "" : ", ") + device->to_text() + " (" + device->element + ":" + std::to_string(device->position) + ")";
+      list += (list.empty() ? "" : ", ") + device->to_text() + " (" + place_of(*device) + ")";
     throw Error(Errc::wrong_use, asked + " means more than one device: " + list);
   }
   return static_cast<std::size_t>(found[0] - devices_.data());
@@ -375,6 +393,11 @@ void DomainEditor::set_device(std::size_t device, const std::vector<PropertyChan
 }
 
 void DomainEditor::set_profile(std::size_t device, const std::optional<std::string>& profile) {
+  if (profile) {
+    auto why = refused_profile_name(*profile);
+    if (!why) why = refused_in_xml(*profile);
+    if (why) throw Error(Errc::wrong_use, "vNIC profile '" + printable(profile->substr(0, 80)) + "': " + *why);
+  }
   apply([&](Edit& edit) { edit.set_profile(device, profile); });
 }
 

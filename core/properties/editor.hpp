@@ -24,7 +24,8 @@ struct PropertyChange {
 /// new goes in beside what is there, with its prefix and its indentation; elements that a change leaves empty go, too.
 ///
 /// Errors: bad_document for what is not well-formed, no domain, not in UTF-8 (to change it), or has an element twice that
-/// may be there once (with the lines); wrong_use for names and values that cannot be a property's.
+/// may be there once (with the lines); wrong_use for names and values that cannot be a property's or a profile's, and for a
+/// name that is changed twice at once.
 class DomainEditor {
  public:
   explicit DomainEditor(std::string domain_xml);

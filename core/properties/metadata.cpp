@@ -21,7 +21,7 @@ bool DeviceMetadata::is_about(const DeviceIdentity& device) const {
     return nullptr;
   };
   if (const auto* type = get("devtype"); type != nullptr && *type != device.type && *type != device.element) return false;
-  if (const auto* mac = get("mac_address")) return ::strcasecmp(mac->c_str(), device.mac.c_str()) == 0;
+  if (const auto* mac = get("mac_address")) return !mac->empty() && ::strcasecmp(mac->c_str(), device.mac.c_str()) == 0;
   const std::pair<const std::string*, const std::string&> rest[] = {
       {get("alias"), device.alias}, {get("name"), device.target}, {get("address"), device.address}};
   for (const auto& [said, has] : rest)

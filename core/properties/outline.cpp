@@ -113,8 +113,7 @@ void OutlineReader::start(const XmlName& name, const XmlAttributes& attributes) 
   }
   if (kind == Kind::device) {
     const auto type = type_of(name.local, attributes);
-    const auto same = std::count_if(devices.begin(), devices.end(), [&type](const auto& other) { return other.type == type; });
-    devices.push_back({std::string(name.local), type, "", "", "", "", static_cast<std::size_t>(same) + 1});
+    devices.push_back({std::string(name.local), type, "", "", "", "", ++counts_[type]});
   }
   if (kind == Kind::device_detail) take_detail(name, attributes);
   const auto place = nodes.size();

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -56,6 +57,7 @@ class OutlineReader final : public XmlHandler {
 
   const Extent extent_;
   std::vector<std::size_t> open_;  // places in nodes; kNowhere for what does not matter
+  std::unordered_map<std::string, std::size_t> counts_;  // of devices, by type
   bool has_name_ = false, has_uuid_ = false, has_metadata_ = false;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <set>
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/file.hpp"
@@ -91,8 +92,27 @@ VnicProfile read_profile(TomlTable& table) {
   return profile;
 }
 
+// What would make a file that cannot be read again.
+void check_profile(const std::string& name, const VnicProfile& profile) {
+  const auto refuse_for = [&name](const std::optional<std::string>& why) {
+    if (why) throw Error(Errc::wrong_use, "vNIC profile '" + printable(name.substr(0, 80)) + "': " + *why);
+  };
+  refuse_for(refused_profile_name(name));
+  for (const auto& file : profile.files)
+    if (!is_utf8(file)) refuse_for("the file name '" + printable(file) + "' is not UTF-8");
+  std::set<std::string_view> names;
+  for (const auto& [property, value] : profile.properties) {
+    auto why = refused_name(property);
+    if (!why) why = refused_value(property, value);
+    if (!why && !names.insert(property).second) why = "it is set twice";
+    if (why) refuse_for("property " + printable(property.substr(0, 80)) + ": " + *why);
+  }
+}
+
 void make_directory_of(const std::string& file) {
-  const auto directory = file.substr(0, file.rfind('/'));
+  const auto slash = file.rfind('/');
+  if (slash == std::string::npos || slash == 0) return;
+  const auto directory = file.substr(0, slash);
   if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
     throw Error::from_errno("cannot make the directory " + directory, errno);
 }
@@ -178,6 +198,7 @@ std::string PropertyStore::to_text() const {
     for (const auto& [name, level] : levels) text += "\"" + name + "\" = " + quoted(level.text, true) + "\n";
   }
   for (const auto& [name, profile] : profiles) {
+    check_profile(name, profile);
     text += "\n[profiles." + toml_key(name) + "]\n";
     if (!profile.files.empty()) {
       text += "files = [\n";

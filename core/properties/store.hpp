@@ -47,7 +47,7 @@ class PropertyStore {
   /// A file that does not exist is a fresh store.
   static PropertyStore read(const std::string& file);
   /// What parse() reads. Texts of definitions come back as they were set. Throws wrong_use when it would be longer than
-  /// kMaxSettingsBytes.
+  /// kMaxSettingsBytes, and for profiles that parse() would refuse.
   std::string to_text() const;
 
   /// Ascending, never empty. Levels are those that were set, and the first one.

@@ -70,9 +70,9 @@ std::string xml_encoding(std::string_view document) {
   if (document.starts_with("\xFE\xFF") || document.starts_with("\xFF\xFE") || document.substr(0, 4).find('\0') != std::string_view::npos)
     return "UTF-16";
   if (document.starts_with("\xEF\xBB\xBF")) document.remove_prefix(3);
-  if (!document.starts_with("<?xml")) return "UTF-8";
+  if (!document.starts_with("<?xml") || document.substr(5, 1).find_first_of(" \t\r\n") == std::string_view::npos) return "UTF-8";
   const auto declaration = document.substr(0, document.find("?>"));
-  const auto at = declaration.find("encoding");
+  const auto at = declaration.find("encoding", 5);
   const auto open = declaration.find_first_of("'\"", std::min(at, declaration.size()));
   if (open == std::string_view::npos) return "UTF-8";
   std::string name(declaration.substr(open + 1, declaration.find(declaration[open], open + 1) - open - 1));
@@ -89,6 +89,10 @@ std::string xml_escaped(std::string_view text) {
       case '>': escaped += "&gt;"; break;
       case '"': escaped += "&quot;"; break;
       case '\'': escaped += "&apos;"; break;
+      // A reader makes something else of these as they are: a blank in an attribute, a newline of \r.
+      case '\t': escaped += "&#9;"; break;
+      case '\n': escaped += "&#10;"; break;
+      case '\r': escaped += "&#13;"; break;
       default: escaped += c;
     }
   }

@@ -59,7 +59,8 @@ struct XmlProblem {
 
 /// The encoding that DOCUMENT is in as its declaration and first bytes say it; "UTF-8" when nothing is said. Upper case.
 std::string xml_encoding(std::string_view document);
-/// TEXT as it stands in an element or between the quotes of an attribute. Control characters are the caller's matter.
+/// TEXT as it stands in an element or between the quotes of an attribute, and reads as it is here. Control characters
+/// that XML does not have are the caller's matter.
 std::string xml_escaped(std::string_view text);
 
 /// Parses DOCUMENT to its end, or until HANDLER is done. Refused: what is not well-formed with namespaces, and every document type declaration

@@ -4,6 +4,7 @@
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <tinyxml2.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <thread>
 
 #include "vdsm_hook/engine/engine.hpp"
+#include "vdsm_hook/properties/editor.hpp"
 
 namespace {
 
@@ -71,6 +73,24 @@ Request request(std::size_t bytes, const std::string& name = "vm") {
   Request made;
   made.event = kEvent;
   made.document = domain(bytes, name);
+  return made;
+}
+
+// Definitions and values of COUNT properties, in the forms that are in use.
+struct Properties {
+  std::string definitions, values;
+};
+Properties properties(int count) {
+  const std::pair<const char*, const char*> forms[] = {
+      {"^(true|false)$", "true"}, {"^[0-9]+$", "1024"}, {"^(none|writeback|writethrough)$", "writeback"}, {"^.*$", "any text at all"},
+      {"^([+-]?[a-zA-Z0-9_-]+)(,[+-]?[a-zA-Z0-9_-]+)*$", "+vmx,-svm"}};
+  Properties made;
+  for (int i = 0; i < count; ++i) {
+    const auto& [pattern, value] = forms[i % 5];
+    const auto name = (i == 0 ? "p" : ";p") + std::to_string(1000 + i) + "=";  // as long for each count
+    made.definitions += name + pattern;
+    made.values += name + value;
+  }
   return made;
 }
 
@@ -179,6 +199,21 @@ int main(int argc, char** argv) {
       });
     for (auto& thread : threads) thread.join();
   });
+  const auto hundred_properties = properties(100), thousand_properties = properties(1000);
+  const auto definitions = vdsm_hook::parse_vm_definitions(hundred_properties.definitions, "bench");
+  add("validate_100", [&] {
+    if (!vdsm_hook::validate(hundred_properties.values, definitions).empty()) std::abort();
+  });
+  add("definitions_100", [&] { benchmark::DoNotOptimize(vdsm_hook::parse_vm_definitions(hundred_properties.definitions, "bench")); });
+  add("definitions_1000", [&] { benchmark::DoNotOptimize(vdsm_hook::parse_vm_definitions(thousand_properties.definitions, "bench")); });
+  add("values_100", [&] { benchmark::DoNotOptimize(vdsm_hook::read_values(hundred_properties.values)); });
+  add("values_1000", [&] { benchmark::DoNotOptimize(vdsm_hook::read_values(thousand_properties.values)); });
+  const auto megabyte = domain(1'000'000);
+  add("set_property_in_1_MB", [&] { vdsm_hook::DomainEditor(megabyte).set_vm({{"macspoof", "true"}}); });
+  add("tinyxml2_parse_1_MB", [&] {
+    tinyxml2::XMLDocument document;
+    if (document.Parse(megabyte.data(), megabyte.size()) != tinyxml2::XML_SUCCESS) std::abort();
+  });
   const auto vm_file = place.write("vm.xml", small.document);
   const std::vector<std::string> command{VDSM_HOOK_COMMAND, "run", kEvent, "--domxml", vm_file, "--hooks-dir",
                                          (place.root() / "empty").string(), "--runtime-dir", (place.root() / "run").string()};
@@ -213,6 +248,10 @@ int main(int argc, char** argv) {
       {"vdsm-hook run, peak memory, 10 kB document", peak_mib(command), 12, "MiB"},
       {"10 MB document / 1000 times 10 kB document", us["edit_10_MB"] / (1000 * us["edit_10_kB"]), 1, "x"},
       {"200 events on 8 threads / in turn", us["events_200_on_8_threads"] / us["events_200_in_turn"], 1, "x"},
+      {"100 values against 100 definitions", us["validate_100"], 100, "us"},
+      {"1000 definitions / 10 times 100", us["definitions_1000"] / (10 * us["definitions_100"]), 1.5, "x"},
+      {"1000 values / 10 times 100", us["values_1000"] / (10 * us["values_100"]), 1.5, "x"},
+      {"a property set in 1 MB / tinyxml2 parses it", us["set_property_in_1_MB"] / us["tinyxml2_parse_1_MB"], 5, "x"},
   };
   std::printf("\n%-46s %10s %10s\n", "what", "measured", "at most");
   for (const auto& row : rows)

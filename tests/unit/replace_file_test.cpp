@@ -1,4 +1,6 @@
 #define BOOST_TEST_MODULE replace_file
+#include <poll.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -35,6 +37,48 @@ class FileSizeLimit {
 
  private:
   rlimit before_{};
+};
+
+// A child process that locks NAME, says so, and holds it until it is told to go or is killed.
+class Holder {
+ public:
+  explicit Holder(const std::string& name) {
+    int said[2], told[2];
+    BOOST_REQUIRE((::pipe2(said, O_CLOEXEC) == 0 && ::pipe2(told, O_CLOEXEC) == 0));
+    child_ = ::fork();
+    if (child_ == 0) {
+      ::close(told[1]);
+      try {
+        const auto lock = lock_file(name, true);
+        char byte = 'x';
+        if (::write(said[1], &byte, 1) == 1 && ::read(told[0], &byte, 1) < 0) ::_exit(1);
+      } catch (...) {
+      }
+      ::_exit(0);
+    }
+    ::close(told[0]);
+    ::close(said[1]);
+    said_ = UniqueFd(said[0]);
+    told_ = UniqueFd(told[1]);
+  }
+  ~Holder() { end(0); }
+  int said() const { return said_.get(); }
+  bool has_it() {
+    char byte = 0;
+    return ::read(said_.get(), &byte, 1) == 1;
+  }
+  void end(int signal) {
+    if (child_ <= 0) return;
+    told_ = UniqueFd();
+    if (signal != 0) ::kill(child_, signal);
+    int status = 0;
+    ::waitpid(child_, &status, 0);
+    child_ = 0;
+  }
+
+ private:
+  pid_t child_ = 0;
+  UniqueFd said_, told_;
 };
 
 }  // namespace
@@ -173,4 +217,74 @@ BOOST_AUTO_TEST_CASE(a_directory_or_a_socket_cannot_be_written_and_stays) {
   BOOST_REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
   check_error([&] { replace_file(path, "data"); }, Errc::engine_failure, {path});
   BOOST_TEST(S_ISSOCK(stat_of(path).st_mode));
+}
+
+BOOST_AUTO_TEST_CASE(a_lock_is_on_an_existing_file_or_makes_a_private_empty_one) {
+  const TempDir dir;
+  const auto path = dir.file("old", "content", 0644);
+  static_cast<void>(lock_file(path, false));
+  BOOST_TEST(content_of(path) == "content");
+  BOOST_TEST((stat_of(path).st_mode & 07777) == 0644U);
+  check_error([&] { lock_file(dir / "new", false); }, Errc::wrong_use, {dir / "new", "No such file"});
+  check_error([&] { lock_file(dir / "missing/new", true); }, Errc::wrong_use, {"No such file"});
+  static_cast<void>(lock_file(dir / "new", true));
+  BOOST_TEST(content_of(dir / "new").empty());
+  BOOST_TEST((stat_of(dir / "new").st_mode & 07777) == 0600U);
+}
+
+BOOST_AUTO_TEST_CASE(who_has_a_lock_keeps_others_out_until_it_ends_or_is_killed) {
+  const TempDir dir;
+  const auto path = dir.file("lock", "");
+  for (const int signal : {0, SIGKILL}) {
+    Holder holder(path);
+    BOOST_REQUIRE(holder.has_it());
+    const UniqueFd other(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    BOOST_TEST(::flock(other.get(), LOCK_EX | LOCK_NB) == -1);
+    holder.end(signal);
+    const auto mine = lock_file(path, false);
+    BOOST_TEST(::flock(other.get(), LOCK_EX | LOCK_NB) == -1);
+  }
+}
+
+// Each reads a number and writes the next one: without the lock some would be lost.
+BOOST_AUTO_TEST_CASE(processes_that_lock_work_one_after_another) {
+  const TempDir dir;
+  const auto number = dir.file("number", "0"), lock = dir / "lock";
+  std::vector<pid_t> children;
+  for (int p = 0; p < 4; ++p) {
+    children.push_back(::fork());
+    if (children.back() != 0) continue;
+    for (int i = 0; i < 100; ++i) {
+      const auto held = lock_file(lock, true);
+      const auto next = std::stoi(content_of(number)) + 1;
+      std::ofstream(number, std::ios::trunc) << next;
+    }
+    ::_exit(0);
+  }
+  for (const auto child : children) {
+    int status = -1;
+    BOOST_TEST((::waitpid(child, &status, 0) == child && status == 0));
+  }
+  BOOST_TEST(content_of(number) == "400");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_locked_is_what_has_the_name_then) {
+  const TempDir dir;
+  const auto path = dir.file("file", "old");
+  Holder first(path);
+  BOOST_REQUIRE(first.has_it());
+  Holder waiting(path);  // for the old file, or the new one when it comes late
+  replace_file(path, "new");
+  auto second = lock_file(path, false);
+  first.end(SIGKILL);
+  // The one that waits now has the old file's lock, if anything: that must not be enough for it.
+  struct stat locked {};
+  BOOST_REQUIRE(::fstat(second.get(), &locked) == 0);
+  BOOST_TEST(locked.st_ino == stat_of(path).st_ino);
+  pollfd nothing{waiting.said(), POLLIN, 0};
+  BOOST_TEST(::poll(&nothing, 1, 100) == 0);
+  second = UniqueFd();
+  BOOST_TEST(waiting.has_it());
+  const UniqueFd other(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  BOOST_TEST(::flock(other.get(), LOCK_EX | LOCK_NB) == -1);
 }

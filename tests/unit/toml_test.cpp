@@ -207,3 +207,14 @@ BOOST_AUTO_TEST_CASE(what_is_no_file_is_wrong_configuration_and_nobody_waits_for
   for (const auto& path : {dir.dir("dir.toml"), dir.fifo("pipe.toml"), std::string("/dev/zero")})
     check_error([&] { TomlTable::read(path); }, Errc::bad_configuration, {path, "not a regular file"});
 }
+
+BOOST_AUTO_TEST_CASE(a_header_that_begins_with_no_key_is_an_error_and_no_failed_assertion) {
+  for (const std::string text : {"[$a]\n", "[[$a]]\n", "[ =]", "[a.$b]\n", "[[", "["})
+    check_error([&] { parse(text); }, Errc::bad_configuration, {"x.toml:1:", "not TOML"});
+}
+
+BOOST_AUTO_TEST_CASE(a_letter_beyond_ascii_outside_of_quotes_is_an_error_and_no_undefined_behaviour) {
+  for (const std::string letter : {"\xC3\xA9", "\xD2\x97", "\xE3\x80\x81", "\xEF\xBB\xBB"})
+    for (const auto& text : {letter + " = 1\n", "a" + letter + " = 1\n", "a = 'b'" + letter + "\n", "[" + letter + "]\n", "a = " + letter})
+      check_error([&] { parse(text); }, Errc::bad_configuration, {"x.toml:1:", "not TOML"});
+}

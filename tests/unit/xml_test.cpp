@@ -39,6 +39,20 @@ struct Silent final : XmlHandler {
   std::size_t elements = 0, text_bytes = 0;
 };
 
+// The bytes of each tag, "start|end", in the order of the ends.
+struct Tags final : XmlHandler {
+  explicit Tags(std::string_view of) : document(of) {}
+  void start(const XmlName&, const XmlAttributes&) override { open.push_back(text_of(tag())); }
+  void end() override {
+    seen.push_back(open.back() + "|" + text_of(tag()));
+    open.pop_back();
+  }
+  void text(std::string_view) override {}
+  std::string text_of(XmlSpan span) const { return std::string(document.substr(span.begin, span.end - span.begin)); }
+  std::string_view document;
+  std::vector<std::string> open, seen;
+};
+
 std::string events(std::string_view document) {
   Recorder recorder;
   const auto problem = read_xml(document, recorder);
@@ -206,5 +220,63 @@ BOOST_AUTO_TEST_CASE(a_large_document_is_read_in_proportion) {
     const auto start = std::chrono::steady_clock::now();
     BOOST_TEST(!problem_of(document).has_value(), what);
     BOOST_TEST((std::chrono::steady_clock::now() - start < std::chrono::seconds(5)), what);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_tag_is_told_with_its_bytes_and_the_end_of_an_empty_one_with_none) {
+  const std::vector<std::pair<std::string, std::vector<std::string>>> rows{
+      {"<a></a>", {"<a>|</a>"}},
+      {"<a/>", {"<a/>|"}},
+      {"<a b='>' c=\"/>\"\n></a\n>", {"<a b='>' c=\"/>\"\n>|</a\n>"}},
+      {"<?xml version='1.0'?>\r\n<a>\r\n\xC3\xA9<p:b xmlns:p='u' /></a>", {"<p:b xmlns:p='u' />|", "<a>|</a>"}},
+      {"\xEF\xBB\xBF<a><!-- <x> --><![CDATA[<y>]]><?z <z> ?>&lt;<b/>\xF0\x9F\x98\x80</a>", {"<b/>|", "<a>|</a>"}},
+      {"<a>" + std::string(3U << 20, 'x') + "<b>" + std::string(3U << 20, ' ') + "</b></a>", {"<b>|</b>", "<a>|</a>"}},
+  };
+  for (const auto& [document, wanted] : rows) {
+    Tags tags(document);
+    BOOST_TEST(!read_xml(document, tags).has_value());
+    BOOST_TEST(tags.seen == wanted, boost::test_tools::per_element());
+  }
+  // The empty span is behind the tag.
+  struct Ends final : XmlHandler {
+    void start(const XmlName&, const XmlAttributes&) override {}
+    void end() override { places.push_back(tag().begin); }
+    void text(std::string_view) override {}
+    std::vector<std::size_t> places;
+  } ends;
+  BOOST_TEST(!read_xml("<a><b/> </a>", ends).has_value());
+  BOOST_TEST(ends.places == (std::vector<std::size_t>{7, 8}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(the_encoding_is_what_the_declaration_or_the_first_bytes_say) {
+  const std::vector<std::pair<std::string, std::string>> rows{
+      {"", "UTF-8"},
+      {"<a/>", "UTF-8"},
+      {"<a encoding='x'/>", "UTF-8"},
+      {"<?xml version='1.0'?><a encoding='x'/>", "UTF-8"},
+      {"<?xml version='1.0' standalone='yes'?>", "UTF-8"},
+      {"<?xml version='1.0' encoding='utf-8'?>", "UTF-8"},
+      {"<?xml version=\"1.0\"\n\tencoding = \"iso-8859-1\" ?>", "ISO-8859-1"},
+      {"\xEF\xBB\xBF<?xml version='1.0' encoding='us-ascii'?>", "US-ASCII"},
+      {"\xEF\xBB\xBF<a/>", "UTF-8"},
+      {"<?xml-stylesheet encoding='x'?><a/>", "UTF-8"},
+      {"<?xmlencoding='x'?><a/>", "UTF-8"},
+      {" <?xml version='1.0' encoding='x'?><a/>", "UTF-8"},
+      {"<?xml encoding=", "UTF-8"},
+      {"<?xml encoding='x", "X"},
+      {"\xFE\xFF\0<"s, "UTF-16"},
+      {"\xFF\xFE<\0"s, "UTF-16"},
+      {"<\0?\0"s, "UTF-16"},
+      {"\0<\0?"s, "UTF-16"},
+  };
+  for (const auto& [document, encoding] : rows) BOOST_TEST(xml_encoding(document) == encoding, document);
+}
+
+BOOST_AUTO_TEST_CASE(escaped_text_reads_as_it_was_in_an_element_and_in_an_attribute) {
+  BOOST_TEST(xml_escaped("a<b>&\"'") == "a&lt;b&gt;&amp;&quot;&apos;");
+  for (const auto& text : {""s, "]]>"s, "<![CDATA[x]]>"s, "&amp;"s, "\"'"s, " x  "s, "a\tb\nc\rd\r\n"s, "\xC3\xA9\xF0\x9F\x98\x80"s, std::string(100000, '<')}) {
+    BOOST_TEST((events("<a>" + xml_escaped(text) + "</a>") == "<a>" + text + "</>"));
+    BOOST_TEST((events("<a type='" + xml_escaped(text) + "'/>") == "<a type=" + text + "></>"));
+    BOOST_TEST((events("<a type=\"" + xml_escaped(text) + "\"/>") == "<a type=" + text + "></>"));
   }
 }
