@@ -30,8 +30,8 @@ struct Incoming {
 // is left out.
 class Delivery {
  public:
-  Delivery(const Request& request, const Settings& settings, Caches& caches, Prepared& prepared)
-      : request_(request), settings_(settings), caches_(caches), prepared_(prepared), plan_(prepared.plan) {}
+  Delivery(const std::vector<HookFile>& hooks, const Request& request, const Settings& settings, Caches& caches, Prepared& prepared)
+      : hooks_(hooks), request_(request), settings_(settings), caches_(caches), prepared_(prepared), plan_(prepared.plan) {}
 
   void deliver(const DomainFacts& domain) {
     const auto& rules = plan_.rules;
@@ -146,30 +146,36 @@ class Delivery {
   }
 
   const Definitions& definitions_for(const std::optional<std::string>& type) {
-    if (!host_) host_ = find_host_properties(settings_, store(), caches_.sidecars, request_.compat_vdsm, plan_.event);
+    if (!host_) {
+      store();
+      host_ = caches_.host.get(settings_, store_, caches_.sidecars, plan_.event, hooks_);
+    }
     return type ? definitions_of(*type, host_->device) : host_->vm;
   }
 
+  const std::vector<HookFile>& hooks_;  // of the event
   const Request& request_;
   const Settings& settings_;
   Caches& caches_;
   Prepared& prepared_;
   Plan& plan_;
   std::shared_ptr<const PropertyStore> store_;  // both only when they are needed
-  std::optional<HostProperties> host_;
+  std::shared_ptr<const HostProperties> host_;
 };
 
 }  // namespace
 
-void deliver_properties(const DomainFacts& domain, const Request& request, const Settings& settings, Caches& caches, Prepared& prepared) {
-  Delivery(request, settings, caches, prepared).deliver(domain);
+void deliver_properties(const DomainFacts& domain, const std::vector<HookFile>& hooks, const Request& request, const Settings& settings,
+                        Caches& caches, Prepared& prepared) {
+  Delivery(hooks, request, settings, caches, prepared).deliver(domain);
 }
 
-void apply_vnic_profiles(const DomainFacts& domain, const Request& request, const Settings& settings, Caches& caches, Prepared& prepared) {
+void apply_vnic_profiles(const DomainFacts& domain, const std::vector<HookFile>& hooks, const Request& request, const Settings& settings,
+                         Caches& caches, Prepared& prepared) {
   const auto& rules = prepared.plan.rules;
   const bool has_profiles = std::any_of(domain.devices.begin(), domain.devices.end(), [](const auto& device) { return !device.profile.empty(); });
   if (rules.payload == PayloadKind::domain_xml && rules.result_used && has_profiles)
-    Delivery(request, settings, caches, prepared).apply_profiles();
+    Delivery(hooks, request, settings, caches, prepared).apply_profiles();
 }
 
 }  // namespace vdsm_hook

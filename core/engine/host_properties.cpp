@@ -1,5 +1,6 @@
 #include "vdsm_hook/engine/host_properties.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/file.hpp"
+#include "vdsm_hook/base/unique_fd.hpp"
 #include "vdsm_hook/discovery/discovery.hpp"
 
 namespace vdsm_hook {
@@ -73,8 +75,45 @@ bool has_entries(const std::string& event, const std::vector<std::string>& layer
   });
 }
 
+UniqueFd open_layer(const std::string& layer) { return UniqueFd(::open(layer.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)); }
+
+std::optional<FileStamp> stamp_of(const UniqueFd& layer, const std::string& name) {
+  struct stat st{};
+  if (!layer || ::fstatat(layer.get(), name.c_str(), &st, 0) != 0) return std::nullopt;
+  return FileStamp(st);
+}
+
+// Null: there is none, or none that can be read.
+std::shared_ptr<const Sidecar> sidecar_of(const HookFile& hook, const std::string& event, const Settings& settings, SidecarCache& sidecars) {
+  if (hook.sidecar.empty() || !hook.sidecar_doubt.empty()) return nullptr;
+  try {
+    return sidecars.get(hook.sidecar, hook.sidecar_stamp, settings.points, event);
+  } catch (const Error& error) {
+    if (error.code() != Errc::bad_configuration) throw;
+    return nullptr;
+  }
+}
+
 void merge(DeviceDefinitions& definitions, const DeviceDefinitions& later) {
   for (const auto& [type, of_type] : later) definitions[type].merge(of_type);
+}
+
+HostProperties merged(std::vector<PropertyReader> hooks, const PropertyStore& store) {
+  static const auto ovirts_vm = predefined_vm_properties();
+  static const auto ovirts_device = predefined_device_properties();
+  HostProperties host;
+  host.hooks = std::move(hooks);
+  for (const auto& hook : host.hooks) {
+    if (!hook.sidecar) continue;
+    host.vm.merge(hook.sidecar->vm_properties);
+    merge(host.device, hook.sidecar->device_properties);
+  }
+  host.vm.merge(ovirts_vm);
+  host.vm.merge(store.vm());
+  merge(host.device, ovirts_device);
+  merge(host.device, store.device());
+  host.network = store.network();
+  return host;
 }
 
 }  // namespace
@@ -103,38 +142,76 @@ std::vector<std::string> HostProperties::readers_of_device_property(std::string_
   return readers_of(hooks, name, &Sidecar::in_device_property);
 }
 
-HostProperties find_host_properties(const Settings& settings, const PropertyStore& store, SidecarCache& sidecars,
-                                    bool compat_vdsm, std::string_view event) {
-  static const auto ovirts_vm = predefined_vm_properties();
-  static const auto ovirts_device = predefined_device_properties();
-  HostProperties host;
-  std::vector<std::string> events;
-  for (const auto& point : settings.points.all()) events.emplace_back(point.name);
-  if (!event.empty() && settings.points.find(event) == nullptr) events.emplace_back(event);
-  for (const auto& name : events) {
-    if (!has_entries(name, settings.paths.hooks_dirs)) continue;
-    const auto found = discover(name, {settings.paths.hooks_dirs, !compat_vdsm, !compat_vdsm, settings.trust});
-    for (const auto& hook : found.hooks) {
-      PropertyReader reader{name, hook.name, hook.path, nullptr};
-      try {
-        if (!hook.sidecar.empty() && hook.sidecar_doubt.empty())
-          reader.sidecar = sidecars.get(hook.sidecar, hook.sidecar_stamp, settings.points, name);
-      } catch (const Error& error) {
-        if (error.code() != Errc::bad_configuration) throw;
-      }
-      if (reader.sidecar) {
-        host.vm.merge(reader.sidecar->vm_properties);
-        merge(host.device, reader.sidecar->device_properties);
-      }
-      host.hooks.push_back(std::move(reader));
+HostProperties find_host_properties(const Settings& settings, const PropertyStore& store, SidecarCache& sidecars, bool compat_vdsm) {
+  std::vector<PropertyReader> hooks;
+  for (const auto& point : settings.points.all()) {
+    const std::string event(point.name);
+    if (!has_entries(event, settings.paths.hooks_dirs)) continue;
+    const auto found = discover(event, {settings.paths.hooks_dirs, !compat_vdsm, !compat_vdsm, settings.trust});
+    for (const auto& hook : found.hooks) hooks.push_back({event, hook.name, hook.path, sidecar_of(hook, event, settings, sidecars)});
+  }
+  return merged(std::move(hooks), store);
+}
+
+// Most of the time goes into asking the kernel, which is faster from the layer on than from the root.
+bool HostPropertiesCache::is_current(const Settings& settings, SidecarCache& sidecars, const std::string& event,
+                                     const std::vector<HookFile>& here) const {
+  auto known = host_->hooks.begin();
+  for (const auto& hook : here) {
+    known = std::find_if(known, host_->hooks.end(), [&event](const PropertyReader& reader) { return reader.event == event; });
+    if (known == host_->hooks.end() || known->path != hook.path || known->sidecar != sidecar_of(hook, event, settings, sidecars)) return false;
+    ++known;
+  }
+  if (std::any_of(known, host_->hooks.end(), [&event](const PropertyReader& reader) { return reader.event == event; })) return false;
+  std::vector<UniqueFd> layers;
+  for (const auto& layer : settings.paths.hooks_dirs) layers.push_back(open_layer(layer));
+  return std::all_of(watched_.begin(), watched_.end(), [&](const Watched& watched) {
+    return watched.event == event || stamp_of(layers[watched.layer], watched.name) == watched.stamp;
+  });
+}
+
+std::shared_ptr<const HostProperties> HostPropertiesCache::get(const Settings& settings, const std::shared_ptr<const PropertyStore>& store,
+                                                               SidecarCache& sidecars, const std::string& event,
+                                                               const std::vector<HookFile>& here) {
+  const std::lock_guard lock(mutex_);
+  if (host_ && store_ == store && is_current(settings, sidecars, event, here)) return host_;
+
+  const auto& dirs = settings.paths.hooks_dirs;
+  std::vector<UniqueFd> layers;
+  for (const auto& layer : dirs) layers.push_back(open_layer(layer));
+  std::vector<Watched> watched;
+  std::vector<PropertyReader> hooks;
+  const auto watch = [&](const std::string& name, const std::string& path) {
+    for (std::size_t i = 0; i < dirs.size(); ++i) {
+      if (!path.starts_with(dirs[i] + "/")) continue;
+      auto below = path.substr(dirs[i].size() + 1);
+      const auto stamp = stamp_of(layers[i], below);
+      watched.push_back({i, name, std::move(below), stamp});
+    }
+  };
+  const auto add = [&](const std::string& name, const std::vector<HookFile>& found) {
+    for (const auto& hook : found) {
+      watch(name, hook.path);
+      if (!hook.sidecar.empty()) watch(name, hook.sidecar);
+      hooks.push_back({name, hook.name, hook.path, sidecar_of(hook, name, settings, sidecars)});
+    }
+  };
+  bool is_here_in = false;
+  for (const auto& point : settings.points.all()) {
+    const std::string name(point.name);
+    for (const auto& layer : dirs) watch(name, layer + "/" + name);
+    is_here_in = is_here_in || name == event;
+    if (name == event) {
+      add(name, here);
+    } else if (has_entries(name, dirs)) {
+      add(name, discover(name, {dirs, true, true, settings.trust}).hooks);
     }
   }
-  host.vm.merge(ovirts_vm);
-  host.vm.merge(store.vm());
-  merge(host.device, ovirts_device);
-  merge(host.device, store.device());
-  host.network = store.network();
-  return host;
+  if (!is_here_in) add(event, here);
+  host_ = std::make_shared<const HostProperties>(merged(std::move(hooks), *store));
+  store_ = store;
+  watched_ = std::move(watched);
+  return host_;
 }
 
 void change_store(const Settings& settings, const std::function<void(PropertyStore&)>& change) {

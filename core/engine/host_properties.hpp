@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vdsm_hook/base/file_stamp.hpp"
+#include "vdsm_hook/discovery/discovery.hpp"
 #include "vdsm_hook/engine/settings.hpp"
 #include "vdsm_hook/engine/sidecar.hpp"
 #include "vdsm_hook/properties/definitions.hpp"
@@ -55,8 +56,29 @@ struct HostProperties {
 };
 
 /// Looks at the sidecars of every installed hook. One that cannot be read declares nothing: it is a problem where its hook
-/// should run. EVENT: a further event, if it is no hook point of the settings.
+/// should run.
 HostProperties find_host_properties(const Settings& settings, const PropertyStore& store, SidecarCache& sidecars,
-                                    bool compat_vdsm = false, std::string_view event = {});
+                                    bool compat_vdsm = false);
+
+/// What was found already, and is found again when a directory or file has changed that it was made from. Thread-safe.
+class HostPropertiesCache {
+ public:
+  /// HERE: the hooks of EVENT as they are now, which are not looked at again. EVENT need be no hook point of the settings.
+  std::shared_ptr<const HostProperties> get(const Settings& settings, const std::shared_ptr<const PropertyStore>& store,
+                                            SidecarCache& sidecars, const std::string& event, const std::vector<HookFile>& here);
+
+ private:
+  struct Watched {
+    std::size_t layer;
+    std::string event, name;  // below the layer
+    std::optional<FileStamp> stamp;
+  };
+  bool is_current(const Settings& settings, SidecarCache& sidecars, const std::string& event, const std::vector<HookFile>& here) const;
+
+  std::mutex mutex_;
+  std::shared_ptr<const PropertyStore> store_;
+  std::vector<Watched> watched_;
+  std::shared_ptr<const HostProperties> host_;
+};
 
 }  // namespace vdsm_hook

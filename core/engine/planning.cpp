@@ -156,11 +156,11 @@ Prepared prepare(const Request& request, const Settings& settings, Caches& cache
 
   const auto domain = read_domain_facts(plan.rules.payload == PayloadKind::domain_xml ? request.document : request.domain_xml);
   take_identity(domain, prepared);
-  deliver_properties(domain, request, settings, caches, prepared);
+  deliver_properties(domain, found.hooks, request, settings, caches, prepared);
   for (const auto& file : found.hooks) plan_hook(file, request, settings, caches.sidecars, prepared);
   if (!plan.is_blocked && prepared.runs_something()) {
     check_soundness(request, prepared);
-    apply_vnic_profiles(domain, request, settings, caches, prepared);
+    apply_vnic_profiles(domain, found.hooks, request, settings, caches, prepared);
   }
   if (plan.is_blocked)
     for (auto& hook : plan.hooks) {

@@ -26,6 +26,7 @@ struct Prepared {
 struct Caches {
   SidecarCache sidecars;
   StoreCache store;
+  HostPropertiesCache host;
 };
 
 /// Throws wrong_use, bad_document, and bad_configuration where the properties' store is needed and cannot be read.
