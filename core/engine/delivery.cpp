@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/properties/editor.hpp"
 #include "vdsm_hook/properties/names.hpp"
@@ -20,11 +21,17 @@ void overlay(Variables& below, const Variables& above) {
   }
 }
 
-// Properties on their way to the hooks, with who says them.
+// A property on its way to the hooks, with who says it.
 struct Incoming {
+  std::string name, value;
   std::string whose;  // "the domain's metadata", ...
-  PropertyValues values;
 };
+
+std::vector<Incoming> incoming(const PropertyValues& values, const std::string& whose) {
+  std::vector<Incoming> all;
+  for (const auto& [name, value] : values) all.push_back({name, value, whose});
+  return all;
+}
 
 // Properties become variables here: each is judged by its definition, and what may not be delivered blocks the event or
 // is left out.
@@ -35,8 +42,9 @@ class Delivery {
 
   void deliver(const DomainFacts& domain) {
     const auto& rules = plan_.rules;
+    if (!domain.fault.empty() && !request_.compat_vdsm) refuse("the domain XML", "it " + domain.fault);
     if (rules.vm_properties) {
-      take({"the domain's metadata", domain.custom_properties}, request_.properties, std::nullopt, prepared_.vm_properties);
+      take(incoming(domain.custom_properties, "the domain's metadata"), request_.properties, std::nullopt, prepared_.vm_properties);
     } else if (!request_.properties.empty()) {
       note_left_out("VM's");
     }
@@ -51,21 +59,23 @@ class Delivery {
         if (name == vm_name && value != vm_value) plan_.notes.push_back("the VM's property " + name + " replaces the device's");
   }
 
-  // The domain XML with the properties of the vNIC profiles among those of the vNICs, where hooks of the VM look for them.
-  void apply_profiles() {
+  // Judges what hooks of the VM will find in the metadata about devices, and writes the vNIC profiles out there.
+  void prepare_devices() {
     DomainEditor domain(request_.document);
+    std::vector<DomainEditor::ProfileOf> profiles;
+    is_delivering_ = false;
     for (std::size_t i = 0; i < domain.devices().size(); ++i) {
-      const auto device = domain.devices()[i];
-      const auto* metadata = domain.facts().about(device);
-      if (metadata == nullptr || metadata->profile.empty()) continue;
-      const auto* profile = find_profile(*metadata, device);
+      const auto& device = domain.devices()[i];
+      Variables ignored;
+      const auto all = domain.facts().all_about(device);
+      if (!all.empty() && !request_.compat_vdsm) take(of_device(domain.facts(), device), {}, device.type, ignored);
+      const auto* profile = all.size() == 1 ? current_profile(*all[0], device) : nullptr;
       if (profile == nullptr) continue;
-      const auto& own = metadata->properties;
-      std::vector<PropertyChange> changes;
-      for (const auto& [name, value] : profile->properties)
-        if (std::none_of(own.begin(), own.end(), [&name = name](const auto& entry) { return entry.first == name; })) changes.push_back({name, value});
-      domain.set_device(i, changes);
+      profiles.push_back({i, profile->properties});
+      plan_.notes.push_back(device.to_text() + " has the properties of the vNIC profile '" + printable(all[0]->profile) + "'");
     }
+    if (profiles.empty() || plan_.is_blocked) return;
+    domain.write_out(profiles);
     prepared_.document = domain.document();
   }
 
@@ -75,43 +85,67 @@ class Delivery {
   }
 
   void refuse(std::string what, const std::string& why) {
+    const auto is_it = [&](const Problem& problem) { return problem.what == what && problem.why.starts_with(why); };
+    if (std::any_of(plan_.problems.begin(), plan_.problems.end(), is_it)) return;
     plan_.problems.push_back({std::move(what), why + (plan_.rules.vetoes ? "" : " (it is left out)"), plan_.rules.vetoes});
     plan_.is_blocked = plan_.is_blocked || plan_.rules.vetoes;
   }
 
+  // A VM or device starts with its profile as it is now, and keeps that until it ends, wherever it goes.
+  bool is_start() const { return plan_.rules.result_used && !plan_.rules.from_elsewhere; }
+
   // What the metadata says about the device, over what its vNIC profile says.
-  Incoming of_device(const DomainFacts& domain, const DeviceIdentity& device) {
-    const auto* metadata = domain.about(device);
-    if (metadata == nullptr) return {};
-    Incoming incoming{"the metadata of " + device.to_text(), metadata->properties};
-    if (metadata->profile.empty()) return incoming;
-    if (const auto* profile = find_profile(*metadata, device))
-      incoming.values = effective_properties(profile->properties, metadata->properties);
-    return incoming;
+  std::vector<Incoming> of_device(const DomainFacts& domain, const DeviceIdentity& device) {
+    const auto all = domain.all_about(device);
+    if (all.size() > 1 && !request_.compat_vdsm) {
+      refuse("the metadata of " + device.to_text(), "there are two elements for it, in lines " + std::to_string(all[0]->line) + " and " +
+                                                        std::to_string(all[1]->line) + ": make one of them");
+      return {};
+    }
+    std::vector<Incoming> values;
+    for (const auto* metadata : all) {
+      const auto& own = metadata->properties;
+      const auto add = [&](const PropertyValues& more, const std::string& whose) {
+        for (auto& entry : incoming(more, whose))
+          if (&more == &own || std::none_of(own.begin(), own.end(), [&entry](const auto& other) { return other.first == entry.name; }))
+            values.push_back(std::move(entry));
+      };
+      const auto* profile = current_profile(*metadata, device);
+      add(profile != nullptr ? profile->properties : metadata->written_out, "the vNIC profile '" + printable(metadata->profile.substr(0, 80)) + "'");
+      add(own, "the metadata of " + device.to_text());
+    }
+    return values;
   }
 
-  // The one that METADATA of DEVICE refers to; there being none is a problem.
-  const VnicProfile* find_profile(const DeviceMetadata& metadata, const DeviceIdentity& device) {
+  // The profile whose properties count now; nullptr: those that were written out do, if any.
+  const VnicProfile* current_profile(const DeviceMetadata& metadata, const DeviceIdentity& device) {
+    if (metadata.profile.empty() || plan_.rules.from_elsewhere || (!is_start() && !metadata.written_out.empty())) return nullptr;
     const auto& profiles = store().profiles;
     if (const auto found = profiles.find(metadata.profile); found != profiles.end()) return &found->second;
     std::vector<std::string_view> names;
     for (const auto& [name, profile] : profiles) names.push_back(name);
-    refuse("vNIC profile '" + printable(metadata.profile.substr(0, 80)) + "'",
-           device.to_text() + " refers to it, and there is no such profile" + did_you_mean(metadata.profile, names) +
-               "; vdsm-hook props profile list shows those there are");
+    const auto what = "vNIC profile '" + printable(metadata.profile.substr(0, 80)) + "'";
+    const auto why = device.to_text() + " refers to it, and there is no such profile" + did_you_mean(metadata.profile, names) +
+                     "; vdsm-hook props profile list shows those there are";
+    if (request_.compat_vdsm || !is_start()) {
+      plan_.notes.push_back(what + ": " + why);
+    } else {
+      refuse(what, why);
+    }
     return nullptr;
   }
 
   // TYPE: of the device; nullopt: they are the VM's.
-  void take(const Incoming& incoming, const Variables& given, const std::optional<std::string>& type, Variables& delivered) {
-    for (const auto& [name, value] : incoming.values) {
-      const auto is_it = [&name = name](const auto& entry) { return entry.first == name; };
+  void take(const std::vector<Incoming>& properties, const Variables& given, const std::optional<std::string>& type, Variables& delivered) {
+    for (const auto& property : properties) {
+      const auto is_it = [&property](const auto& entry) { return entry.first == property.name; };
       if (std::any_of(given.begin(), given.end(), is_it)) continue;
-      const auto what = "custom property " + printable(name.substr(0, 80)) + " of " + incoming.whose;
-      if (std::any_of(delivered.begin(), delivered.end(), is_it) && !request_.compat_vdsm) {
+      const auto what = "custom property " + printable(property.name.substr(0, 80)) + " of " + property.whose;
+      const auto count = std::count_if(properties.begin(), properties.end(), [&property](const Incoming& other) { return other.name == property.name; });
+      if (count > 1 && !request_.compat_vdsm) {
         refuse(what, "it is set more than once");
-      } else if (may_pass(what, name, value, type, true)) {
-        overlay(delivered, {{name, value}});
+      } else if (may_pass(what, property.name, property.value, type, true)) {
+        overlay(delivered, {{property.name, property.value}});
       }
     }
     for (const auto& [name, value] : given)
@@ -132,7 +166,8 @@ class Delivery {
       const auto near = definitions.nearest(name);
       const auto nobody = what + ": nobody on this host defines it" + (near.empty() ? "" : " (did you mean " + std::string(near) + "?)");
       const bool is_withheld = is_documents && plan_.rules.from_elsewhere;
-      plan_.notes.push_back(nobody + (is_withheld ? "; it is withheld, since the domain XML comes from elsewhere" : "; it is delivered as it is"));
+      if (is_delivering_)
+        plan_.notes.push_back(nobody + (is_withheld ? "; it is withheld, since the domain XML comes from elsewhere" : "; it is delivered as it is"));
       return !is_withheld;
     }
     const auto problems = validate({{name, value}}, definitions);
@@ -140,8 +175,15 @@ class Delivery {
     return problems.empty();
   }
 
+  // One that cannot be read is a problem, and counts as empty where that stops nothing.
   const PropertyStore& store() {
-    if (!store_) store_ = caches_.store.get(settings_);
+    try {
+      if (!store_) store_ = caches_.store.get(settings_);
+    } catch (const Error& error) {
+      if (error.code() != Errc::bad_configuration) throw;
+      if (!request_.compat_vdsm) refuse("the store of properties", error.what());
+      store_ = std::make_shared<const PropertyStore>();
+    }
     return *store_;
   }
 
@@ -159,6 +201,7 @@ class Delivery {
   Caches& caches_;
   Prepared& prepared_;
   Plan& plan_;
+  bool is_delivering_ = true;  // or only looking
   std::shared_ptr<const PropertyStore> store_;  // both only when they are needed
   std::shared_ptr<const HostProperties> host_;
 };
@@ -170,12 +213,11 @@ void deliver_properties(const DomainFacts& domain, const std::vector<HookFile>& 
   Delivery(hooks, request, settings, caches, prepared).deliver(domain);
 }
 
-void apply_vnic_profiles(const DomainFacts& domain, const std::vector<HookFile>& hooks, const Request& request, const Settings& settings,
-                         Caches& caches, Prepared& prepared) {
+void prepare_device_metadata(const DomainFacts& domain, const std::vector<HookFile>& hooks, const Request& request, const Settings& settings,
+                             Caches& caches, Prepared& prepared) {
   const auto& rules = prepared.plan.rules;
-  const bool has_profiles = std::any_of(domain.devices.begin(), domain.devices.end(), [](const auto& device) { return !device.profile.empty(); });
-  if (rules.payload == PayloadKind::domain_xml && rules.result_used && has_profiles)
-    Delivery(hooks, request, settings, caches, prepared).apply_profiles();
+  if (rules.payload == PayloadKind::domain_xml && rules.result_used && !domain.devices.empty())
+    Delivery(hooks, request, settings, caches, prepared).prepare_devices();
 }
 
 }  // namespace vdsm_hook

@@ -12,9 +12,10 @@ namespace vdsm_hook {
 void deliver_properties(const DomainFacts& domain, const std::vector<HookFile>& hooks, const Request& request, const Settings& settings,
                         Caches& caches, Prepared& prepared);
 
-/// Where the document is a domain XML that the caller goes on with: sets PREPARED.document to it with the properties of the
-/// vNIC profiles written out, as oVirt's engine does. So a running VM keeps what it was started with.
-void apply_vnic_profiles(const DomainFacts& domain, const std::vector<HookFile>& hooks, const Request& request, const Settings& settings,
-                         Caches& caches, Prepared& prepared);
+/// Where the document is a domain XML that the caller goes on with: judges the properties of its devices in the same way,
+/// and sets PREPARED.document to it with the properties of the vNIC profiles written out, as oVirt's engine does: so hooks
+/// of the VM find them, and a running VM keeps what it was started with.
+void prepare_device_metadata(const DomainFacts& domain, const std::vector<HookFile>& hooks, const Request& request, const Settings& settings,
+                             Caches& caches, Prepared& prepared);
 
 }  // namespace vdsm_hook

@@ -160,7 +160,7 @@ Prepared prepare(const Request& request, const Settings& settings, Caches& cache
   for (const auto& file : found.hooks) plan_hook(file, request, settings, caches.sidecars, prepared);
   if (!plan.is_blocked && prepared.runs_something()) {
     check_soundness(request, prepared);
-    apply_vnic_profiles(domain, found.hooks, request, settings, caches, prepared);
+    prepare_device_metadata(domain, found.hooks, request, settings, caches, prepared);
   }
   if (plan.is_blocked)
     for (auto& hook : plan.hooks) {

@@ -47,6 +47,24 @@ class Edit {
     go_to_device(device);
     set_properties(changes);
   }
+  // PROPERTIES: of the profile; what was written out before is replaced by them.
+  void write_out(std::size_t device, const PropertyValues& properties) {
+    here_ = 0;
+    missing_.clear();
+    go_to_device(device);
+    const auto* metadata = facts_.about(devices_[device]);
+    const auto profile = metadata == nullptr ? std::string() : metadata->profile;
+    step(Kind::custom, "custom");
+    std::vector<std::size_t> gone;
+    for (std::size_t i = here_ + 1; i < nodes_.size() && missing_.empty(); ++i)
+      if (nodes_[i].parent == here_ && nodes_[i].kind == Kind::property && !nodes_[i].attributes.empty()) gone.push_back(i);
+    std::vector<std::string> leaves;
+    for (const auto& [name, value] : properties)
+      leaves.push_back(leaf(name, value, " " + std::string(kProfileAttribute) + "=\"" + xml_escaped(profile) + "\""));
+    if (leaves.empty()) return take_out(std::move(gone));
+    for (const auto node : gone) cut_out(node);
+    add(std::move(leaves));
+  }
   void set_profile(std::size_t device, const std::optional<std::string>& profile) {
     go_to_device(device);
     const auto node = missing_.empty() ? only_child(here_, Kind::profile) : std::nullopt;
@@ -87,6 +105,7 @@ class Edit {
   void go_to_device(std::size_t device) {
     go_to_vm();
     if (const auto* about = facts_.about(devices_[device]); about != nullptr && missing_.empty()) {
+      refuse_if_shared(*about, device);
       here_ = node_of(*about);
     } else {
       missing_.push_back({"device", ""});
@@ -120,13 +139,20 @@ class Edit {
       throw Error(Errc::wrong_use, "nothing tells " + device.to_text() + " from other devices later on: give it an alias of its own, such as " +
                                        "<alias name='ua-" + device.type + "-" + std::to_string(device.position) + "'/>");
     }
-    for (std::size_t other = 0; other < devices_.size(); ++other)
-      if (other != place && metadata.is_about(devices_[other]))
-        throw Error(Errc::wrong_use, "there are two devices " + device.to_text() + " in the domain XML, " + place_of(devices_[other]) +
-                                         " and " + place_of(device) + ": properties would be those of both");
+    refuse_if_shared(metadata, place);
     std::string text;
     for (const auto& [name, value] : attributes) text += " " + name + "=\"" + xml_escaped(value) + "\"";
     return text;
+  }
+
+  void refuse_if_shared(const DeviceMetadata& metadata, std::size_t place) const {
+    const auto& attributes = metadata.attributes;
+    const auto what = std::find_if(attributes.begin(), attributes.end(), [](const auto& entry) { return entry.first != "devtype"; });
+    for (std::size_t other = 0; other < devices_.size(); ++other)
+      if (other != place && metadata.is_about(devices_[other]))
+        throw Error(Errc::wrong_use, devices_[place].to_text() + " cannot be told from another device: " + place_of(devices_[other]) + " and " +
+                                         place_of(devices_[place]) + " have the same " + what->first +
+                                         ", so properties would be those of both; give one of them another, or an alias of its own (ua-...)");
   }
 
   // The element that ABOUT was read from: facts have one for each such node, in their order.
@@ -164,7 +190,9 @@ class Edit {
     for (const auto& change : changes) {
       const auto node = missing_.empty() ? only(here_, [&change](const OutlineNode& n) { return n.kind == Kind::property && n.local == change.name; })
                                          : std::nullopt;
-      if (node && change.value) {
+      if (node && change.value && !nodes_[*node].attributes.empty()) {
+        cuts_.push_back({nodes_[*node].start.begin, nodes_[*node].end.end, leaf(change.name, *change.value)});  // no profile's any more
+      } else if (node && change.value) {
         set_text(*node, *change.value);
       } else if (node) {
         gone.push_back(*node);
@@ -280,8 +308,8 @@ class Edit {
     return std::string(name.substr(0, name.find(':') + 1));  // npos + 1: none
   }
 
-  std::string leaf(const std::string& name, const std::string& text) const {
-    return "<" + prefix() + name + ">" + xml_escaped(text) + "</" + prefix() + name + ">";
+  std::string leaf(const std::string& name, const std::string& text, const std::string& attributes = {}) const {
+    return "<" + prefix() + name + attributes + ">" + xml_escaped(text) + "</" + prefix() + name + ">";
   }
 
   // -- the document's bytes --
@@ -352,6 +380,7 @@ DomainEditor::DomainEditor(std::string domain_xml) : document_(std::move(domain_
   if (reader.nodes.empty() || reader.nodes[0].kind != Kind::domain) wrong_document("is none: its root element is not <domain>");
   nodes_ = std::make_shared<const Nodes>(std::move(reader.nodes));
   facts_ = facts_of(*nodes_, document_);
+  if (!facts_.fault.empty()) wrong_document(facts_.fault);
   devices_ = std::move(reader.devices);
 }
 
@@ -398,7 +427,28 @@ void DomainEditor::set_profile(std::size_t device, const std::optional<std::stri
     if (!why) why = refused_in_xml(*profile);
     if (why) throw Error(Errc::wrong_use, "vNIC profile '" + printable(profile->substr(0, 80)) + "': " + *why);
   }
+  if (const auto* metadata = facts_.about(devices_[device]); metadata != nullptr && !metadata->written_out.empty())
+    apply([&](Edit& edit) { edit.write_out(device, {}); });
   apply([&](Edit& edit) { edit.set_profile(device, profile); });
+}
+
+void DomainEditor::write_out(const std::vector<ProfileOf>& profiles) {
+  for (const auto& profile : profiles) {
+    std::vector<PropertyChange> changes;
+    for (const auto& [name, value] : profile.properties) changes.push_back({name, value});
+    check(changes);
+  }
+  apply([&](Edit& edit) {
+    for (const auto& [device, properties] : profiles) {
+      const auto* metadata = facts_.about(devices_[device]);
+      PropertyValues rest;
+      for (const auto& entry : properties)
+        if (metadata == nullptr || std::none_of(metadata->properties.begin(), metadata->properties.end(),
+                                                [&entry](const auto& own) { return own.first == entry.first; }))
+          rest.push_back(entry);
+      edit.write_out(device, rest);
+    }
+  });
 }
 
 }  // namespace vdsm_hook

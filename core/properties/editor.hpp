@@ -23,8 +23,8 @@ struct PropertyChange {
 /// A domain XML whose properties can be read and set. Every byte that is not about what is set stays as it was: what is
 /// new goes in beside what is there, with its prefix and its indentation; elements that a change leaves empty go, too.
 ///
-/// Errors: bad_document for what is not well-formed, no domain, not in UTF-8 (to change it), or has an element twice that
-/// may be there once (with the lines); wrong_use for names and values that cannot be a property's or a profile's, and for a
+/// Errors: bad_document for what is not well-formed, no domain, has an element twice that may be there once (with the
+/// lines) or is not in UTF-8 (to change it); wrong_use for names and values that cannot be a property's or a profile's, and for a
 /// name that is changed twice at once.
 class DomainEditor {
  public:
@@ -40,8 +40,16 @@ class DomainEditor {
 
   void set_vm(const std::vector<PropertyChange>& changes);
   void set_device(std::size_t device, const std::vector<PropertyChange>& changes);
-  /// PROFILE: nullopt takes the reference out.
+  /// PROFILE: nullopt takes the reference out, and what was written out of the profile.
   void set_profile(std::size_t device, const std::optional<std::string>& profile);
+
+  struct ProfileOf {
+    std::size_t device;
+    PropertyValues properties;  ///< of its profile
+  };
+  /// Writes the properties of vNIC profiles among those of the devices that refer to them, marked as the profile's, in the
+  /// place of what was written out before; a device's own of the same name stay alone. Time is linear in the document.
+  void write_out(const std::vector<ProfileOf>& profiles);
 
  private:
   template <typename Change>

@@ -29,16 +29,19 @@ bool DeviceMetadata::is_about(const DeviceIdentity& device) const {
   return false;
 }
 
-const DeviceMetadata* DomainFacts::about(const DeviceIdentity& device) const {
-  const DeviceMetadata* found = nullptr;
-  for (const auto& metadata : devices) {
-    if (!metadata.is_about(device)) continue;
-    if (found != nullptr)
-      throw Error(Errc::bad_document, "the domain's metadata has two elements for " + device.to_text() + ", in lines " +
-                                          std::to_string(found->line) + " and " + std::to_string(metadata.line) + ": make one of them");
-    found = &metadata;
-  }
+std::vector<const DeviceMetadata*> DomainFacts::all_about(const DeviceIdentity& device) const {
+  std::vector<const DeviceMetadata*> found;
+  for (const auto& metadata : devices)
+    if (metadata.is_about(device)) found.push_back(&metadata);
   return found;
+}
+
+const DeviceMetadata* DomainFacts::about(const DeviceIdentity& device) const {
+  const auto found = all_about(device);
+  if (found.size() > 1)
+    throw Error(Errc::bad_document, "the domain's metadata has two elements for " + device.to_text() + ", in lines " +
+                                        std::to_string(found[0]->line) + " and " + std::to_string(found[1]->line) + ": make one of them");
+  return found.empty() ? nullptr : found[0];
 }
 
 DomainFacts read_domain_facts(std::string_view domain_xml) {

@@ -33,6 +33,7 @@ struct DeviceMetadata {
   std::vector<std::pair<std::string, std::string>> attributes;  ///< alias, mac_address, name, address, devtype: which device is meant
   std::string profile;       ///< the vNIC profile that it refers to; empty: none
   PropertyValues properties; ///< its own, in the order of the document; not judged
+  PropertyValues written_out; ///< those of the profile when the VM was started: they say so, <{ovirt}NAME profile="...">
   std::size_t line = 1;
 
   /// As oVirt finds it: by the MAC address; else by the first of alias, target device (`name`) and address that both have.
@@ -49,7 +50,10 @@ struct DomainFacts {
   PropertyValues custom_properties;
   /// /domain/metadata/{ovirt}vm/{ovirt}device: properties in {ovirt}custom as above, the profile in {ovirt}vnic_profile.
   std::vector<DeviceMetadata> devices;
+  std::string fault;  ///< "has two elements <vm>, ...": which one counts cannot be known; empty: none
 
+  /// The elements about DEVICE: it should be one, or none.
+  std::vector<const DeviceMetadata*> all_about(const DeviceIdentity& device) const;
   /// nullptr: the metadata says nothing about DEVICE. Throws bad_document when two elements do.
   const DeviceMetadata* about(const DeviceIdentity& device) const;
 };

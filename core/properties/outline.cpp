@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <map>
 
 #include "vdsm_hook/base/text.hpp"
 
@@ -118,9 +119,11 @@ void OutlineReader::start(const XmlName& name, const XmlAttributes& attributes) 
   if (kind == Kind::device_detail) take_detail(name, attributes);
   const auto place = nodes.size();
   nodes.push_back({kind, open_.empty() ? place : open_.back(), std::string(name.local), "", {}, tag(), {}});
-  if (kind == Kind::device_metadata)
-    for (const auto attribute : kIdentifying)
-      if (const auto value = attributes.get(attribute)) nodes.back().attributes.emplace_back(attribute, *value);
+  const auto take = [&](std::string_view attribute) {
+    if (const auto value = attributes.get(attribute)) nodes.back().attributes.emplace_back(attribute, *value);
+  };
+  if (kind == Kind::device_metadata) std::for_each(kIdentifying.begin(), kIdentifying.end(), take);
+  if (kind == Kind::property) take(kProfileAttribute);
   open_.push_back(place);
 }
 
@@ -155,18 +158,25 @@ std::size_t LineCounter::line_of(std::size_t offset) {
 DomainFacts facts_of(const std::vector<OutlineNode>& nodes, std::string_view document) {
   DomainFacts facts;
   LineCounter lines(document);
+  std::map<std::pair<std::size_t, Kind>, const OutlineNode*> seen;
+  const auto is_single = [](Kind kind) { return kind == Kind::metadata || kind == Kind::vm || kind == Kind::custom || kind == Kind::profile; };
   const auto take = [](std::string& into, const OutlineNode& node) {
     if (into.empty()) into = node.text;
   };
   for (const auto& node : nodes) {
     if (node.kind == Kind::header && node.local == "name") take(facts.name, node);
     if (node.kind == Kind::header && node.local == "uuid") take(facts.uuid, node);
-    if (node.kind == Kind::device_metadata) facts.devices.push_back({node.attributes, "", {}, lines.line_of(node.start.begin)});
+    if (node.kind == Kind::device_metadata) facts.devices.push_back({node.attributes, "", {}, {}, lines.line_of(node.start.begin)});
+    if (const auto twin = seen.try_emplace({node.parent, node.kind}, &node); !twin.second && is_single(node.kind) && facts.fault.empty())
+      facts.fault = "has two elements <" + node.local + "> in one place, in lines " + std::to_string(LineCounter(document).line_of(twin.first->second->start.begin)) +
+                    " and " + std::to_string(LineCounter(document).line_of(node.start.begin)) + ": make one of them";
     // A device's elements come before the next device's.
     if (node.kind == Kind::profile) take(facts.devices.back().profile, node);
     if (node.kind == Kind::property) {
       const bool is_devices = nodes[nodes[node.parent].parent].kind == Kind::device_metadata;
-      (is_devices ? facts.devices.back().properties : facts.custom_properties).emplace_back(node.local, node.text);
+      auto* values = &facts.custom_properties;
+      if (is_devices) values = node.attributes.empty() ? &facts.devices.back().properties : &facts.devices.back().written_out;
+      values->emplace_back(node.local, node.text);
     }
   }
   facts.uuid = trimmed(facts.uuid);

@@ -13,6 +13,9 @@
 
 namespace vdsm_hook {
 
+/// Of a property that is a vNIC profile's: the profile's name.
+inline constexpr std::string_view kProfileAttribute = "profile";
+
 /// One element that matters, with the places of its tags.
 struct OutlineNode {
   enum class Kind {
@@ -33,7 +36,7 @@ struct OutlineNode {
   std::size_t parent;  // its own place, for the root
   std::string local;
   std::string text;    // its own, without that of elements in it
-  std::vector<std::pair<std::string, std::string>> attributes;  // of device_metadata
+  std::vector<std::pair<std::string, std::string>> attributes;  // those that tell a device; of a property, its profile
   XmlSpan start, end;
 };
 

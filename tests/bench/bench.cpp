@@ -58,10 +58,11 @@ class Place {
   fs::path root_;
 };
 
-std::string domain(std::size_t bytes, const std::string& name = "vm") {
+// CUSTOM: the VM's custom properties.
+std::string domain(std::size_t bytes, const std::string& name = "vm", const std::string& custom = "") {
   std::string text = "<domain type='kvm'>\n  <name>" + name +
                      "</name>\n  <uuid>aaaaaaaa-0000-0000-0000-000000000001</uuid>\n  <memory unit='MiB'>64</memory>\n"
-                     "  <metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:custom><o:other>1</o:other></o:custom></o:vm>"
+                     "  <metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:custom>" + custom + "</o:custom></o:vm>"
                      "</metadata>\n  <devices>\n";
   while (text.size() < bytes)
     text += "    <interface type='bridge'>\n      <mac address='52:54:00:00:00:01'/>\n      <source bridge='br0'/>\n"
@@ -184,6 +185,9 @@ int main(int argc, char** argv) {
   add("library_empty_event", [&] { must_run(empty, small); });
   add("library_20_skipped_first", [&] { must_run(Engine(place.settings("skipped")), small); });
   add("library_20_skipped_again", [&] { must_run(skipped, small); });
+  auto with_property = small;
+  with_property.document = domain(10'000, "vm", "<o:other>1</o:other>");
+  add("library_20_skipped_with_property", [&] { must_run(skipped, with_property); });
   add("edit_10_kB", [&] { must_run(edit, small); });
   add("edit_10_MB", [&] { must_run(edit, large); });
   std::vector<Request> vms;
@@ -244,6 +248,7 @@ int main(int argc, char** argv) {
       {"event with an empty directory", us["library_empty_event"], 20, "us"},
       {"20 hooks skipped, sidecars not read yet", us["library_20_skipped_first"], 1000, "us"},
       {"20 hooks skipped, sidecars read", us["library_20_skipped_again"], 100, "us"},
+      {"the same with a property nobody defines", us["library_20_skipped_with_property"], 200, "us"},
       {"vdsm-hook run, empty event / bin/true", us["command_empty_event"] / us["bin_true"], 3, "x"},
       {"vdsm-hook run, peak memory, 10 kB document", peak_mib(command), 12, "MiB"},
       {"10 MB document / 1000 times 10 kB document", us["edit_10_MB"] / (1000 * us["edit_10_kB"]), 1, "x"},

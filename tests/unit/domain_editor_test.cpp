@@ -277,21 +277,23 @@ BOOST_AUTO_TEST_CASE(what_may_be_there_once_and_is_there_twice_is_told_with_both
   const Row rows[] = {
       {with_metadata("\n<metadata/>\n\n<metadata/>"), "<metadata>", on_vm},
       {with_metadata("\n<metadata/>\n\n<metadata/>"), "<metadata>", on_vm_unset},
-      {with_metadata("<metadata>\n" + vm + "\n\n" + vm + "</metadata>"), "<ovirt-vm:vm>", on_nic},
-      {with_vm("\n" + custom + "\n\n" + custom), "<ovirt-vm:custom>", on_vm},
-      {with_custom("\n" + a + "\n\n" + a), "<ovirt-vm:a>", on_vm},
-      {with_custom("\n" + a + "\n\n" + a), "<ovirt-vm:a>", on_vm_unset},
-      {with_device(of_nic, "\n" + custom + "\n\n" + custom), "<ovirt-vm:custom>", on_nic},
-      {with_device(of_nic, "<ovirt-vm:custom>\n" + a + "\n\n" + a + "</ovirt-vm:custom>"), "<ovirt-vm:a>", on_nic},
-      {with_device(of_nic, "\n" + profile + "\n\n" + profile), "<ovirt-vm:vnic_profile>", on_profile},
-      {with_device(of_nic, "\n" + profile + "\n\n" + profile), "<ovirt-vm:vnic_profile>", on_profile_unset},
+      {with_metadata("<metadata>\n" + vm + "\n\n" + vm + "</metadata>"), "vm>", on_nic},
+      {with_vm("\n" + custom + "\n\n" + custom), "custom>", on_vm},
+      {with_custom("\n" + a + "\n\n" + a), "a>", on_vm},
+      {with_custom("\n" + a + "\n\n" + a), "a>", on_vm_unset},
+      {with_device(of_nic, "\n" + custom + "\n\n" + custom), "custom>", on_nic},
+      {with_device(of_nic, "<ovirt-vm:custom>\n" + a + "\n\n" + a + "</ovirt-vm:custom>"), "a>", on_nic},
+      {with_device(of_nic, "\n" + profile + "\n\n" + profile), "vnic_profile>", on_profile},
+      {with_device(of_nic, "\n" + profile + "\n\n" + profile), "vnic_profile>", on_profile_unset},
       {with_vm("\n<ovirt-vm:device " + of_nic + "/>\n\n<ovirt-vm:device " + of_nic + "/>"), "interface " + kMac, on_nic},
       {with_vm("\n<ovirt-vm:device " + of_nic + "/>\n\n<ovirt-vm:device " + of_nic + "/>"), "interface " + kMac, on_profile},
   };
   for (const auto& row : rows) {
-    DomainEditor editor(row.document);
-    check_error([&] { row.change(editor); }, Errc::bad_document, {row.element, "lines 2 and 4"});
-    BOOST_TEST(editor.document() == row.document);
+    const auto change = [&row] {
+      DomainEditor editor(row.document);
+      row.change(editor);
+    };
+    check_error(change, Errc::bad_document, {row.element, "lines 2 and 4"});
   }
   // What is not asked for does not matter.
   DomainEditor editor(with_custom(a + a));
@@ -431,7 +433,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_nothing_tells_from_others_is_refused_with_a_w
   editor.set_profile(editor.find_device("video:2"), std::nullopt);
   const std::string nic = "<interface><mac address='" + kMac + "'/></interface>";
   DomainEditor twins(of_devices(nic + nic));
-  check_error([&] { twins.set_device(1, {{"a", "1"}}); }, Errc::wrong_use, {"two devices", "interface:1", "interface:2"});
+  check_error([&] { twins.set_device(1, {{"a", "1"}}); }, Errc::wrong_use, {"cannot be told", "interface:1", "interface:2"});
   BOOST_TEST(editor.document() == kSome);
 }
 
@@ -505,4 +507,28 @@ BOOST_AUTO_TEST_CASE(two_thousand_random_changes_of_random_documents_keep_every_
         BOOST_TEST(read_by_tinyxml2(editor.document())[operation.name] == *operation.value);
     }
   }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_written_out_of_a_profile_is_replaced_and_never_the_devices_own) {
+  const std::string of_nic = "mac_address='" + kMac + "'", refers = "<ovirt-vm:vnic_profile>a\"b</ovirt-vm:vnic_profile>",
+                    own = "<ovirt-vm:custom><ovirt-vm:speed>1</ovirt-vm:speed></ovirt-vm:custom>";
+  const auto original = with_device(of_nic, refers + own);
+  DomainEditor editor(original);
+  editor.write_out({{0, {{"speed", "10"}, {"duplex", "half"}}}});
+  const auto marked = "<ovirt-vm:duplex profile=\"a&quot;b\">half</ovirt-vm:duplex></ovirt-vm:custom>"s;
+  BOOST_TEST(editor.document() == with_device(of_nic, refers + "<ovirt-vm:custom><ovirt-vm:speed>1</ovirt-vm:speed>" + marked));
+  BOOST_TEST((editor.facts().devices[0].properties == PropertyValues{{"speed", "1"}}));
+  BOOST_TEST((editor.facts().devices[0].written_out == PropertyValues{{"duplex", "half"}}));
+  editor.write_out({{0, {{"duplex", "full"}, {"mtu", "9"}}}});
+  BOOST_TEST((editor.facts().devices[0].written_out == PropertyValues{{"duplex", "full"}, {"mtu", "9"}}));
+  editor.set_device(0, {{"mtu", "8"}});
+  BOOST_TEST((editor.facts().devices[0].properties == PropertyValues{{"speed", "1"}, {"mtu", "8"}}));
+  editor.set_device(0, {{"mtu", std::nullopt}});
+  editor.write_out({{0, {}}});
+  BOOST_TEST(editor.document() == original);
+  editor.write_out({{0, {{"duplex", "half"}}}});
+  editor.set_profile(0, "other");
+  BOOST_TEST(editor.facts().devices[0].written_out.empty());
+  editor.set_profile(0, std::nullopt);
+  BOOST_TEST(editor.document() == with_device(of_nic, own));
 }

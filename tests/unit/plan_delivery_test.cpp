@@ -178,11 +178,14 @@ BOOST_AUTO_TEST_CASE(host_devices_are_found_by_the_hosts_address) {
                  .device_properties.size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(two_elements_for_one_device_are_an_error_with_their_lines) {
+BOOST_AUTO_TEST_CASE(two_elements_for_one_device_are_a_problem_with_their_lines) {
   const Host host;
   const auto asked = device_request(about("mac_address='" + kMac + "'", kSpeed) + "\n\n" + about("alias='ua-1'", kSpeed),
                                     nic(kMac, "<alias name='ua-1'/>"));
-  check_error([&] { host.plan(asked); }, Errc::bad_document, {"interface 52:54:00:00:00:0a", "lines 1 and 3"});
+  const auto plan = host.plan(asked);
+  BOOST_TEST(plan.is_blocked);
+  check_words(plan.problems.at(0).what, {"interface 52:54:00:00:00:0a"});
+  check_words(plan.problems.at(0).why, {"two elements", "lines 1 and 3"});
 }
 
 BOOST_AUTO_TEST_CASE(a_vnics_own_properties_are_laid_over_its_profiles) {
@@ -216,8 +219,8 @@ BOOST_AUTO_TEST_CASE(hooks_of_the_vm_find_the_profiles_properties_in_the_documen
                       about("mac_address='" + kOther + "'", "", "<o:vnic_profile>red</o:vnic_profile>");
   const auto document = host.prepare(request(kVetoes, begin + before + end)).document;
   BOOST_REQUIRE(document.has_value());
-  BOOST_TEST(*document == begin + about("mac_address='" + kMac + "'", kSpeed + "<o:duplex>full</o:duplex>", "<o:vnic_profile>red</o:vnic_profile>") +
-                              about("mac_address='" + kOther + "'", "", "<o:vnic_profile>red</o:vnic_profile><o:custom><o:speed>10</o:speed><o:duplex>full</o:duplex></o:custom>") + end);
+  BOOST_TEST(*document == begin + about("mac_address='" + kMac + "'", kSpeed + "<o:duplex profile=\"red\">full</o:duplex>", "<o:vnic_profile>red</o:vnic_profile>") +
+                              about("mac_address='" + kOther + "'", "", "<o:vnic_profile>red</o:vnic_profile><o:custom><o:speed profile=\"red\">10</o:speed><o:duplex profile=\"red\">full</o:duplex></o:custom>") + end);
   BOOST_TEST(!host.prepare(request(kLogs, begin + before + end)).document.has_value());
   BOOST_TEST(!host.prepare(request(kVetoes, begin + about("mac_address='" + kMac + "'", kSpeed) + end)).document.has_value());
 
@@ -229,12 +232,79 @@ BOOST_AUTO_TEST_CASE(hooks_of_the_vm_find_the_profiles_properties_in_the_documen
 BOOST_AUTO_TEST_CASE(the_store_is_only_needed_by_who_has_properties) {
   const Host host("[UserDefinedVMProperties\n");
   BOOST_TEST(host.plan(request(kVetoes)).problems.empty());
-  check_error([&] { host.plan(request(kVetoes, domain("<o:yesno>true</o:yesno>"))); }, Errc::bad_configuration, {"config/properties.toml:1:"});
+  const auto plan = host.plan(request(kVetoes, domain("<o:yesno>true</o:yesno>")));
+  BOOST_TEST(plan.is_blocked);
+  check_words(plan.problems.at(0).why, {"config/properties.toml:1:"});
+}
+
+BOOST_AUTO_TEST_CASE(a_store_that_cannot_be_read_does_not_keep_hooks_from_cleaning_up) {
+  const Host host("[UserDefinedVMProperties\n");
+  const auto prepared = host.prepare(request(kLogs, domain("<o:yesno>true</o:yesno>")));
+  BOOST_TEST(lines(prepared.plan) == Names{"50_a"}, per_element());
+  BOOST_TEST(words(prepared.vm_properties) == Names{"yesno=true"}, per_element());
+  BOOST_TEST(prepared.plan.problems.size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_store_that_others_could_have_written_is_not_read) {
   const Host host("[UserDefinedVMProperties]\n");
   boost::filesystem::permissions(host.dir / "config/properties.toml", boost::filesystem::perms(0666));
-  check_error([&] { host.plan(request(kVetoes, domain("<o:yesno>true</o:yesno>"))); }, Errc::bad_configuration,
-              {"config/properties.toml is not read"});
+  const auto plan = host.plan(request(kVetoes, domain("<o:yesno>true</o:yesno>")));
+  BOOST_TEST(plan.is_blocked);
+  check_words(plan.problems.at(0).why, {"config/properties.toml is not read"});
+}
+
+BOOST_AUTO_TEST_CASE(a_running_vm_keeps_what_its_profile_said_when_it_started) {
+  const Host host("[profiles.red.properties]\nspeed = '25'\n");
+  const auto started = about("mac_address='" + kMac + "'", "<o:speed profile='red'>10</o:speed>", "<o:vnic_profile>red</o:vnic_profile>");
+  const auto later = event_with(PayloadKind::device_xml, false);
+  host.hook(later, "50_a");
+  for (const auto& [event, speed] : std::vector<std::pair<std::string, std::string>>{{kDevice, "speed=25"}, {later, "speed=10"}, {kIncomingDevice, "speed=10"}})
+    BOOST_TEST(words(host.prepare(device_request(started, nic(kMac), event)).device_properties) == Names{speed}, per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_vm_that_comes_in_needs_no_profile_of_this_host) {
+  const Host host;
+  const auto started = about("mac_address='" + kMac + "'", "<o:speed profile='red'>10</o:speed>", "<o:vnic_profile>red</o:vnic_profile>");
+  const auto prepared = host.prepare(device_request(started, nic(kMac), kIncomingDevice));
+  BOOST_TEST((prepared.plan.problems.empty() && prepared.plan.notes.empty()));
+  BOOST_TEST(words(prepared.device_properties) == Names{"speed=10"}, per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_value_of_a_profile_that_is_wrong_names_the_profile) {
+  const Host host("[profiles.red.properties]\nspeed = 'fast'\n");
+  const auto plan = host.plan(device_request(about("mac_address='" + kMac + "'", "", "<o:vnic_profile>red</o:vnic_profile>"), nic(kMac)));
+  check_words(plan.problems.at(0).what, {"custom property speed of the vNIC profile 'red'"});
+}
+
+BOOST_AUTO_TEST_CASE(values_of_devices_are_judged_where_hooks_of_the_vm_find_them) {
+  const Host host;
+  const auto document = "<domain><name>web-1</name><metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'>" +
+                        about("mac_address='" + kMac + "'", "<o:speed>fast</o:speed>") + "</o:vm></metadata><devices>" + nic(kMac) + "</devices></domain>";
+  const auto plan = host.plan(request(kVetoes, document));
+  BOOST_TEST(plan.is_blocked);
+  check_words(plan.problems.at(0).why, {"speed=fast: does not match"});
+  auto compat = request(kVetoes, document);
+  compat.compat_vdsm = true;
+  BOOST_TEST(!host.plan(compat).is_blocked);
+}
+
+BOOST_AUTO_TEST_CASE(elements_that_may_be_there_once_are_a_problem_when_they_are_there_twice) {
+  const Host host;
+  const auto document = "<domain><name>web-1</name><metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'/>\n"
+                        "<o:vm xmlns:o='http://ovirt.org/vm/1.0'/></metadata></domain>";
+  const auto plan = host.plan(request(kVetoes, document));
+  BOOST_TEST(plan.is_blocked);
+  check_words(plan.problems.at(0).why, {"two elements <vm>", "lines 1 and 2"});
+}
+
+BOOST_AUTO_TEST_CASE(upstreams_rules_go_on_without_profile_store_or_single_elements) {
+  const Host host("[UserDefinedVMProperties\n");
+  for (const auto& metadata : {about("mac_address='" + kMac + "'", kSpeed, "<o:vnic_profile>red</o:vnic_profile>"),
+                               about("mac_address='" + kMac + "'", kSpeed) + about("mac_address='" + kMac + "'", kSpeed)}) {
+    auto asked = device_request(metadata, nic(kMac));
+    asked.compat_vdsm = true;
+    const auto prepared = host.prepare(asked);
+    BOOST_TEST(!prepared.plan.is_blocked);
+    BOOST_TEST(words(prepared.device_properties) == Names{"speed=100"}, per_element());
+  }
 }
