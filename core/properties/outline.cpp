@@ -167,9 +167,13 @@ DomainFacts facts_of(const std::vector<OutlineNode>& nodes, std::string_view doc
     if (node.kind == Kind::header && node.local == "name") take(facts.name, node);
     if (node.kind == Kind::header && node.local == "uuid") take(facts.uuid, node);
     if (node.kind == Kind::device_metadata) facts.devices.push_back({node.attributes, "", {}, {}, lines.line_of(node.start.begin)});
-    if (const auto twin = seen.try_emplace({node.parent, node.kind}, &node); !twin.second && is_single(node.kind) && facts.fault.empty())
-      facts.fault = "has two elements <" + node.local + "> in one place, in lines " + std::to_string(LineCounter(document).line_of(twin.first->second->start.begin)) +
-                    " and " + std::to_string(LineCounter(document).line_of(node.start.begin)) + ": make one of them";
+    if (is_single(node.kind) && facts.fault.empty()) {
+      const auto [twin, is_first] = seen.try_emplace({node.parent, node.kind}, &node);
+      if (!is_first)
+        facts.fault = "has two elements <" + node.local + "> in one place, in lines " +
+                      std::to_string(LineCounter(document).line_of(twin->second->start.begin)) + " and " +
+                      std::to_string(LineCounter(document).line_of(node.start.begin)) + ": make one of them";
+    }
     // A device's elements come before the next device's.
     if (node.kind == Kind::profile) take(facts.devices.back().profile, node);
     if (node.kind == Kind::property) {
