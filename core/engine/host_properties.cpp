@@ -101,6 +101,7 @@ void merge(DeviceDefinitions& definitions, const DeviceDefinitions& later) {
 HostProperties merged(std::vector<PropertyReader> hooks, const PropertyStore& store) {
   static const auto ovirts_vm = predefined_vm_properties();
   static const auto ovirts_device = predefined_device_properties();
+  static const auto ovirts_network = predefined_network_properties();
   HostProperties host;
   host.hooks = std::move(hooks);
   for (const auto& hook : host.hooks) {
@@ -112,7 +113,8 @@ HostProperties merged(std::vector<PropertyReader> hooks, const PropertyStore& st
   host.vm.merge(store.vm());
   merge(host.device, ovirts_device);
   merge(host.device, store.device());
-  host.network = store.network();
+  host.network = ovirts_network;
+  host.network.merge(store.network());
   return host;
 }
 

@@ -35,6 +35,8 @@ constexpr Predefined kPredefinedInterface[] = {
                        "[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|)$"},
 };
 
+constexpr Predefined kPredefinedNetwork[] = {{"bridge_opts", "^[^\\s=]+=[^\\s=]+(\\s+[^\\s=]+=[^\\s=]+)*$"}};
+
 Definitions made_of(std::span<const Predefined> rows) {
   Definitions definitions;
   for (const auto& row : rows) definitions.set({std::string(row.name), Pattern::compile(row.pattern), "oVirt"});
@@ -173,5 +175,7 @@ DeviceDefinitions parse_device_definitions(std::string_view text, const std::str
 Definitions predefined_vm_properties() { return made_of(kPredefinedVm); }
 
 DeviceDefinitions predefined_device_properties() { return {{"interface", made_of(kPredefinedInterface)}}; }
+
+Definitions predefined_network_properties() { return made_of(kPredefinedNetwork); }
 
 }  // namespace vdsm_hook

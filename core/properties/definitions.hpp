@@ -66,5 +66,6 @@ DeviceDefinitions parse_device_definitions(std::string_view text, const std::str
 /// What oVirt defines by itself at its newest compatibility level, 4.8.
 Definitions predefined_vm_properties();
 DeviceDefinitions predefined_device_properties();
+Definitions predefined_network_properties();
 
 }  // namespace vdsm_hook

@@ -95,6 +95,8 @@ BOOST_AUTO_TEST_CASE(the_predefined_ones_are_those_of_the_newest_level) {
   BOOST_TEST((names_of(predefined_vm_properties()) ==
               std::vector{"sap_agent"s, "sndbuf"s, "vhost"s, "viodiskcache"s, "hugepages"s, "scsi_hostdev"s,
                           "nvram_template"s, "extra_cpu_flags"s}));
+  BOOST_TEST(predefined_network_properties().find("bridge_opts")->pattern.matches("a=1  b=2"));
+  BOOST_TEST(!predefined_network_properties().find("bridge_opts")->pattern.matches("a b=2"));
   BOOST_TEST(predefined_device_properties().at("interface").find("SecurityGroups")->pattern.matches(""));
 }
 
