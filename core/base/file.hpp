@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
 
 namespace vdsm_hook {
@@ -23,16 +24,48 @@ std::string read_regular_file(const std::string& name, std::size_t max_bytes);
 /// Everything of DATA to FD; EINTR and short writes are dealt with. Throws engine_failure, naming NAME.
 void write_all(int fd, std::string_view data, const std::string& name);
 
-/// NAME has DATA or what it had before, also after a crash: written beside it, synced, renamed over it; mode and,
-/// where the caller may, owner of an existing file are kept, a new one has NEW_MODE. What a link points to is replaced, not
-/// the link. Something else than a regular file there (a pipe, a
-/// device) is written to as it stands. Throws engine_failure.
+/// A file that is to be replaced as a whole. Links in NAME are followed once, when this is made: from then on it is one name
+/// in one directory, and a link that somebody puts there later is not followed.
+class ReplaceableFile {
+ public:
+  /// Throws IF_MISSING when there is no such directory.
+  explicit ReplaceableFile(const std::string& name, Errc if_missing = Errc::wrong_use);
+
+  /// As lock_file() does, for a file that is there. Until this ends.
+  void lock();
+
+  /// The content, of the file that lock() locked where it did. nullopt: there is no file. Throws wrong_use for what is no
+  /// regular file, or larger than MAX_BYTES.
+  std::optional<std::string> read(std::size_t max_bytes);
+
+  /// The name has DATA or what it had before, also after a crash: written beside it, synced, renamed over it. The file has
+  /// the mode of the one it replaces, a new one NEW_MODE.
+  /// Its owner and group are kept where the caller may. Else it becomes the caller's, without set-ID bits, in the group that
+  /// it had. When even the group cannot be kept, that is refused where the mode gives the group other access than everybody:
+  /// some would lose it, others get it.
+  /// After lock() or read() it is refused as well when the name is another file's by now. Throws engine_failure.
+  void replace(std::string_view data, mode_t new_mode = 0600) const;
+
+ private:
+  UniqueFd open_to_read() const;
+  void check_still_the_same() const;
+  void write_beside(int fd, std::string_view data, mode_t new_mode) const;
+
+  std::string name_;  // as it was given: for texts
+  std::string last_;  // in directory_
+  UniqueFd directory_;
+  UniqueFd file_;     // what was locked or read; held, so that no other file gets its inode number
+  bool is_known_ = false;  // what must have the name: file_, or without one nothing
+};
+
+/// ReplaceableFile(NAME).replace(), for data that do not depend on what the file had. What a link points to is replaced, not
+/// the link. Something else than a regular file there (a pipe, a device) is written to as it stands. Throws engine_failure.
 void replace_file(const std::string& name, std::string_view data, mode_t new_mode = 0600);
 
 /// Keeps everybody else who locks the file NAME waiting until the descriptor is closed or this process ends. What is
 /// called NAME afterwards is what is locked, also when it was replaced in the meantime. IS_NEW_OK: a file that is not
-/// there is made, empty and 0600. Throws engine_failure when another process holds it for kMaxLockWait, wrong_use when
-/// it cannot be opened.
+/// there is made, empty and 0600, and a link is not followed. Throws engine_failure when another process holds it for
+/// kMaxLockWait, wrong_use when it cannot be opened.
 UniqueFd lock_file(const std::string& name, bool is_new_ok);
 
 }  // namespace vdsm_hook

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "vdsm_hook/base/error.hpp"
-#include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
@@ -21,6 +20,11 @@ constexpr Command kActions[] = {
     {"define", "define properties, or take definitions out", &props_define_main},
     {"profile", "vNIC profiles: named properties that several vNICs share", &props_profile_main},
 };
+
+std::string locked_content(ReplaceableFile& file, std::size_t max_bytes) {
+  file.lock();
+  return file.read(max_bytes).value_or("");  // what is locked is there
+}
 
 }  // namespace
 
@@ -53,14 +57,11 @@ void DomainOptions::add_to(CLI::App& app, const std::string& device_description)
 }
 
 DomainFile::DomainFile(const std::string& name, const Settings& settings)
-    : name_(name),
-      lock_(lock_file(name, false)),
-      before_(read_regular_file(name, settings.max_payload_bytes)),
-      editor_(before_) {}
+    : file_(name), before_(locked_content(file_, settings.max_payload_bytes)), editor_(before_) {}
 
 bool DomainFile::save() const {
   if (editor_.document() == before_) return false;
-  replace_file(name_, editor_.document());
+  file_.replace(editor_.document());
   return true;
 }
 

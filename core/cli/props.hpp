@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "vdsm_hook/base/unique_fd.hpp"
+#include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/cli/command.hpp"
 #include "vdsm_hook/engine/host_properties.hpp"
 #include "vdsm_hook/properties/editor.hpp"
@@ -34,7 +34,8 @@ struct DomainOptions {
   void add_to(CLI::App& app, const std::string& device_description);
 };
 
-/// A domain XML file that is changed in place: locked from construction to the end, replaced as a whole by save().
+/// A domain XML file that is changed in place: locked from construction to the end, replaced as a whole by save(), which
+/// throws when somebody put another file there meanwhile.
 class DomainFile {
  public:
   DomainFile(const std::string& name, const Settings& settings);
@@ -43,8 +44,7 @@ class DomainFile {
   bool save() const;
 
  private:
-  std::string name_;
-  UniqueFd lock_;
+  ReplaceableFile file_;
   std::string before_;
   DomainEditor editor_;
 };

@@ -109,12 +109,33 @@ void check_profile(const std::string& name, const VnicProfile& profile) {
   }
 }
 
+// What is missing above it is made too, for nobody else: it may be a person's ~/.config.
+void make_directory(const std::string& directory, mode_t mode) {
+  const auto make = [&] { return ::mkdir(directory.c_str(), mode) == 0 || errno == EEXIST; };
+  if (make()) return;
+  const auto end = directory.find_last_not_of('/');
+  const auto slash = end == std::string::npos ? end : directory.rfind('/', end);
+  if (errno == ENOENT && slash != std::string::npos && slash != 0) {
+    make_directory(directory.substr(0, slash), 0700);
+    if (make()) return;
+  }
+  throw Error::from_errno("cannot make the directory " + directory, errno);
+}
+
 void make_directory_of(const std::string& file) {
   const auto slash = file.rfind('/');
-  if (slash == std::string::npos || slash == 0) return;
-  const auto directory = file.substr(0, slash);
-  if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
-    throw Error::from_errno("cannot make the directory " + directory, errno);
+  if (slash != std::string::npos && slash != 0) make_directory(file.substr(0, slash), 0755);
+}
+
+// A store that cannot be read is a wrong configuration, and not what was asked for.
+PropertyStore read_store(const std::string& file, const std::function<std::optional<std::string>()>& read) {
+  try {
+    const auto text = read();
+    return text ? PropertyStore::parse(*text, file) : PropertyStore{};
+  } catch (const Error& error) {
+    if (error.code() == Errc::wrong_use) throw Error(Errc::bad_configuration, error.what());
+    throw;
+  }
 }
 
 }  // namespace
@@ -183,12 +204,7 @@ PropertyStore PropertyStore::parse(std::string_view text, const std::string& fil
 PropertyStore PropertyStore::read(const std::string& file) {
   struct stat st{};
   if (::stat(file.c_str(), &st) != 0 && errno == ENOENT) return {};
-  try {
-    return parse(read_regular_file(file, kMaxSettingsBytes), file);
-  } catch (const Error& error) {
-    if (error.code() == Errc::wrong_use) throw Error(Errc::bad_configuration, error.what());
-    throw;
-  }
+  return read_store(file, [&file] { return read_regular_file(file, kMaxSettingsBytes); });
 }
 
 std::string PropertyStore::to_text() const {
@@ -261,10 +277,11 @@ void PropertyStore::merge_levels() {
 void update_store(const std::string& file, const std::function<void(PropertyStore&)>& change) {
   make_directory_of(file);
   const auto lock = lock_file(file + ".lock", true);
-  auto store = PropertyStore::read(file);
+  ReplaceableFile target(file);
+  auto store = read_store(file, [&target] { return target.read(kMaxSettingsBytes); });
   const auto before = store.to_text();
   change(store);
-  if (const auto after = store.to_text(); after != before) replace_file(file, after, 0644);
+  if (const auto after = store.to_text(); after != before) target.replace(after, 0644);
 }
 
 std::string merged_definitions(std::string_view text, std::string_view later) {

@@ -443,10 +443,13 @@ class StoreTest(EngineConfigTest):
         self.fails(self.ec("-a"), "vdsm-hook.toml:1")
         self.assertIn(VM, self.must("-l"))
 
-    def test_the_directory_is_made_or_its_absence_is_said(self):
+    def test_the_directory_is_made_or_it_is_said_why_not(self):
         self.must("-s", f"{VM}=a=1", f"--config-dir={self.dir}/new")
         self.assertEqual(self.must("-g", VM, "--cver=4.8", f"--config-dir={self.dir}/new"), "a=1\n")
-        self.fails(self.ec("-s", f"{VM}=a=1", f"--config-dir={self.dir}/no/such"), f"{self.dir}/no/such")
+        self.must("-s", f"{VM}=a=1", f"--config-dir={self.dir}/home/.config/new")
+        self.assertEqual((self.dir / "home/.config").stat().st_mode & 0o7777, 0o700)
+        (self.dir / "file").touch()
+        self.fails(self.ec("-s", f"{VM}=a=1", f"--config-dir={self.dir}/file/such"), f"{self.dir}/file/such")
 
     @unittest.skipIf(os.geteuid() == 0, "root may write everywhere")
     def test_a_directory_that_may_not_be_written(self):

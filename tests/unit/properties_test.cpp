@@ -1,8 +1,12 @@
 #define BOOST_TEST_MODULE properties
+#include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
+#include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/properties/metadata.hpp"
 #include "vdsm_hook/properties/names.hpp"
@@ -310,4 +314,25 @@ BOOST_AUTO_TEST_CASE(of_a_broken_document_the_properties_in_front_of_the_error_a
   check("<domain><metadata><ovirt-vm:vm " + std::string(kSpace) +
             "><ovirt-vm:custom><ovirt-vm:a>1</ovirt-vm:a><ovirt-vm:b>&x;",
         {{"a", "1"}, {"b", ""}});
+}
+
+BOOST_AUTO_TEST_CASE(every_row_of_metadata_about_devices_finds_what_it_says) {
+  std::ifstream file(VDSM_HOOK_TEST_DATA "/device_metadata.json");
+  const auto table = boost::json::parse(std::string{std::istreambuf_iterator<char>(file), {}});
+  for (const auto& row : table.at("rows").as_array()) {
+    std::string elements;
+    for (const auto& said : row.at("said").as_array())
+      elements += "<ovirt-vm:device " + std::string(said.as_string()) + "/>";
+    const auto facts = read_domain_facts(
+        with_metadata("<ovirt-vm:vm " + std::string(kSpace) + ">" + elements + "</ovirt-vm:vm>"));
+    const auto device = read_device_identity(std::string(table.at("devices").at(row.at("device").as_string()).as_string()));
+    boost::json::value found;
+    try {
+      if (const auto* metadata = facts.about(device)) found = metadata - facts.devices.data();
+    } catch (const Error& error) {
+      BOOST_TEST(error.code() == make_error_code(Errc::bad_document));
+      found = "two";
+    }
+    BOOST_TEST(found == row.at("finds"), row);
+  }
 }

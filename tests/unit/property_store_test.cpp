@@ -252,6 +252,32 @@ BOOST_AUTO_TEST_CASE(a_change_makes_the_directory_and_a_file_for_everybody) {
   BOOST_TEST(count_entries(dir / "config") == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(directories_above_the_stores_are_made_for_the_owner_alone) {
+  const TempDir dir;
+  for (const auto& file : {dir / "home/.config/vdsm-hook/properties.toml", dir / "a//b///c//properties.toml"}) {
+    update_store(file, [](PropertyStore& store) { set(store, "a=1"); });
+    BOOST_TEST(*PropertyStore::read(file).text(kVm, "4.8") == "a=1");
+  }
+  for (const auto& name : {"home", "home/.config", "a", "a/b"}) BOOST_TEST((stat_of(dir / name).st_mode & 07777) == 0700U, name);
+  for (const auto& name : {"home/.config/vdsm-hook", "a/b/c"}) BOOST_TEST((stat_of(dir / name).st_mode & 07777) == 0755U, name);
+  const auto below_a_file = dir.file("file", "") + "/b/c/properties.toml";
+  check_error([&] { update_store(below_a_file, [](PropertyStore&) {}); }, Errc::engine_failure, {"cannot make the directory", "Not a directory"});
+}
+
+BOOST_AUTO_TEST_CASE(a_link_that_is_put_there_while_the_store_changes_is_not_followed) {
+  const TempDir dir;
+  const auto victim = dir.file("victim", "precious");
+  const auto file = dir / "store/properties.toml";
+  update_store(file, [](PropertyStore& store) { set(store, "a=1"); });
+  const auto swap = [&](PropertyStore& store) {
+    set(store, "a=2");
+    boost::filesystem::remove(file);
+    boost::filesystem::create_symlink(victim, file);
+  };
+  check_error([&] { update_store(file, swap); }, Errc::engine_failure, {file, "was replaced by somebody else"});
+  BOOST_TEST(content_of(victim) == "precious");
+}
+
 BOOST_AUTO_TEST_CASE(a_file_in_the_working_directory_needs_no_directory) {
   const TempDir dir;
   const auto before = boost::filesystem::current_path();

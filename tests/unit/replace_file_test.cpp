@@ -7,6 +7,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <csignal>
+#include <functional>
 #include <thread>
 
 #include "support.hpp"
@@ -81,6 +82,34 @@ class Holder {
   UniqueFd said_, told_;
 };
 
+constexpr gid_t kGroup = 54321;
+
+// What Error says ACTION ends with, as a process of the stranger that is in kGroup too; "" without one.
+std::string as_member_of_group(const std::function<void()>& action) {
+  int ends[2];
+  BOOST_REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const gid_t groups[] = {kGroup};
+    std::string text = "cannot become the stranger";
+    if (::setgroups(1, groups) == 0 && ::setegid(kStranger) == 0 && ::seteuid(kStranger) == 0) {
+      try {
+        action();
+        text.clear();
+      } catch (const std::exception& error) {
+        text = error.what();
+      }
+    }
+    ::_exit(::write(ends[1], text.data(), text.size()) < 0 ? 1 : 0);
+  }
+  ::close(ends[1]);
+  const UniqueFd from(ends[0]);
+  const auto text = read_to_end(from.get(), 10000, "the child");
+  int status = -1;
+  BOOST_REQUIRE((::waitpid(child, &status, 0) == child && status == 0));
+  return text.value_or("");
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_new_file_has_the_data_and_is_its_owners_alone) {
@@ -126,14 +155,49 @@ BOOST_AUTO_TEST_CASE(the_owner_of_the_old_file_is_kept, *boost::unit_test::preco
 BOOST_AUTO_TEST_CASE(somebody_who_may_not_give_files_away_still_replaces_the_content,
                      *boost::unit_test::precondition(as_root)) {
   const TempDir dir;
-  const auto path = dir.file("open/old", "before", 0664);
-  dir.chmod("open", 0777);
-  BOOST_TEST(as_user(kStranger, [&] {
-    replace_file(path, "after");
-    return true;
-  }));
-  BOOST_TEST(content_of(path) == "after");
-  BOOST_TEST((stat_of(path).st_mode & 07777) == 0664U);
+  dir.dir("open", 0777);
+  for (const mode_t mode : {0644U, 0600U, 0666U, 04755U}) {
+    const auto path = dir.file("open/old", "before", mode);
+    BOOST_TEST(as_user(kStranger, [&] {
+      replace_file(path, "after");
+      return true;
+    }));
+    BOOST_TEST(content_of(path) == "after");
+    BOOST_TEST(stat_of(path).st_uid == kStranger);
+    BOOST_TEST((stat_of(path).st_mode & 07777) == (mode & 01777U));
+    boost::filesystem::remove(path);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_group_that_one_is_in_is_kept, *boost::unit_test::precondition(as_root)) {
+  const TempDir dir;
+  dir.dir("open", 0777);
+  const auto path = dir.file("open/old", "before");
+  for (const uid_t owner : {uid_t{0}, kStranger}) {
+    BOOST_REQUIRE(::chown(path.c_str(), owner, kGroup) == 0);
+    dir.chmod("open/old", 0664);
+    BOOST_TEST(as_member_of_group([&] { replace_file(path, "after"); }) == "");
+    BOOST_TEST(content_of(path) == "after");
+    BOOST_TEST(stat_of(path).st_uid == kStranger);
+    BOOST_TEST(stat_of(path).st_gid == kGroup);
+    BOOST_TEST((stat_of(path).st_mode & 07777) == 0664U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_group_that_cannot_be_kept_and_has_rights_of_its_own_is_an_error,
+                     *boost::unit_test::precondition(as_root)) {
+  const TempDir dir;
+  dir.dir("open", 0777);
+  const auto path = dir.file("open/old", "before");
+  for (const mode_t mode : {0664U, 0660U, 0640U, 0604U}) {
+    BOOST_REQUIRE(::chown(path.c_str(), kStranger, kGroup + 1) == 0);
+    dir.chmod("open/old", mode);
+    const auto text = as_member_of_group([&] { replace_file(path, "after"); });
+    BOOST_TEST(text.find("cannot keep the group " + std::to_string(kGroup + 1) + " of " + path) == 0U, text);
+    BOOST_TEST(content_of(path) == "before");
+    BOOST_TEST((stat_of(path).st_mode & 07777) == mode);
+    BOOST_TEST(count_entries(dir / "open") == 1U);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(what_a_link_points_to_is_replaced_and_the_link_stays) {
@@ -150,6 +214,121 @@ BOOST_AUTO_TEST_CASE(what_a_link_points_to_is_replaced_and_the_link_stays) {
     BOOST_TEST(count_entries(dir / "elsewhere") == 1U);
     boost::filesystem::remove(link);
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_link_that_is_put_there_after_reading_is_not_followed) {
+  const TempDir dir;
+  const auto victim = dir.file("root/victim", "precious", 0600);
+  const auto path = dir.file("users/file", "before");
+  for (const bool is_locked : {true, false}) {
+    ReplaceableFile file(path);
+    if (is_locked) file.lock();
+    BOOST_TEST(file.read(1000).value_or("none") == "before");
+    boost::filesystem::rename(path, path + ".aside");
+    dir.link("users/file", victim);
+    check_error([&] { file.replace("after"); }, Errc::engine_failure,
+                {path, "was replaced by somebody else", "nothing was changed"});
+    BOOST_TEST(content_of(victim) == "precious");
+    BOOST_TEST(S_ISLNK(stat_of(path).st_mode));
+    BOOST_TEST(count_entries(dir / "users") == 2U);
+    boost::filesystem::rename(path + ".aside", path);
+    file.replace("before");  // it is the file that was read again
+  }
+}
+
+BOOST_AUTO_TEST_CASE(another_file_of_the_name_or_none_is_not_replaced_after_reading) {
+  const TempDir dir;
+  const auto path = dir.file("file", "before");
+  ReplaceableFile file(path);
+  BOOST_TEST(file.read(1000).value_or("none") == "before");
+  boost::filesystem::remove(path);
+  check_error([&] { file.replace("after"); }, Errc::engine_failure, {"was replaced by somebody else"});
+  BOOST_TEST(count_entries(dir.path()) == 0U);
+  dir.file("file", "another");
+  check_error([&] { file.replace("after"); }, Errc::engine_failure, {"was replaced by somebody else"});
+  BOOST_TEST(content_of(path) == "another");
+}
+
+BOOST_AUTO_TEST_CASE(what_was_not_there_is_made_unless_somebody_else_makes_it) {
+  const TempDir dir;
+  ReplaceableFile first(dir / "file"), second(dir / "file");
+  BOOST_TEST(!first.read(1000).has_value());
+  BOOST_TEST(!second.read(1000).has_value());
+  first.replace("first", 0644);
+  BOOST_TEST((stat_of(dir / "file").st_mode & 07777) == 0644U);
+  check_error([&] { second.replace("second"); }, Errc::engine_failure, {"was replaced by somebody else"});
+  BOOST_TEST(content_of(dir / "file") == "first");
+  check_error([&] { ReplaceableFile(dir / "missing").lock(); }, Errc::wrong_use, {"No such file"});
+  check_error([&] { ReplaceableFile(dir / "missing/file"); }, Errc::wrong_use, {"No such file"});
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_that_is_swapped_after_reading_is_not_gone_into) {
+  const TempDir dir;
+  const auto victim = dir.file("root/file", "precious");
+  const auto path = dir.file("users/file", "before");
+  ReplaceableFile file(path);
+  file.lock();
+  BOOST_TEST(file.read(1000).value_or("none") == "before");
+  boost::filesystem::rename(dir / "users", dir / "aside");
+  dir.link("users", "root");
+  file.replace("after");
+  BOOST_TEST(content_of(victim) == "precious");
+  BOOST_TEST(content_of(dir / "aside/file") == "after");
+}
+
+BOOST_AUTO_TEST_CASE(a_link_from_the_beginning_is_followed_once) {
+  const TempDir dir;
+  const auto target = dir.file("target", "before"), victim = dir.file("victim", "precious");
+  const auto link = dir.link("link", "target");
+  ReplaceableFile file(link);
+  file.lock();
+  boost::filesystem::remove(link);
+  dir.link("link", "victim");
+  BOOST_TEST(file.read(1000).value_or("none") == "before");
+  file.replace("after");
+  BOOST_TEST(content_of(target) == "after");
+  BOOST_TEST(content_of(victim) == "precious");
+}
+
+BOOST_AUTO_TEST_CASE(a_link_between_finding_and_reading_and_one_to_nothing_are_errors) {
+  const TempDir dir;
+  const auto path = dir.file("file", "before");
+  dir.file("victim", "precious");
+  ReplaceableFile file(path);
+  boost::filesystem::remove(path);
+  dir.link("file", "victim");
+  check_error([&] { file.lock(); }, Errc::wrong_use, {path, "link"});
+  check_error([&] { file.read(1000); }, Errc::wrong_use, {path, "link"});
+  const auto lost = dir.link("lost", "nowhere");
+  check_error([&] { ReplaceableFile(lost).read(1000); }, Errc::wrong_use, {lost, "link"});
+  check_error([&] { ReplaceableFile(dir.fifo("pipe")).read(1000); }, Errc::wrong_use, {"not a regular file"});
+  check_error([&] { ReplaceableFile(dir / "victim").read(3); }, Errc::wrong_use, {"larger than 3 bytes"});
+}
+
+BOOST_AUTO_TEST_CASE(a_lock_is_not_made_through_a_link) {
+  const TempDir dir;
+  const auto link = dir.link("lock", "elsewhere");
+  check_error([&] { lock_file(link, true); }, Errc::wrong_use, {link});
+  BOOST_TEST(count_entries(dir.path()) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(who_waits_for_a_file_reads_what_has_the_name_then) {
+  const TempDir dir;
+  const auto path = dir.file("file", "old");
+  ReplaceableFile first(path);
+  first.lock();
+  std::string seen;
+  {
+    std::jthread second([&] {
+      ReplaceableFile file(path);
+      file.lock();
+      seen = file.read(1000).value_or("none");
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    first.replace("new");
+    first = ReplaceableFile(path);  // lets go
+  }
+  BOOST_TEST(seen == "new");
 }
 
 BOOST_AUTO_TEST_CASE(a_failure_leaves_the_old_content_and_nothing_beside_it) {

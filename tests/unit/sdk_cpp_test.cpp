@@ -327,40 +327,48 @@ BOOST_AUTO_TEST_CASE(a_child_goes_in_front_of_the_named_ones) {
              "<r>\n  <!--c-->\n  <new/>\n  <address/>\n  <alias/>\n  <last/>\n</r>\n");
 }
 
-BOOST_AUTO_TEST_CASE(metadata_describes_a_device_when_something_agrees_and_nothing_contradicts) {
-  const std::string nic =
-      "<interface><mac address='52:54:00:AA:bb:01'/><alias name='ua-1'/><target dev='vnet0'/></interface>";
-  const std::string disk = "<disk><target dev='vda'/><alias name='ua-1'/></disk>";
-  const std::tuple<std::string, std::string, bool> rows[] = {
-      {nic, "mac_address='52:54:00:aa:BB:01'", true},
-      {nic, "alias='ua-1'", true},
-      {nic, "alias='UA-1'", false},
-      {nic, "alias='ua-1' mac_address='52:54:00:aa:bb:02'", false},
-      {nic, "alias='ua-2' mac_address='52:54:00:aa:bb:01'", false},
-      {nic, "devtype='interface' alias='ua-1'", true},
-      {nic, "devtype='disk' alias='ua-1'", false},
-      {nic, "devtype='interface'", false},
-      {nic, "name='vnet0'", false},
-      {nic, "", false},
-      {"<interface/>", "alias='ua-1'", false},
-      {"<interface><mac address='52:54:00:aa:bb:01'/></interface>",
-       "alias='ua-1' mac_address='52:54:00:aa:bb:01'", true},
-      {disk, "name='vda'", true},
-      {disk, "devtype='disk' name='vdb' alias='ua-1'", false},
-  };
-  for (const auto& [device, attributes, expected] : rows) {
+BOOST_AUTO_TEST_CASE(every_row_of_metadata_about_devices_finds_what_it_says) {
+  const auto table = boost::json::parse(content(VDSM_HOOK_TEST_DATA "/device_metadata.json"));
+  for (const auto& row : table.at("rows").as_array()) {
+    std::string elements;
+    int place = 0;
+    for (const auto& said : row.at("said").as_array())
+      elements += "<o:device " + std::string(said.as_string()) + "><o:custom><o:a>" +
+                  std::to_string(place++) + "</o:a><o:b/></o:custom></o:device>";
     tinyxml2::XMLDocument xml;
-    hooking::parse(xml,
-                   "<domain><metadata><o:vm "
-                   "xmlns:o='http://ovirt.org/vm/1.0'><o:custom><o:a>vm</o:a></o:custom><o:device " +
-                       attributes +
-                       "><o:custom><o:a>1</o:a><o:b/></o:custom></o:device></o:vm></metadata><devices>" +
-                       device + "</devices></domain>");
+    hooking::parse(
+        xml, "<domain><metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:custom><o:a>vm</o:a></o:custom>" +
+                 elements + "</o:vm></metadata><devices>" +
+                 std::string(table.at("devices").at(row.at("device").as_string()).as_string()) +
+                 "</devices></domain>");
     auto& root = *xml.RootElement();
-    const auto properties =
-        hooking::device_properties(root, *hooking::child(root, "devices")->FirstChildElement());
-    BOOST_TEST((hooking::find(properties, "a") == "1") == expected, attributes << " of " << device);
-    BOOST_TEST((hooking::find(properties, "b") == "") == expected, attributes << " of " << device);
+    auto& device = *hooking::child(root, "devices")->FirstChildElement();
+    const auto& finds = row.at("finds");
     BOOST_TEST((hooking::vm_properties(root) == hooking::Properties{{"a", "vm"}}));
+    if (finds.is_string()) {
+      BOOST_CHECK_THROW(hooking::device_properties(root, device), std::runtime_error);
+      continue;
+    }
+    const auto properties = hooking::device_properties(root, device);
+    const auto wanted = finds.is_null()
+                            ? hooking::Properties{}
+                            : hooking::Properties{{"a", std::to_string(finds.as_int64())}, {"b", ""}};
+    BOOST_TEST((properties == wanted), row);
+    BOOST_TEST((hooking::description(root, device) == nullptr) == finds.is_null());
   }
+}
+
+BOOST_AUTO_TEST_CASE(two_elements_for_one_device_are_an_error_that_names_it_and_their_lines) {
+  tinyxml2::XMLDocument xml;
+  hooking::parse(xml,
+                 "<domain><metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'>\n"
+                 "<o:device alias='ua-1'/>\n<o:device mac_address='52:54:00:aa:bb:01'/>\n"
+                 "</o:vm></metadata><devices><interface><mac address='52:54:00:aa:bb:01'/>"
+                 "<alias name='ua-1'/></interface></devices></domain>");
+  auto& root = *xml.RootElement();
+  const auto text =
+      error_of([&] { hooking::device_properties(root, *hooking::devices(root, "interface").front()); });
+  BOOST_TEST(text ==
+             "the domain's metadata has two elements for interface 52:54:00:aa:bb:01, in lines 2 and 3: make "
+             "one of them");
 }

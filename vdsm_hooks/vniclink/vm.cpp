@@ -102,8 +102,9 @@ class Domain {
 
   // The metadata finds the vNIC by its alias too.
   void set_alias(Element& nic, const std::string& alias) {
-    for (auto* described : hooking::descriptions(root_, nic))
-      if (described->Attribute("alias") != nullptr) described->SetAttribute("alias", alias.c_str());
+    if (auto* described = hooking::description(root_, nic);
+        described != nullptr && described->Attribute("alias") != nullptr)
+      described->SetAttribute("alias", alias.c_str());
     auto* element = hooking::child(nic, "alias");
     if (element == nullptr) element = &hooking::insert_child(nic, "alias", {"address"});
     element->SetAttribute("name", alias.c_str());
