@@ -2,9 +2,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
+#include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/engine/engine.hpp"
 
 namespace vdsm_hook::cli {
@@ -20,7 +22,7 @@ enum ExitCode : int {
 struct Command {
   std::string_view name;
   std::string_view summary;
-  int (*main)(int argc, char** argv);  ///< ARGV[0] is the subcommand's name; may throw Error and CLI::ParseError
+  int (*main)(int argc, char** argv);  ///< ARGV[0] is the subcommand's name; may throw Error
 };
 
 int run_main(int argc, char** argv);
@@ -87,8 +89,13 @@ class RequestOptions {
 /// What `--help` prints: usage, then options in aligned columns, group by group, then the footer.
 std::string help_of(const CLI::App& app);
 
-/// Parses and returns true, or returns false after `--help`. Throws CLI::ParseError.
+/// Parses and returns true, or returns false after `--help`. Throws misuse().
 bool parse(CLI::App& app, int argc, char** argv);
+/// Options that do not go together: wrong_use that says WHY, and how to get the help of APP.
+Error misuse(const CLI::App& app, const std::string& why);
+
+/// The content of the file NAME, which may be a pipe; "-" is stdin. Throws wrong_use, also for more than MAX_BYTES.
+std::string read_input(const std::string& name, std::size_t max_bytes);
 
 /// Writes TEXT to stdout. Throws engine_failure when it cannot (a full disk, a closed pipe).
 void print(std::string_view text);

@@ -13,6 +13,8 @@
 #include "vdsm_hook/cli/command.hpp"
 #include "vdsm_hook/cli/engine_config_args.hpp"
 #include "vdsm_hook/cli/engine_config_grammar.hpp"
+#include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/props.hpp"
 #include "vdsm_hook/engine/host_properties.hpp"
 
 namespace vdsm_hook::cli {
@@ -70,12 +72,6 @@ class Refusal : public Error {
 
 void print_line(const std::string& text) { print(printable(text) + "\n"); }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
 // A key as this call knows it.
 struct Key {
   const DefinitionKeyFacts* facts;
@@ -126,11 +122,6 @@ const DefinitionKeyFacts& find_key(const std::vector<Key>& keys, const EngineCon
         "; engine-config -l" + (file.empty() ? "" : " -p " + file) + " lists them");
 }
 
-bool is_level(std::string_view level) {
-  const auto all = compatibility_levels();
-  return std::find(all.begin(), all.end(), level) != all.end();
-}
-
 std::string ovirts_levels() { return joined({compatibility_levels().begin(), compatibility_levels().end()}); }
 
 void list(const std::vector<Key>& keys) {
@@ -150,7 +141,7 @@ void get(const DefinitionKeyFacts& key, const PropertyStore& store, const std::s
   const auto* text = store.text(key.key, level);
   if (text == nullptr)
     throw Refusal("Error fetching " + std::string(key.name) + " value: no such entry with version '" + level + "'.",
-                  std::string(key.name) + " has the versions " + joined(store.levels(key.key)));
+                  having_levels(key, store.levels(key.key)));
   print_line(*text);
 }
 
@@ -197,9 +188,16 @@ std::string level_to_change(const DefinitionKeyFacts& key, const Settings& setti
   }
   const auto levels = read_store(settings).levels(key.key);
   if (levels.size() == 1) return levels[0];
-  if (::isatty(STDIN_FILENO) == 0)
-    wrong(std::string(key.name) + " has the versions " + joined(levels) + ": say which one with --cver=" + levels.back());
+  if (::isatty(STDIN_FILENO) == 0) wrong(several_levels(key, levels));
   return ask_for_level(levels);
+}
+
+// WHY without the key in front of it, which the sentence before has named.
+std::string without_key(const DefinitionKeyFacts& key, const std::string& level, std::string_view why) {
+  const std::string name(key.name);
+  for (const auto& prefix : {name + ": ", name + " (level " + level + "): ", std::string("the definitions: ")})
+    if (why.starts_with(prefix)) return std::string(why.substr(prefix.size()));
+  return std::string(why);
 }
 
 [[noreturn]] void refuse(const DefinitionKeyFacts& key, const std::string& value, const std::string& why) {
@@ -215,7 +213,7 @@ void set(const DefinitionKeyFacts& key, const Settings& settings, const EngineCo
     try {
       store.set_text(key.key, level, *args.value);
     } catch (const Error& error) {
-      refuse(key, *args.value, error.what());
+      refuse(key, *args.value, without_key(key, level, error.what()));
     }
   });
 }
@@ -236,7 +234,7 @@ void merge(const DefinitionKeyFacts& key, const Settings& settings, const Engine
       is_changed = old.empty() ? !merged.empty() : merged != merged_definitions(old, "");
       if (is_changed) store.set_text(key.key, level, merged);
     } catch (const Error& error) {
-      refuse(key, appended_items(old, *args.value), error.what());
+      refuse(key, appended_items(old, *args.value), without_key(key, level, error.what()));
     }
   });
   if (!is_changed) print("Merge operation cancelled as value is unchanged.\n");

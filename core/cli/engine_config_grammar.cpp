@@ -5,6 +5,7 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/layout.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
@@ -17,9 +18,7 @@ std::string block_of(std::string_view type) {
 }
 
 std::string any_block() {
-  std::string types;
-  for (const auto type : device_types()) types += (types.empty() ? "" : "|") + std::string(type);
-  return block_of("(" + types + ")");
+  return block_of("(" + joined({device_types().begin(), device_types().end()}, "|") + ")");
 }
 
 // To oVirt each type has at most one block, and they stand in the order of its types.

@@ -32,8 +32,9 @@ struct Findings {
 /// throw for what it finds.
 Findings find_faults(const Settings& settings, const FindingsRules& rules);
 
-/// The part about custom properties: definitions that no hook reads, patterns that no value matches, what is set in the
-/// domains and nobody defines, or is wrong.
+/// The part about custom properties: definitions that no hook reads, patterns that no value matches, what is set in
+/// vNIC profiles and the domains and nobody defines, or is wrong. What the store may define is not looked for when it
+/// cannot be read.
 std::vector<Finding> find_property_faults(const Settings& settings, const FindingsRules& rules);
 
 }  // namespace vdsm_hook::cli

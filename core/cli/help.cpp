@@ -1,6 +1,7 @@
 // --help, and words that no option takes: both from the options themselves.
 #include <algorithm>
 
+#include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/cli/command.hpp"
 #include "vdsm_hook/cli/layout.hpp"
@@ -31,6 +32,31 @@ std::string usage(const CLI::App& app) {
   return text + " [OPTION]...\n";
 }
 
+// False: --help was asked for, and printed. Throws CLI::ParseError.
+bool parsed(CLI::App& app, int argc, char** argv) {
+  app.set_help_flag("-h,--help", "print this help");
+  try {
+    app.parse(argc, argv);
+    return true;
+  } catch (const CLI::CallForHelp&) {
+    print(help_of(app));
+    return false;
+  } catch (const CLI::ArgumentMismatch& error) {
+    const std::string text = error.what();
+    const auto at = text.find(": At Most 1 required");
+    if (at == std::string::npos) throw;
+    throw CLI::ParseError(text.substr(0, at) + " is given more than once", CLI::ExitCodes::ArgumentMismatch);
+  } catch (const CLI::ExtrasError&) {
+    const auto words = app.remaining();
+    const std::string word = words.empty() ? std::string() : words[0].substr(0, 80);
+    std::vector<std::string> names;
+    for (const auto* option : app.get_options())
+      for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+    const auto near = word.starts_with("-") ? did_you_mean(word, {names.begin(), names.end()}) : std::string();
+    throw CLI::ParseError("'" + word + "' is not expected here" + near, CLI::ExitCodes::ExtrasError);
+  }
+}
+
 }  // namespace
 
 std::string help_of(const CLI::App& app) {
@@ -54,27 +80,15 @@ std::string help_of(const CLI::App& app) {
   return text + "\n" + app.get_footer() + "\n";
 }
 
+Error misuse(const CLI::App& app, const std::string& why) {
+  return {Errc::wrong_use, why + "\n" + app.get_name() + " --help says how it is used"};
+}
+
 bool parse(CLI::App& app, int argc, char** argv) {
-  app.set_help_flag("-h,--help", "print this help");
   try {
-    app.parse(argc, argv);
-    return true;
-  } catch (const CLI::CallForHelp&) {
-    print(help_of(app));
-    return false;
-  } catch (const CLI::ArgumentMismatch& error) {
-    const std::string text = error.what();
-    const auto at = text.find(": At Most 1 required");
-    if (at == std::string::npos) throw;
-    throw CLI::ParseError(text.substr(0, at) + " is given more than once", CLI::ExitCodes::ArgumentMismatch);
-  } catch (const CLI::ExtrasError&) {
-    const auto words = app.remaining();
-    const std::string word = words.empty() ? std::string() : words[0].substr(0, 80);
-    std::vector<std::string> names;
-    for (const auto* option : app.get_options())
-      for (const auto& name : option->get_lnames()) names.push_back("--" + name);
-    const auto near = word.starts_with("-") ? did_you_mean(word, {names.begin(), names.end()}) : std::string();
-    throw CLI::ParseError("'" + word + "' is not expected here" + near, CLI::ExitCodes::ExtrasError);
+    return parsed(app, argc, argv);
+  } catch (const CLI::ParseError& error) {
+    throw misuse(app, error.what());
   }
 }
 

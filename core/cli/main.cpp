@@ -82,9 +82,6 @@ int main(int argc, char** argv) {
   if (is_called("engine-config", argc, argv)) return engine_config_main(argc, argv);
   try {
     return dispatch(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    complain(std::string(error.what()) + "\nvdsm-hook " + argv[1] + " --help says how it is used");
-    return wrong_use;
   } catch (const Error& error) {
     complain(error.what());
     const bool is_callers = error.code() == Errc::wrong_use || error.code() == Errc::bad_document;

@@ -7,11 +7,14 @@
 #include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/layout.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
 
 [[noreturn]] void wrong(const std::string& why) { throw Error(Errc::wrong_use, why); }
+
+}  // namespace
 
 std::string read_input(const std::string& name, std::size_t max_bytes) {
   if (name != "-") {
@@ -23,8 +26,6 @@ std::string read_input(const std::string& name, std::size_t max_bytes) {
   if (!data) wrong("standard input is larger than " + std::to_string(max_bytes) + " bytes");
   return std::move(*data);
 }
-
-}  // namespace
 
 Variables read_variables(const std::vector<std::string>& words, const std::string& option) {
   Variables variables;
@@ -38,8 +39,7 @@ Variables read_variables(const std::vector<std::string>& words, const std::strin
 
 CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& target,
                         const std::vector<std::string>& choices, const std::string& description) {
-  std::string type;
-  for (const auto& choice : choices) type += (type.empty() ? "" : "|") + choice;
+  const auto type = joined(choices, "|");
   return app.add_option(name, target, description)->type_name(type)->check(CLI::Validator(
       [choices, type](std::string& word) {
         if (std::find(choices.begin(), choices.end(), word) != choices.end()) return std::string();

@@ -5,7 +5,9 @@
 #include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/cli/findings.hpp"
 #include "vdsm_hook/cli/props.hpp"
+#include "vdsm_hook/discovery/discovery.hpp"
 #include "vdsm_hook/properties/example.hpp"
+#include "vdsm_hook/properties/names.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
@@ -18,18 +20,33 @@ class PropertyFaultFinder {
   std::vector<Finding> find() && {
     try {
       store_ = read_store(settings_);
+      is_store_read_ = true;
     } catch (const Error& error) {
       add(store_file_, error.what(), "Correct it: until then nothing starts that has custom properties.");
     }
     SidecarCache sidecars;
     host_ = find_host_properties(settings_, store_, sidecars, rules_.compat_vdsm);
-    for (const auto& definition : host_.vm.all())
-      look_at(definition, "", is_administrators(definition, store_.vm(), predefined_vm_properties()), host_.readers_of_vm_property(definition.name));
-    const auto ovirts = predefined_device_properties();
-    for (const auto& [type, of_type] : host_.device)
-      for (const auto& definition : of_type.all())
-        look_at(definition, " of " + type + " devices", is_administrators(definition, definitions_of(type, store_.device()), definitions_of(type, ovirts)),
-                host_.readers_of_device_property(definition.name));
+    const auto ovirts_vm = predefined_vm_properties();
+    for (const auto& definition : host_.vm.all()) {
+      const bool is_stores = store_.vm().find(definition.name) != nullptr;
+      const auto of_vm = [](const Sidecar& sidecar) -> const Definitions& { return sidecar.vm_properties; };
+      if (is_impossible(definition)) add_impossible(definition, "", is_stores ? store_file_ : declarer_of(definition, of_vm));
+      if (is_stores && ovirts_vm.find(definition.name) == nullptr) look_for_readers(definition, "", host_.readers_of_vm_property(definition.name));
+    }
+    const auto ovirts_device = predefined_device_properties();
+    for (const auto& [type, definitions] : host_.device) {
+      for (const auto& definition : definitions.all()) {
+        const auto of = " of " + type + " devices";
+        const bool is_stores = definitions_of(type, store_.device()).find(definition.name) != nullptr;
+        const auto of_type = [&type = type](const Sidecar& sidecar) -> const Definitions& { return definitions_of(type, sidecar.device_properties); };
+        if (is_impossible(definition)) add_impossible(definition, of, is_stores ? store_file_ : declarer_of(definition, of_type));
+        if (is_stores && definitions_of(type, ovirts_device).find(definition.name) == nullptr)
+          look_for_readers(definition, of, host_.readers_of_device_property(definition.name));
+      }
+    }
+    for (const auto& definition : host_.network.all())  // which no hook gets
+      if (is_impossible(definition)) add_impossible(definition, " of networks", store_file_);
+    for (const auto& [name, profile] : store_.profiles) look_at_profile(name, profile.properties);
     for (const auto& file : rules_.domains) look_at_domain(file);
     return std::move(found_);
   }
@@ -39,32 +56,57 @@ class PropertyFaultFinder {
     found_.push_back({std::move(path), std::move(problem), std::move(hint)});
   }
 
-  // oVirt's own are for its engine to read, hooks or no hooks.
-  static bool is_administrators(const Definition& definition, const Definitions& own, const Definitions& ovirts) {
-    return own.find(definition.name) != nullptr && ovirts.find(definition.name) == nullptr;
+  // The sidecar that DEFINITION, which is not the store's, comes from: the last that has it. DEFINED: what a sidecar defines.
+  template <typename Defined>
+  std::string declarer_of(const Definition& definition, const Defined& defined) const {
+    for (auto hook = host_.hooks.rbegin(); hook != host_.hooks.rend(); ++hook)
+      if (hook->sidecar && defined(*hook->sidecar).find(definition.name) != nullptr) return sidecar_file(*hook);
+    return store_file_;  // oVirt's own
   }
 
-  // IS_ADMINISTRATORS: somebody here should read it.
-  void look_at(const Definition& definition, const std::string& of, bool is_administrators, const std::vector<std::string>& readers) {
-    const auto what = "property " + definition.name + of + ", declared by " + definition.declared_by + ": ";
-    if (find_example(definition.pattern).reach == Reach::unreachable)
-      add(store_file_, what + "no value can match its pattern " + definition.pattern.text(),
-          "Correct the pattern: ^ and $ belong to its ends, and a value has no ; and no control character.");
-    if (is_administrators && readers.empty())
-      add(store_file_, what + "no installed hook reads it",
+  std::string sidecar_file(const PropertyReader& hook) const {
+    const auto found = discover(hook.event, {settings_.paths.hooks_dirs, !rules_.compat_vdsm, !rules_.compat_vdsm, settings_.trust});
+    for (const auto& file : found.hooks)
+      if (file.path == hook.path && !file.sidecar.empty()) return file.sidecar;
+    return hook.path;
+  }
+
+  static std::string what_is(const Definition& definition, const std::string& of) {
+    return "property " + definition.name + of + ", declared by " + definition.declared_by + ": ";
+  }
+
+  static bool is_impossible(const Definition& definition) { return find_example(definition.pattern).reach == Reach::unreachable; }
+
+  void add_impossible(const Definition& definition, const std::string& of, const std::string& file) {
+    add(file, what_is(definition, of) + "no value can match its pattern " + definition.pattern.text(),
+        "Correct the pattern: ^ and $ belong to its ends, and a value has no ; and no control character.");
+  }
+
+  // Of the administrator's definitions only: oVirt's own are for its engine to read, hooks or no hooks.
+  void look_for_readers(const Definition& definition, const std::string& of, const std::vector<std::string>& readers) {
+    if (readers.empty())
+      add(store_file_, what_is(definition, of) + "no installed hook reads it",
           "Install the hook, or take the definition out: vdsm-hook props define --remove.");
+  }
+
+  void look_at_profile(const std::string& name, const PropertyValues& properties) {
+    for (const auto& problem : validate_device("interface", properties, host_.device))
+      add(store_file_, "vNIC profile '" + name + "': " + problem.text,
+          problem.kind == ProblemKind::key_does_not_exist
+              ? "Define it (vdsm-hook props define --device interface), or take it out (vdsm-hook props profile edit --unset)."
+              : "Set it right (vdsm-hook props profile edit): until then no VM starts that has a vNIC of this profile.");
   }
 
   void look_at_domain(const std::string& file) {
     try {
-      const DomainEditor domain(read_file(file, settings_.max_payload_bytes));
+      const DomainEditor domain(read_regular_file(file, settings_.max_payload_bytes));
       const auto& facts = domain.facts();
       look_at_values(file, "the VM " + facts.name, facts.custom_properties, host_.vm);
       for (const auto& device : domain.devices()) {
         const auto* metadata = facts.about(device);
         if (metadata == nullptr) continue;
         look_at_values(file, device.to_text(), metadata->properties, definitions_of(device.type, host_.device));
-        if (!metadata->profile.empty() && !store_.profiles.contains(metadata->profile))
+        if (is_store_read_ && !metadata->profile.empty() && !store_.profiles.contains(metadata->profile))
           add(file, device.to_text() + ": there is no vNIC profile '" + metadata->profile + "'",
               "Make it (vdsm-hook props profile create), or detach the vNIC: until then its VM does not start.");
       }
@@ -80,6 +122,7 @@ class PropertyFaultFinder {
   void look_at_values(const std::string& file, const std::string& whose, const PropertyValues& values, const Definitions& definitions) {
     for (const auto& problem : validate(values, definitions)) {
       const bool is_unknown = problem.kind == ProblemKind::key_does_not_exist;
+      if (is_unknown && !is_store_read_ && !refused_name(problem.key)) continue;  // the store may define it
       add(file, whose + ": " + problem.text,
           is_unknown ? "Define it (vdsm-hook props define), or take it out (vdsm-hook props unset)."
                      : "Set it right (vdsm-hook props set): until then its VM does not start.");
@@ -90,6 +133,7 @@ class PropertyFaultFinder {
   const FindingsRules& rules_;
   const std::string store_file_;
   PropertyStore store_;
+  bool is_store_read_ = false;
   HostProperties host_;
   std::vector<Finding> found_;
 };

@@ -51,8 +51,8 @@ int run_action(std::span<const Command> actions, const std::string& of, const st
                                    "; " + of + " --help lists them");
 }
 
-void DomainOptions::add_to(CLI::App& app, const std::string& device_description) {
-  add_value(app, "--domxml", domxml, "FILE", "the domain XML that the VM is")->required();
+void DomainOptions::add_to(CLI::App& app, const std::string& device_description, const std::string& file_type) {
+  add_value(app, "--domxml", domxml, file_type, std::string("the domain XML that the VM is") + (file_type == "FILE" ? "" : "; - is stdin"))->required();
   if (!device_description.empty()) add_value(app, "--device", device, "DEVICE", device_description);
 }
 
@@ -80,7 +80,7 @@ int tell(const Change& change, const FormatOption& format) {
   } else {
     for (const auto& problem : change.problems) complain(problem.text);
     for (const auto& user : change.in_use) complain("in use by " + user);
-    if (is_refused) complain("nothing was changed");
+    if (is_refused) complain("nothing was changed" + (change.way_out.empty() ? "" : "; " + change.way_out));
     std::string text;
     for (const auto& line : change.done) text += printable(line) + "\n";
     for (const auto& note : change.notes) text += "note: " + printable(note) + "\n";
@@ -102,6 +102,14 @@ boost::json::array to_json(const std::vector<PropertyProblem>& problems) {
                    {"expected", text_or_null(problem.expected)},
                    {"declared_by", text_or_null(problem.declared_by)}});
   return out;
+}
+
+std::string having_levels(const DefinitionKeyFacts& key, const std::vector<std::string>& levels) {
+  return std::string(key.name) + " has the versions " + joined(levels);
+}
+
+std::string several_levels(const DefinitionKeyFacts& key, const std::vector<std::string>& levels) {
+  return having_levels(key, levels) + ": say which one with --cver=" + levels.back();
 }
 
 std::vector<PropertyChange> to_changes(const Variables& variables) {

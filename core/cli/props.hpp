@@ -31,7 +31,7 @@ int run_action(std::span<const Command> actions, const std::string& of, const st
 struct DomainOptions {
   std::string domxml, device;
 
-  void add_to(CLI::App& app, const std::string& device_description);
+  void add_to(CLI::App& app, const std::string& device_description, const std::string& file_type = "FILE");
 };
 
 /// A domain XML file that is changed in place: locked from construction to the end, replaced as a whole by save(), which
@@ -40,8 +40,10 @@ class DomainFile {
  public:
   DomainFile(const std::string& name, const Settings& settings);
   DomainEditor& editor() { return editor_; }
+  const DomainEditor& editor() const { return editor_; }
   /// False: nothing had been changed.
   bool save() const;
+  const std::string& name() const { return name_; }
 
  private:
   ReplaceableFile file_;
@@ -56,12 +58,17 @@ struct Change {
   std::vector<PropertyProblem> problems;  ///< then nothing was changed
   std::vector<std::string> in_use;        ///< so does each of these
   std::vector<std::string> notes;
+  std::string way_out;  ///< what does it all the same; empty: nothing does
 };
 /// Prints it, and gives the exit code.
 int tell(const Change& change, const FormatOption& format);
 
 boost::json::array to_json(const std::vector<PropertyProblem>& problems);
 boost::json::value text_or_null(const std::string& text);
+
+/// "KEY has the versions 4.7, 4.8", and that with what to do.
+std::string having_levels(const DefinitionKeyFacts& key, const std::vector<std::string>& levels);
+std::string several_levels(const DefinitionKeyFacts& key, const std::vector<std::string>& levels);
 
 std::vector<PropertyChange> to_changes(const Variables& variables);
 

@@ -59,30 +59,27 @@ std::string level_to_change(const PropertyStore& store, DefinitionKey key, const
   if (!asked.empty()) return asked;
   const auto levels = store.levels(key);
   if (levels.size() == 1) return levels[0];
-  std::string list;
-  for (const auto& level : levels) list += (list.empty() ? "" : ", ") + level;
-  throw Error(Errc::wrong_use, std::string(facts_of(key).name) + " has several levels: say which with --cver (" + list + ")");
+  throw Error(Errc::wrong_use, several_levels(facts_of(key), levels));
 }
 
 // TEXT, NAME=REGEX;..., without the properties NAMES; each must be there.
 std::string without(std::string_view text, const std::vector<std::string>& names) {
-  std::string rest;
+  std::vector<std::string> rest;
   std::vector<std::string_view> there;
   for (const auto& item : read_items(text).items) {
     there.push_back(item.name);
-    if (std::find(names.begin(), names.end(), item.name) == names.end())
-      rest += (rest.empty() ? "" : ";") + std::string(item.name) + "=" + std::string(item.text);
+    if (std::find(names.begin(), names.end(), item.name) == names.end()) rest.push_back(std::string(item.name) + "=" + std::string(item.text));
   }
   for (const auto& name : names)
     if (std::find(there.begin(), there.end(), name) == there.end())
       throw Error(Errc::wrong_use, "the administrator defines no property '" + printable(name.substr(0, 80)) + "' here" + did_you_mean(name, there));
-  return rest;
+  return joined(rest, ";");
 }
 
 std::string items_of(const Definitions& definitions) {
-  std::string text;
-  for (const auto& definition : definitions.all()) text += (text.empty() ? "" : ";") + definition.name + "=" + definition.pattern.text();
-  return text;
+  std::vector<std::string> items;
+  for (const auto& definition : definitions.all()) items.push_back(definition.name + "=" + definition.pattern.text());
+  return joined(items, ";");
 }
 
 }  // namespace
@@ -137,11 +134,9 @@ int props_define_main(int argc, char** argv) {
 
   const auto settings = locations.load();
   const auto key = !type.empty() ? DefinitionKey::device : is_network ? DefinitionKey::network : DefinitionKey::vm;
-  std::string given;
-  for (const auto& word : words) {
+  for (const auto& word : words)
     if (word.find(';') != std::string::npos) throw Error(Errc::wrong_use, "'" + printable(word.substr(0, 80)) + "': a definition cannot hold a ;");
-    given += (given.empty() ? "" : ";") + word;
-  }
+  const auto given = joined(words, ";");
   Change change;
   change_store(settings, [&](PropertyStore& store) {
     const auto at = level_to_change(store, key, level);

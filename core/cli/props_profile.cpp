@@ -26,12 +26,9 @@ VnicProfile& profile_of(PropertyStore& store, const std::string& name) {
   throw Error(Errc::wrong_use, "there is no vNIC profile " + in_quotes(name) + did_you_mean(name, names));
 }
 
-// The vNICs in FILE that refer to the profile NAME. A file that is gone has none.
-std::vector<std::string> users_in(const std::string& file, const std::string& name, const Settings& settings) {
-  struct stat st{};
-  if (::stat(file.c_str(), &st) != 0 && errno == ENOENT) return {};
+// The vNICs in DOMAIN, which is in FILE, that refer to the profile NAME.
+std::vector<std::string> users_in(const DomainEditor& domain, const std::string& file, const std::string& name) {
   std::vector<std::string> users;
-  const DomainEditor domain(read_regular_file(file, settings.max_payload_bytes));
   for (const auto& device : domain.devices())
     if (const auto* metadata = domain.facts().about(device); metadata != nullptr && metadata->profile == name)
       users.push_back(device.to_text() + " of the VM " + domain.facts().name + " in " + file);
@@ -41,13 +38,30 @@ std::vector<std::string> users_in(const std::string& file, const std::string& na
 std::vector<std::string> users_of(const VnicProfile& profile, const std::string& name, const Settings& settings) {
   std::vector<std::string> users;
   for (const auto& file : profile.files) {
+    struct stat st{};
+    if (::stat(file.c_str(), &st) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+      users.push_back("nobody knows whom: " + file + " is gone or was moved");
+      continue;
+    }
     try {
-      for (auto& user : users_in(file, name, settings)) users.push_back(std::move(user));
+      for (auto& user : users_in(DomainEditor(read_regular_file(file, settings.max_payload_bytes)), file, name)) users.push_back(std::move(user));
     } catch (const Error& error) {
       users.push_back("nobody knows whom: " + file + " cannot be read: " + error.what());
     }
   }
   return users;
+}
+
+// The profile that the device in DOMAIN refers to; empty: none.
+std::string profile_at(const DomainEditor& domain, std::size_t device) {
+  const auto* metadata = domain.facts().about(domain.devices()[device]);
+  return metadata == nullptr ? std::string() : metadata->profile;
+}
+
+// The store need not look into FILE for users of the profile NAME when none is left there.
+void forget_unused(PropertyStore& store, const std::string& name, const DomainFile& file) {
+  const auto known = store.profiles.find(name);
+  if (known != store.profiles.end() && users_in(file.editor(), file.name(), name).empty()) std::erase(known->second.files, file.name());
 }
 
 std::string to_text(const PropertyStore& store, const std::string& only) {
@@ -177,19 +191,28 @@ int edit_main(int argc, char** argv) {
 }
 
 int delete_main(int argc, char** argv) {
-  CLI::App app("Deletes a vNIC profile that no vNIC refers to.", "vdsm-hook props profile delete");
+  CLI::App app("Deletes a vNIC profile that no vNIC refers to. Only files that were given to vdsm-hook props profile attach "
+               "are known, by their names then: a reference elsewhere is not seen, and of a file that is gone nobody knows.",
+               "vdsm-hook props profile delete");
   app.footer("Example:\n  vdsm-hook props profile delete fast\n\n"
-             "Exit code: 0 deleted; 1 it is in use: by whom is listed; 2 there is no such profile, or wrong use.");
+             "Exit code: 0 deleted; 1 it is in use, or nobody knows: by whom is listed; 2 there is no such profile, or wrong use.");
   ProfileOptions options;
+  bool is_forced = false;
   options.add_to(app, "its name");
+  app.add_flag("--force", is_forced, "delete it although it is in use or nobody knows");
   options.add_rest_to(app);
   if (!parse(app, argc, argv)) return done;
 
   const auto settings = options.locations.load();
   Change change;
   change_store(settings, [&](PropertyStore& store) {
-    change.in_use = users_of(profile_of(store, options.name), options.name, settings);
-    if (!change.in_use.empty()) return;
+    auto users = users_of(profile_of(store, options.name), options.name, settings);
+    if (!users.empty() && !is_forced) {
+      change.in_use = std::move(users);
+      change.way_out = "--force deletes it although it is in use or nobody knows";
+      return;
+    }
+    for (const auto& user : users) change.notes.push_back("it was in use by " + user);
     store.profiles.erase(options.name);
     change.changed = true;
     change.done.push_back("vNIC profile " + options.name + " is deleted");
@@ -225,19 +248,25 @@ int attach_main(int argc, char** argv) {
 
   const auto settings = options.locations.load();
   const auto name = real_name(domain.domxml);
-  static_cast<void>(find_nic(DomainEditor(read_regular_file(name, settings.max_payload_bytes)), domain.device));
+  // The domain's lock first: whoever may read the file can hold it, and must not keep others from the store.
+  DomainFile file(name, settings);
+  const auto nic = find_nic(file.editor(), domain.device);
+  const auto old = profile_at(file.editor(), nic);
+  file.editor().set_profile(nic, options.name);
+  const auto is_known = [&name](const VnicProfile& profile) {
+    return std::find(profile.files.begin(), profile.files.end(), name) != profile.files.end();
+  };
   // First the store knows where to look, then the vNIC refers to it: whatever happens in between, no user is unknown.
   change_store(settings, [&](PropertyStore& store) {
-    auto& files = profile_of(store, options.name).files;
-    if (std::find(files.begin(), files.end(), name) == files.end()) files.push_back(name);
+    auto& profile = profile_of(store, options.name);
+    if (!is_known(profile)) profile.files.push_back(name);
   });
   Change change;
   change_store(settings, [&](PropertyStore& store) {
-    static_cast<void>(profile_of(store, options.name));
-    DomainFile file(name, settings);
-    const auto nic = find_nic(file.editor(), domain.device);
-    file.editor().set_profile(nic, options.name);
+    if (!is_known(profile_of(store, options.name)))
+      throw Error(Errc::engine_failure, "the vNIC profile " + in_quotes(options.name) + " was made anew in the meantime: attach the vNIC again");
     change.changed = file.save();
+    if (old != options.name) forget_unused(store, old, file);
     change.done.push_back(file.editor().devices()[nic].to_text() + ": vNIC profile " + options.name);
   });
   return tell(change, options.format);
@@ -256,20 +285,16 @@ int detach_main(int argc, char** argv) {
   if (!parse(app, argc, argv)) return done;
 
   const auto settings = locations.load();
-  const auto name = real_name(domain.domxml);
+  DomainFile file(real_name(domain.domxml), settings);  // locked before the store is, as attach does
+  const auto nic = find_nic(file.editor(), domain.device);
+  const auto profile = profile_at(file.editor(), nic);
+  if (profile.empty()) throw Error(Errc::wrong_use, file.editor().devices()[nic].to_text() + " refers to no vNIC profile");
+  file.editor().set_profile(nic, std::nullopt);
   Change change;
   change_store(settings, [&](PropertyStore& store) {
-    DomainFile file(name, settings);
-    const auto nic = find_nic(file.editor(), domain.device);
-    const auto& device = file.editor().devices()[nic];
-    const auto* metadata = file.editor().facts().about(device);
-    if (metadata == nullptr || metadata->profile.empty()) throw Error(Errc::wrong_use, device.to_text() + " refers to no vNIC profile");
-    const auto profile = metadata->profile;
-    file.editor().set_profile(nic, std::nullopt);
     change.changed = file.save();
     change.done.push_back(file.editor().devices()[nic].to_text() + ": no vNIC profile");
-    const auto known = store.profiles.find(profile);
-    if (known != store.profiles.end() && users_in(name, profile, settings).empty()) std::erase(known->second.files, name);
+    forget_unused(store, profile, file);
   });
   return tell(change, format);
 }

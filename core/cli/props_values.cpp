@@ -35,12 +35,6 @@ struct ShownDomain {
   std::vector<std::string> notes;
 };
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
 Shown shown(const std::string& name, const std::string& value, std::string origin, const Definitions& definitions,
             std::vector<std::string> readers) {
   Shown one{name, value, std::move(origin), "", std::move(readers), {}, {}};
@@ -185,6 +179,22 @@ const PropertyValues& own_properties(const DomainEditor& domain, const Target& t
   return metadata == nullptr ? none : metadata->properties;
 }
 
+// Lets unknown names that are defined for something else than devices of TYPE (empty: the VM) say for what.
+void name_owners(std::vector<PropertyProblem>& problems, const std::string& type, const HostProperties& host) {
+  for (auto& problem : problems) {
+    if (problem.kind != ProblemKind::key_does_not_exist) continue;
+    std::vector<std::string> types;
+    for (const auto& [other, of_type] : host.device)
+      if (other != type && of_type.find(problem.key) != nullptr) types.push_back(other);
+    if (!type.empty() && host.vm.find(problem.key) != nullptr) {
+      problem.text = about_value(problem.key, problem.value, "it is a property of VMs: leave out --device");
+    } else if (!types.empty()) {
+      problem.text = about_value(problem.key, problem.value, "it is a property of " + joined(types) + " devices: give " +
+                                                                 (type.empty() ? "--device" : "one of them with --device"));
+    }
+  }
+}
+
 void apply(DomainEditor& domain, const Target& target, const std::vector<PropertyChange>& changes) {
   if (target.device) {
     domain.set_device(*target.device, changes);
@@ -202,13 +212,14 @@ int props_show_main(int argc, char** argv) {
   DomainOptions domain;
   FormatOption format;
   LocationOptions locations;
-  domain.add_to(app, kDeviceForms);
+  domain.add_to(app, kDeviceForms, "FILE|-");
   format.add_to(app);
   locations.add_to(app);
   if (!parse(app, argc, argv)) return done;
 
   const auto settings = locations.load();
-  const DomainEditor editor(read_file(domain.domxml, settings.max_payload_bytes));
+  const DomainEditor editor(domain.domxml == "-" ? read_input("-", settings.max_payload_bytes)
+                                                 : read_regular_file(domain.domxml, settings.max_payload_bytes));
   const auto target = target_of(editor, domain.device);
   const auto store = read_store(settings);
   SidecarCache sidecars;
@@ -242,6 +253,7 @@ int props_set_main(int argc, char** argv) {
   Change change;
   change.problems = target.device ? validate_device(file.editor().devices()[*target.device].type, values, host.device)
                                   : validate(values, host.vm);
+  name_owners(change.problems, target.device ? file.editor().devices()[*target.device].type : "", host);
   if (change.problems.empty()) {
     apply(file.editor(), target, to_changes(values));
     change.changed = file.save();

@@ -102,7 +102,7 @@ int run_main(int argc, char** argv) {
   app.add_flag("-v,--verbose", is_verbose, "say what each hook did")->excludes(quiet);
   if (!parse(app, argc, argv)) return done;
   if (output == "-") output.clear();
-  if (report_file == "-" && output.empty()) throw CLI::ValidationError("--report -", "needs --output, or report and document would mix");
+  if (report_file == "-" && output.empty()) throw misuse(app, "--report -: needs --output, or report and document would mix");
 
   const Engine engine(options.locations.load(), Engine::Isolation::whole_process);
   auto request = options.request(engine.settings());

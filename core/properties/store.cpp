@@ -26,8 +26,6 @@ constexpr std::string_view kHeader =
     "# Custom properties: definitions by oVirt's keys and levels, and vNIC profiles. engine-config and vdsm-hook props\n"
     "# write this file; it may be edited, too, but they do not keep comments. A change holds from the next event on.\n";
 
-bool is_level(std::string_view level) { return std::find(kLevels.begin(), kLevels.end(), level) != kLevels.end(); }
-
 // In the form of TOML that is best to read: as it is between ' or ''' when nothing in it needs to be escaped.
 // IS_LIST: a line for each item, which read_list() joins again.
 std::string quoted(std::string_view text, bool is_list = false) {
@@ -157,6 +155,8 @@ const DefinitionKeyFacts& facts_of(DefinitionKey key) {
 }
 
 std::span<const std::string_view> compatibility_levels() { return kLevels; }
+
+bool is_level(std::string_view level) { return std::find(kLevels.begin(), kLevels.end(), level) != kLevels.end(); }
 
 PropertyValues effective_properties(const PropertyValues& profile, const PropertyValues& own) {
   PropertyValues values;

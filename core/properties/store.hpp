@@ -32,6 +32,7 @@ const DefinitionKeyFacts& facts_of(DefinitionKey key);
 
 /// oVirt's compatibility levels that have custom properties, ascending: 4.2 to 4.8.
 std::span<const std::string_view> compatibility_levels();
+bool is_level(std::string_view level);
 
 /// A named set of device properties that vNICs refer to.
 struct VnicProfile {

@@ -40,7 +40,7 @@ PropertyProblem problem(ProblemKind kind, std::string_view name, std::string_vie
                         std::string expected, const std::string& why) {
   PropertyProblem found{kind, std::string(name), std::string(value), std::move(expected), "", ""};
   if (definition != nullptr) found.declared_by = definition->declared_by;
-  found.text = shown(name) + "=" + shown(value) + ": " + why;
+  found.text = about_value(name, value, why);
   return found;
 }
 
@@ -82,11 +82,11 @@ struct Judged {
     if (definition == nullptr) {
       const bool is_searched = ++searches <= kMaxSearches;
       problems.push_back(unknown_name(item.name, item.text, is_searched ? definitions.nearest(item.name) : ""));
-    } else if (!definition->pattern.matches(item.text)) {
-      problems.push_back(wrong_value(*definition, item.text));
-    } else if (const auto why = refused_value(item.name, item.text)) {
+    } else if (const auto why = refused_value(item.name, item.text)) {  // no other pattern would help
       problems.push_back(problem(ProblemKind::incorrect_value, item.name, item.text, definition,
                                  "UTF-8 of one line without control characters", *why));
+    } else if (!definition->pattern.matches(item.text)) {
+      problems.push_back(wrong_value(*definition, item.text));
     }
   }
 };
@@ -134,6 +134,10 @@ std::string_view to_string(ProblemKind kind) {
     case ProblemKind::invalid_device_type: return "INVALID_DEVICE_TYPE";
   }
   return "";
+}
+
+std::string about_value(std::string_view name, std::string_view value, const std::string& why) {
+  return shown(name) + "=" + shown(value) + ": " + why;
 }
 
 ReadValues read_values(std::string_view text) {

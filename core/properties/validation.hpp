@@ -26,6 +26,9 @@ struct PropertyProblem {
   std::string text;         ///< one line for people, fit for a terminal, long values cut
 };
 
+/// "name=value: WHY", the text of a problem with a value: one line, name and value fit for a terminal and cut.
+std::string about_value(std::string_view name, std::string_view value, const std::string& why);
+
 /// Values as text, "name=value;name=value", and what keeps it from being that.
 struct ReadValues {
   PropertyValues values;                  ///< of each name the first; those in front of an error of syntax
@@ -37,7 +40,7 @@ std::string to_text(const PropertyValues& values);
 
 /// Every problem of the values, in their order; empty: they are valid. An error of syntax is alone, since what stands behind
 /// it cannot be known; else a value is judged for each name when it first comes, and a name that comes again is one
-/// duplicate_key. A value matches its pattern as a whole and has no control characters. Never throws for what they say.
+/// duplicate_key. A value has no control characters and matches its pattern as a whole. Never throws for what they say.
 /// Source: oVirt; there the last of two values wins without a word, and control characters are let through.
 std::vector<PropertyProblem> validate(const PropertyValues& values, const Definitions& definitions);
 std::vector<PropertyProblem> validate(std::string_view text, const Definitions& definitions);

@@ -207,6 +207,55 @@ class CheckTest(CommandTest):
         self.assertEqual([f["path"] for f in found], [f"{self.config}/properties.toml", "vm.xml", "no.xml"])
         self.assertIn("properties.toml:2:", found[0]["problem"])
 
+    def test_a_store_that_cannot_be_read_is_one_finding_and_not_one_for_each_thing_that_may_be_in_it(self):
+        self.file("config/properties.toml", "[profiles")
+        self.file("vm.xml", (SOURCE / "tests/data/web-01.xml").read_text().replace(">shop</ovirt-vm:owner>", ">shop</ovirt-vm:owner>"
+                  "<ovirt-vm:sap_agent>maybe</ovirt-vm:sap_agent><ovirt-vm:PATH>x</ovirt-vm:PATH>")
+                  .replace("</ovirt-vm:custom>\n      </ovirt-vm:device>",
+                           "</ovirt-vm:custom><ovirt-vm:vnic_profile>red</ovirt-vm:vnic_profile></ovirt-vm:device>"))
+        found = [f["problem"] for f in self.json_of("check", "--domxml", "vm.xml", code=VETOED)["findings"]]
+        self.assertEqual(len(found), 3, found)
+        self.assertIn("properties.toml:1:", found[0])
+        self.assertIn("the VM web-01: sap_agent=maybe: not one of", found[1])
+        self.assertIn("the VM web-01: PATH=x: the name is reserved", found[2])
+
+    def test_vnic_profiles_are_judged_as_interfaces(self):
+        store = self.file("config/properties.toml", "[CustomDeviceProperties]\n'4.8' = '{type=interface;prop={speed=^[0-9]+$}}'\n"
+                          "[profiles.fast.properties]\nspeed = 'abc'\ncolour = 'red'\n[profiles.good.properties]\nspeed = '10'\n")
+        self.hook("50_a", "#!/bin/sh\necho $speed\n", event="before_device_create")
+        found = self.json_of("check", code=VETOED)["findings"]
+        self.assertEqual([(f["path"], f["problem"]) for f in found], [
+            (str(store), "vNIC profile 'fast': speed=abc: does not match the pattern ^[0-9]+$ (declared by CustomDeviceProperties)"),
+            (str(store), "vNIC profile 'fast': colour=red: there is no such property")])
+        self.assertIn("vdsm-hook props profile edit", found[0]["hint"])
+
+    def test_patterns_of_networks_are_looked_at(self):
+        store = self.file("config/properties.toml", "[UserDefinedNetworkCustomProperties]\n'4.8' = 'qos=a^b;good=.*'\n")
+        self.assertEqual([(f["path"], f["problem"]) for f in self.json_of("check", code=VETOED)["findings"]],
+                         [(str(store), "property qos of networks, declared by UserDefinedNetworkCustomProperties: no value can match its pattern a^b")])
+
+    def test_an_impossible_pattern_is_found_where_it_is_declared(self):
+        self.hook("50_a")
+        beside = self.file("hooks/before_vm_start/50_a.toml", "[vm_properties]\nnever = 'a^b'\n")
+        words = ("--hooks-dir", self.hooks, "--hooks-dir", self.directory("site"))
+        found = self.json_of("check", *words, code=VETOED)["findings"]
+        self.assertEqual([f["path"] for f in found], [str(beside)])
+        self.assertIn("property never, declared by ", found[0]["problem"])
+        # The sidecar of a stronger hooks directory is what counts.
+        self.file("hooks/before_vm_start/50_a.toml")
+        above = self.file("site/before_vm_start/50_a.toml", "[device_properties.disk]\nnever = 'a^b'\n")
+        found = self.json_of("check", *words, code=VETOED)["findings"]
+        self.assertEqual([f["path"] for f in found], [str(above)])
+        # The administrator's of the same name replaces it.
+        store = self.file("config/properties.toml", "[CustomDeviceProperties]\n'4.8' = '{type=disk;prop={never=c^d}}'\n")
+        found = self.json_of("check", *words, code=VETOED)["findings"]
+        self.assertEqual([(f["path"], f["problem"][-3:]) for f in found], [(str(store), "c^d")])
+
+    def test_a_domain_that_is_a_pipe_is_not_waited_for(self):
+        os.mkfifo(self.dir / "pipe")
+        found = self.json_of("check", "--domxml", "pipe", code=VETOED)["findings"]
+        self.assertEqual([(f["path"], f["problem"]) for f in found], [("pipe", "pipe is not a regular file")])
+
 
 if __name__ == "__main__":
     unittest.main()

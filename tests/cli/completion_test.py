@@ -19,6 +19,18 @@ COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 _vdsm_hook "${COMP_WORDS[0]}" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
 printf '%s\\n' "${COMPREPLY[@]}"
 """
+# The user's own variables, as they are before and after the same call.
+KEEPS = """
+source "$1"
+wanted=--mine word=mine line=mine
+shown() { declare -p | grep -Ev '^declare -[^ ]+ (_|COMPREPLY|before|after|RANDOM|SRANDOM|SECONDS|EPOCH|PIPESTATUS|BASH_|FUNCNAME|LINENO)'; }
+COMP_WORDS=("${@:2}") COMP_CWORD=$(($# - 2))
+before=$(shown)
+_vdsm_hook "${COMP_WORDS[0]}" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
+after=$(shown)
+diff <(printf '%s' "$before") <(printf '%s' "$after")
+printf '%s\\n' "${COMPREPLY[@]}" | grep -e --mine
+"""
 
 
 @unittest.skipUnless(shutil.which("bash"), "no bash is installed")
@@ -73,6 +85,14 @@ class CompletionTest(CommandTest):
         self.assertEqual(self.complete("run", "--compat", ""), ["vdsm"])
         self.assertEqual(self.complete("new", "a", "--lang", ""), ["cpp", "python", "sh"])
 
+    def test_nothing_leaks_out_of_or_into_the_users_shell(self):
+        for words in [("",), ("props", ""), ("props", "profile", ""), ("run", ""), ("run", "--format", ""), ("props", "set", ""),
+                      ("props", "profile", "edit", ""), ("run", "-")]:
+            with self.subTest(words=words):
+                done = subprocess.run(["bash", "--norc", "-c", KEEPS, "bash", COMPLETION, PROGRAM, *words], cwd=self.dir, env=self.env,
+                                      capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+                self.assertEqual((done.stdout, done.stderr), ("", ""))
+
     def test_files_and_directories(self):
         self.file("with blank.xml", "")
         for option in ["--domxml", "--device-xml", "--json", "--domain", "--output", "--report"]:
@@ -101,6 +121,11 @@ class CompletionTest(CommandTest):
             self.assertEqual(self.complete(*words, "free", "=", ""), [])
         for words in [("run", *places, "--device-property"), ("props", "set", *places, "--device", "interface:1")]:
             self.assertEqual(self.complete(*words, ""), ["SecurityGroups=", "duplex="])
+            self.assertEqual(self.complete(*words, "duplex", "=", ""), ["full", "half"])
+        for action in ["create", "edit"]:
+            words = ("props", "profile", action, *places, "red")
+            self.assertEqual(self.complete(*words, ""), ["SecurityGroups=", "duplex="])
+            self.assertEqual(self.complete(*words, "duplex=full", "S"), ["SecurityGroups="])
             self.assertEqual(self.complete(*words, "duplex", "=", ""), ["full", "half"])
         self.assertEqual(self.complete("props", "unset", *places, "m"), ["macspoof"])
         self.assertEqual(self.complete("props", "definitions", *places, "d"), ["duplex"])

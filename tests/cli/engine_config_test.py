@@ -212,6 +212,18 @@ class ActionTest(EngineConfigTest):
                 self.assertEqual(more, "")
         self.assertFalse(self.store.exists())
 
+    def test_an_error_names_the_key_once(self):
+        for words, said in [(("-s", f"{VM}=a=["), f"Cannot set value a=[ to key {VM}. property a: the pattern "),
+                            (("-s", f"{VM}=a=[", "--cver=4.7"), f"Cannot set value a=[ to key {VM}. property a: the pattern "),
+                            (("-s", f"{DEVICE}={{type=disk;prop={{9a=1}}}}"), f" to key {DEVICE}. {{type=disk"),
+                            (("-m", f"{VM}=a=["), f"Cannot set value b=1;a=[ to key {VM}. property a: the pattern ")]:
+            with self.subTest(words=words):
+                if words[0] == "-m":
+                    self.must("-s", f"{VM}=b=1")
+                done = self.ec(*words)
+                self.assertIn(said, done.stdout)
+                self.assertEqual(done.stdout.count(words[1].split("=")[0]), 1)
+
     def test_what_ovirt_refuses_has_its_text_and_on_stderr_ours(self):
         device = "Invalid syntax, custom device properties specification should conform to \\{type=(disk|interface|"
         for key, value, text, why in [

@@ -73,7 +73,7 @@ class DefineTest(CommandTest):
 
     def test_levels(self):
         self.check(self.define("a=1", "--cver", "4.7"), DONE)
-        self.refused(self.define("b=2"), "UserDefinedVMProperties has several levels", "(4.7, 4.8)")
+        self.refused(self.define("b=2"), "UserDefinedVMProperties has the versions 4.7, 4.8: say which one with --cver=4.8")
         self.check(self.define("a=2", "--cver", "4.8"), DONE)
         self.assertEqual(self.definitions()["a", "VM"], ("2", "UserDefinedVMProperties"))
         self.check(self.define("a", "--remove", "--cver", "4.8"), DONE)

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """vdsm-hook props profile: vNIC profiles and the vNICs that refer to them."""
 
+import fcntl
 import json
+import subprocess
+import time
 import unittest
 
-from command import DONE, ENGINE_FAILURE, SOURCE, VETOED, CommandTest
+from command import DONE, ENGINE_FAILURE, PROGRAM, SOURCE, VETOED, CommandTest
 
 WEB = (SOURCE / "tests/data/web-01.xml").read_text()
 NIC1, NIC2 = "52:54:00:6b:3c:58", "52:54:00:6b:3c:59"
@@ -53,7 +56,7 @@ class ProfileTest(CommandTest):
                                       f"interface {NIC2} of the VM web-02 in {self.dir}/other.xml", "nothing was changed"])
         done = self.profile("delete", "red", "--format", "json")
         self.assertEqual(len(json.loads(done.stdout)["in_use"]), 3)
-        (self.dir / "other.xml").unlink()
+        self.done("detach", "--domxml", "other.xml", "--device", NIC2)
         for nic in [NIC1, NIC2]:
             self.check(self.profile("delete", "red"), VETOED)
             self.done("detach", "--domxml", "vm.xml", "--device", nic)
@@ -65,6 +68,95 @@ class ProfileTest(CommandTest):
         self.attach("red")
         self.file("vm.xml", "<domain")
         self.check(self.profile("delete", "red"), VETOED, "", [f"{self.dir}/vm.xml cannot be read", "not well-formed"])
+
+    def test_who_is_in_a_file_that_is_gone_nobody_knows(self):
+        self.done("create", "red")
+        self.attach("red")
+        (self.dir / "vm.xml").rename(self.dir / "moved.xml")
+        self.check(self.profile("delete", "red"), VETOED, "",
+                   [f"in use by nobody knows whom: {self.dir}/vm.xml is gone or was moved", "nothing was changed; --force deletes it although"])
+        self.assertEqual(self.profiles()["red"], ({}, [f"{self.dir}/vm.xml"]))
+        self.check(self.profile("delete", "red", "--force"), DONE,
+                   f"vNIC profile red is deleted\nnote: it was in use by nobody knows whom: {self.dir}/vm.xml is gone or was moved\n")
+        self.assertEqual(self.profiles(), {})
+
+    def test_one_in_use_is_deleted_by_force(self):
+        self.done("create", "red")
+        self.attach("red")
+        done = self.profile("delete", "red", "--force", "--format", "json")
+        self.check(done, DONE)
+        self.assertEqual(json.loads(done.stdout), {"changed": True, "problems": [], "in_use": [], "notes": [
+            f"it was in use by interface {NIC2} of the VM web-01 in {self.dir}/vm.xml"]})
+        self.assertEqual(self.profiles(), {})
+
+    def test_a_vnic_that_changes_its_profile_leaves_the_old_one(self):
+        self.done("create", "red")
+        self.done("create", "blue")
+        for nic in [NIC1, NIC2]:
+            self.attach("red", nic)
+        files = [f"{self.dir}/vm.xml"]
+        self.attach("blue", NIC1)
+        self.assertEqual(self.profiles(), {"red": ({}, files), "blue": ({}, files)})
+        self.attach("blue", NIC2)
+        self.assertEqual(self.profiles(), {"red": ({}, []), "blue": ({}, files)})
+        self.attach("blue", NIC2)
+        self.assertEqual(self.profiles(), {"red": ({}, []), "blue": ({}, files)})
+        self.done("delete", "red")
+
+    def start(self, action, *words):
+        return subprocess.Popen([PROGRAM, "props", "profile", action, *words, *self.places()], cwd=self.dir, env=self.env,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def test_who_holds_a_domains_lock_holds_up_that_domain_only(self):
+        self.done("create", "red")
+        self.attach("red", NIC1)
+        for action, words in [("attach", ("red",)), ("detach", ())]:
+            with self.subTest(action=action), open(self.dir / "vm.xml", "rb") as held:
+                fcntl.flock(held, fcntl.LOCK_EX)
+                waiting = self.start(action, *words, "--domxml", "vm.xml", "--device", NIC1)
+                time.sleep(0.3)
+                other = self.start("create", f"not-{action}ed")
+                try:
+                    self.assertEqual(other.wait(10), 0)
+                    self.assertIsNone(waiting.poll())
+                finally:
+                    fcntl.flock(held, fcntl.LOCK_UN)
+                    self.assertEqual((waiting.communicate()[1], waiting.returncode), (b"", 0))
+                    other.communicate()
+
+    def test_a_kill_at_any_moment_leaves_no_vnic_that_its_profile_does_not_know(self):
+        self.done("create", "red")
+        self.done("create", "blue")
+        for delay in range(40):
+            name = ["red", "blue"][delay % 2]
+            process = self.start("attach", name, "--domxml", "vm.xml", "--device", NIC2)
+            time.sleep(delay / 10000)
+            process.kill()
+            process.communicate()
+            text, profiles = (self.dir / "vm.xml").read_text(), self.profiles()
+            for known in ["red", "blue"]:
+                if f"<ovirt-vm:vnic_profile>{known}<" in text:
+                    self.assertEqual(profiles[known][1], [f"{self.dir}/vm.xml"])
+        self.attach("red", NIC2)
+        self.assertEqual(self.profiles()["red"][1], [f"{self.dir}/vm.xml"])
+
+    def test_attaching_and_deleting_at_once_leaves_no_vnic_without_its_profile(self):
+        for _ in range(20):
+            self.done("create", "red")
+            both = [self.start("attach", "red", "--domxml", "vm.xml", "--device", NIC2), self.start("delete", "red")]
+            for process in both:
+                process.communicate()
+            refers = "vnic_profile>red<" in (self.dir / "vm.xml").read_text()
+            self.assertEqual(refers, "red" in self.profiles())
+            self.assertEqual(both[0].returncode == 0, refers)
+            if refers:
+                self.done("detach", "--domxml", "vm.xml", "--device", NIC2)
+                self.done("delete", "red")
+
+    def test_help_says_which_users_are_known(self):
+        text = " ".join(self.call("props", "profile", "delete", "--help").stdout.split())
+        self.assertIn("Only files that were given to vdsm-hook props profile attach are known", text)
+        self.assertIn("--force", text)
 
     def test_a_vnic_has_its_profiles_properties_and_its_own_over_them(self):
         self.done("create", "red", "speed=10", "duplex=half")

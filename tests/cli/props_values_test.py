@@ -79,6 +79,28 @@ class ValuesTest(CommandTest):
         self.check(self.props("set", "x=1", "--device", "video:1"), VETOED, "", "there is no such property")
         self.assertEqual((self.dir / "vm.xml").read_text(), WEB)
 
+    def test_a_property_of_something_else_says_of_what(self):
+        for words, text in [(("speed=1",), "speed=1: it is a property of interface devices: give --device"),
+                            (("macspoof=true", "--device", NIC1), "macspoof=true: it is a property of VMs: leave out --device"),
+                            (("unmap=on", "--device", NIC1), "unmap=on: it is a property of disk devices: give one of them with --device"),
+                            (("nothing=1",), "nothing=1: there is no such property")]:
+            with self.subTest(words=words):
+                self.check(self.props("set", *words), VETOED, "", [f"vdsm-hook: {text}\n", "nothing was changed"])
+        self.file("config/properties.toml", "[CustomDeviceProperties]\n'4.8' = '{type=disk;prop={a=.*}};{type=interface;prop={a=.*}}'\n")
+        self.check(self.props("set", "a=1"), VETOED, "", "a=1: it is a property of disk, interface devices: give --device")
+        self.assertEqual((self.dir / "vm.xml").read_text(), WEB)
+
+    def test_show_reads_standard_input_but_waits_for_no_pipe(self):
+        shown = self.shown()
+        done = self.command("props show", "--domxml", "-", "--format", "json", stdin=WEB)
+        self.check(done, DONE)
+        self.assertEqual(json.loads(done.stdout), shown)
+        self.refused(self.command("props show", "--domxml", "-", stdin=""), "empty")
+        os.mkfifo(self.dir / "pipe")
+        self.refused(self.command("props show", "--domxml", "pipe"), "pipe is not a regular file")
+        self.assertIn("--domxml FILE|-", self.call("props", "show", "--help").stdout)
+        self.assertNotIn("FILE|-", self.call("props", "set", "--help").stdout)
+
     def test_what_is_not_set_cannot_be_unset(self):
         self.refused(self.props("unset", "ownr"), "'ownr' is not set on VM web-01", "did you mean owner?")
         self.refused(self.props("unset", "speed", "--device", NIC2), "is not set on interface")

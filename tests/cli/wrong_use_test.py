@@ -155,6 +155,11 @@ class CommandLineTest(CommandTest):
                 self.assertEqual(self.call(*subcommand.split(), "-h").stdout, done.stdout)
                 self.assertEqual(self.call("help", *subcommand.split()).stdout, done.stdout)
 
+    def test_an_option_that_is_not_there_points_at_the_help_of_the_action(self):
+        for subcommand in COMMANDS:
+            with self.subTest(subcommand=subcommand):
+                self.refused(self.call(*subcommand.split(), "--nonsense"), f"\nvdsm-hook {subcommand} --help says how it is used\n")
+
     def test_help_lists_the_subcommands(self):
         done = self.call("--help")
         self.check(done, DONE)

@@ -104,6 +104,21 @@ BOOST_AUTO_TEST_CASE(values_are_utf8_of_one_line_whatever_their_pattern_allows) 
     check("any=" + value, {});
 }
 
+BOOST_AUTO_TEST_CASE(a_value_that_no_pattern_could_save_says_why_before_its_pattern_is_asked) {
+  const auto whole = "UTF-8 of one line without control characters"s;
+  for (const auto& [value, why] : {std::pair("true\n"s, "control character"s), {"\x1B"s, "control character"s},
+                                   {"\xFF"s, "not UTF-8"s}, {std::string(kMaxEnvironmentString, 'x'), "bytes"s}}) {
+    const auto problems = validate("macspoof=" + value, definitions());
+    BOOST_TEST_REQUIRE(problems.size() == 1U);
+    BOOST_TEST((problems[0].kind == ProblemKind::incorrect_value));
+    BOOST_TEST(problems[0].text.find(": the value ") != std::string::npos, problems[0].text);
+    BOOST_TEST(problems[0].text.find(why) != std::string::npos, problems[0].text);
+    BOOST_TEST(problems[0].text.find("not one of") == std::string::npos, problems[0].text);
+    BOOST_TEST(problems[0].expected == whole);
+    BOOST_TEST(problems[0].declared_by == "vdsm-hook-macspoof");
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_reserved_name_says_that_it_is_reserved) {
   const auto problems = validate("PATH=/x", definitions());
   BOOST_TEST_REQUIRE(problems.size() == 1U);
