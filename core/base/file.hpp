@@ -31,6 +31,9 @@ class ReplaceableFile {
   /// Throws IF_MISSING when there is no such directory.
   explicit ReplaceableFile(const std::string& name, Errc if_missing = Errc::wrong_use);
 
+  /// As it was given.
+  const std::string& name() const { return name_; }
+
   /// As lock_file() does, for a file that is there. Until this ends.
   void lock();
 
@@ -51,7 +54,7 @@ class ReplaceableFile {
   void check_still_the_same() const;
   void write_beside(int fd, std::string_view data, mode_t new_mode) const;
 
-  std::string name_;  // as it was given: for texts
+  std::string name_;
   std::string last_;  // in directory_
   UniqueFd directory_;
   UniqueFd file_;     // what was locked or read; held, so that no other file gets its inode number

@@ -41,7 +41,7 @@ class PropertyFaultFinder {
         const auto of_type = [&type = type](const Sidecar& sidecar) -> const Definitions& { return definitions_of(type, sidecar.device_properties); };
         if (is_impossible(definition)) add_impossible(definition, of, is_stores ? store_file_ : declarer_of(definition, of_type));
         if (is_stores && definitions_of(type, ovirts_device).find(definition.name) == nullptr)
-          look_for_readers(definition, of, host_.readers_of_device_property(definition.name));
+          look_for_readers(definition, of, host_.readers_of_device_property(type, definition.name));
       }
     }
     for (const auto& definition : host_.network.all())  // which no hook gets
@@ -110,10 +110,8 @@ class PropertyFaultFinder {
           add(file, device.to_text() + ": there is no vNIC profile '" + metadata->profile + "'",
               "Make it (vdsm-hook props profile create), or detach the vNIC: until then its VM does not start.");
       }
-      for (const auto& metadata : facts.devices)
-        if (std::none_of(domain.devices().begin(), domain.devices().end(), [&](const auto& device) { return metadata.is_about(device); }))
-          add(file, "line " + std::to_string(metadata.line) + ": this metadata is about no device of the domain",
-              "Correct what tells the device, or take the element out: nobody gets its properties.");
+      for (auto& misfit : domain.misfits())
+        add(file, std::move(misfit), "Correct what tells the device, or take the element out: nobody gets its properties, or another device does, too.");
     } catch (const Error& error) {
       add(file, error.what(), "Give a domain XML that libvirt would take.");
     }

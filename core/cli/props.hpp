@@ -43,7 +43,7 @@ class DomainFile {
   const DomainEditor& editor() const { return editor_; }
   /// False: nothing had been changed.
   bool save() const;
-  const std::string& name() const { return name_; }
+  const std::string& name() const { return file_.name(); }
 
  private:
   ReplaceableFile file_;

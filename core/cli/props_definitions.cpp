@@ -24,7 +24,7 @@ std::vector<Row> rows_of(const HostProperties& host, const std::string& name) {
     if (is_asked(definition)) rows.push_back({"VM", definition, host.readers_of_vm_property(definition.name)});
   for (const auto& [type, of_type] : host.device)
     for (const auto& definition : of_type.all())
-      if (is_asked(definition)) rows.push_back({type, definition, host.readers_of_device_property(definition.name)});
+      if (is_asked(definition)) rows.push_back({type, definition, host.readers_of_device_property(type, definition.name)});
   for (const auto& definition : host.network.all())
     if (is_asked(definition)) rows.push_back({"network", definition, {}});
   return rows;

@@ -67,7 +67,7 @@ ShownDevice of_device(const DeviceIdentity& identity, const DeviceMetadata& meta
   for (const auto& [name, value] : effective_properties(profile, metadata.properties)) {
     const bool is_own = std::any_of(metadata.properties.begin(), metadata.properties.end(), [&name = name](const auto& own) { return own.first == name; });
     device.properties.push_back(shown(name, value, is_own ? "device" : "profile " + metadata.profile, definitions_of(identity.type, host.device),
-                                      host.readers_of_device_property(name)));
+                                      host.readers_of_device_property(identity.type, name)));
     for (const auto& [vm_name, vm_value] : facts.custom_properties)
       if (vm_name == name && vm_value != value) device.properties.back().notes.push_back("the VM's value wins");
   }
@@ -82,10 +82,8 @@ ShownDomain shown_domain(const DomainEditor& domain, const std::optional<std::si
   for (std::size_t i = 0; i < domain.devices().size(); ++i)
     if (const auto* metadata = facts.about(domain.devices()[i]); metadata != nullptr && only.value_or(i) == i)
       all.devices.push_back(of_device(domain.devices()[i], *metadata, facts, host, store, all.notes));
-  for (const auto& metadata : facts.devices) {
-    const bool is_ones = std::any_of(domain.devices().begin(), domain.devices().end(), [&](const auto& device) { return metadata.is_about(device); });
-    if (!is_ones && !only) all.notes.push_back("line " + std::to_string(metadata.line) + ": this metadata is about no device of the domain");
-  }
+  if (!only)
+    for (auto& misfit : domain.misfits()) all.notes.push_back(std::move(misfit));
   return all;
 }
 
@@ -259,7 +257,7 @@ int props_set_main(int argc, char** argv) {
     change.changed = file.save();
     for (const auto& [name, value] : values) {
       change.done.push_back(target.text + ": " + name + "=" + value);
-      if ((target.device ? host.readers_of_device_property(name) : host.readers_of_vm_property(name)).empty())
+      if ((target.device ? host.readers_of_device_property(file.editor().devices()[*target.device].type, name) : host.readers_of_vm_property(name)).empty())
         change.notes.push_back("no installed hook reads " + name);
     }
   }

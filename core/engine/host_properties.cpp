@@ -48,10 +48,10 @@ bool has_word(const std::string& path, std::string_view name) {
 
 // A hook declares all its properties at each of its events. Where it has conditions on a property at some events and on
 // others at the rest, the rest do not read it.
-std::vector<std::string> readers_of(const std::vector<PropertyReader>& hooks, std::string_view name,
-                                    Sidecar::Interest (Sidecar::*interest)(std::string_view) const) {
+template <typename InSidecar>
+std::vector<std::string> readers_of(const std::vector<PropertyReader>& hooks, std::string_view name, const InSidecar& in_sidecar) {
   const auto interest_of = [&](const PropertyReader& hook) {
-    if (hook.sidecar) return (*hook.sidecar.*interest)(name);
+    if (hook.sidecar) return in_sidecar(*hook.sidecar);
     return has_word(hook.path, name) ? Sidecar::Interest::declared : Sidecar::Interest::none;
   };
   std::set<std::string> with_condition;
@@ -137,11 +137,11 @@ std::shared_ptr<const PropertyStore> StoreCache::get(const Settings& settings) {
 }
 
 std::vector<std::string> HostProperties::readers_of_vm_property(std::string_view name) const {
-  return readers_of(hooks, name, &Sidecar::in_vm_property);
+  return readers_of(hooks, name, [name](const Sidecar& sidecar) { return sidecar.in_vm_property(name); });
 }
 
-std::vector<std::string> HostProperties::readers_of_device_property(std::string_view name) const {
-  return readers_of(hooks, name, &Sidecar::in_device_property);
+std::vector<std::string> HostProperties::readers_of_device_property(std::string_view type, std::string_view name) const {
+  return readers_of(hooks, name, [type, name](const Sidecar& sidecar) { return sidecar.in_device_property(type, name); });
 }
 
 HostProperties find_host_properties(const Settings& settings, const PropertyStore& store, SidecarCache& sidecars, bool compat_vdsm) {

@@ -52,7 +52,8 @@ struct HostProperties {
   /// The hooks that read the property, as "EVENT/NAME": those whose sidecar declares it or has a condition on it, and those
   /// without a sidecar whose file has its name as a word.
   std::vector<std::string> readers_of_vm_property(std::string_view name) const;
-  std::vector<std::string> readers_of_device_property(std::string_view name) const;
+  /// TYPE: of the device.
+  std::vector<std::string> readers_of_device_property(std::string_view type, std::string_view name) const;
 };
 
 /// Looks at the sidecars of every installed hook. One that cannot be read declares nothing: it is a problem where its hook

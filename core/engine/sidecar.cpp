@@ -118,10 +118,10 @@ Sidecar::Interest Sidecar::in_vm_property(std::string_view name) const {
   return is_declared ? Interest::declared : Interest::none;
 }
 
-Sidecar::Interest Sidecar::in_device_property(std::string_view name) const {
-  const bool is_declared = declares_device_property(name);
-  const bool is_vms = !is_declared && vm_properties.find(name) != nullptr;
-  if (!is_vms && has_condition(*this, name, &Conditions::device_property)) return Interest::condition;
+Sidecar::Interest Sidecar::in_device_property(std::string_view type, std::string_view name) const {
+  const bool is_declared = definitions_of(type, device_properties).find(name) != nullptr;
+  const bool is_others = !is_declared && (declares_device_property(name) || vm_properties.find(name) != nullptr);
+  if (!is_others && has_condition(*this, name, &Conditions::device_property)) return Interest::condition;
   return is_declared ? Interest::declared : Interest::none;
 }
 

@@ -57,7 +57,7 @@ struct Sidecar {
   /// How far it says that its hook reads a property: not at all; it declares it; it has a condition on it.
   enum class Interest { none, declared, condition };
   Interest in_vm_property(std::string_view name) const;
-  Interest in_device_property(std::string_view name) const;
+  Interest in_device_property(std::string_view type, std::string_view name) const;
   bool declares_device_property(std::string_view name) const;
   bool has_property_conditions() const;
 

@@ -402,6 +402,19 @@ std::size_t DomainEditor::find_device(std::string_view selector) const {
   return static_cast<std::size_t>(found[0] - devices_.data());
 }
 
+std::vector<std::string> DomainEditor::misfits() const {
+  std::vector<std::string> found;
+  for (const auto& metadata : facts_.devices) {
+    std::vector<std::string> about;
+    for (const auto& device : devices_)
+      if (metadata.is_about(device)) about.push_back(place_of(device));
+    const auto line = "line " + std::to_string(metadata.line) + ": this metadata is about ";
+    if (about.empty()) found.push_back(line + "no device of the domain");
+    if (about.size() > 1) found.push_back(line + "more than one device: " + about[0] + ", " + about[1] + (about.size() > 2 ? ", ..." : ""));
+  }
+  return found;
+}
+
 template <typename Change>
 void DomainEditor::apply(const Change& change) {
   if (const auto encoding = xml_encoding(document_); encoding != "UTF-8")

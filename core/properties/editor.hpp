@@ -38,6 +38,9 @@ class DomainEditor {
   /// listed.
   std::size_t find_device(std::string_view selector) const;
 
+  /// What is about no device of the domain, or about more than one: "line 7: this metadata is about ...".
+  std::vector<std::string> misfits() const;
+
   void set_vm(const std::vector<PropertyChange>& changes);
   void set_device(std::size_t device, const std::vector<PropertyChange>& changes);
   /// PROFILE: nullopt takes the reference out, and what was written out of the profile.

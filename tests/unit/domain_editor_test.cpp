@@ -532,3 +532,13 @@ BOOST_AUTO_TEST_CASE(what_is_written_out_of_a_profile_is_replaced_and_never_the_
   editor.set_profile(0, std::nullopt);
   BOOST_TEST(editor.document() == with_device(of_nic, own));
 }
+
+BOOST_AUTO_TEST_CASE(metadata_about_no_device_or_several_are_misfits) {
+  const auto twins = "<ovirt-vm:device name='x'/>\n<ovirt-vm:device name='y'/>\n<ovirt-vm:device name='z'/>"s;
+  const auto document = "<domain><metadata><ovirt-vm:vm " + kSpace + ">" + twins + "</ovirt-vm:vm></metadata><devices><disk><target dev='x'/></disk>"
+                        "<interface><target dev='x'/></interface><disk><target dev='z'/></disk></devices></domain>";
+  const auto found = DomainEditor(document).misfits();
+  BOOST_REQUIRE(found.size() == 2U);
+  BOOST_TEST(found[0] == "line 1: this metadata is about more than one device: disk:1, interface:1");
+  BOOST_TEST(found[1] == "line 2: this metadata is about no device of the domain");
+}

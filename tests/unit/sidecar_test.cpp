@@ -320,7 +320,7 @@ BOOST_AUTO_TEST_CASE(a_sidecar_shows_what_its_hook_is_interested_in) {
   const auto sidecar = parse("[vm_properties]\na = 'x'\nb = 'x'\n[device_properties.disk]\nc = 'x'\nd = 'x'\n"
                              "[when]\nany_property = ['a', 'c']\nproperty = { e = 'x' }\n[when." + kOtherEvent + "]\ndevice_property = { f = 'x' }\n");
   const auto is = [&](const char* name, Interest vm, Interest device) {
-    BOOST_CHECK_MESSAGE(sidecar.in_vm_property(name) == vm && sidecar.in_device_property(name) == device, name);
+    BOOST_CHECK_MESSAGE(sidecar.in_vm_property(name) == vm && sidecar.in_device_property("disk", name) == device, name);
   };
   is("a", Interest::condition, Interest::none);
   is("b", Interest::declared, Interest::none);
@@ -329,6 +329,7 @@ BOOST_AUTO_TEST_CASE(a_sidecar_shows_what_its_hook_is_interested_in) {
   is("e", Interest::condition, Interest::none);
   is("f", Interest::none, Interest::condition);
   is("g", Interest::none, Interest::none);
+  BOOST_CHECK(sidecar.in_device_property("interface", "c") == Interest::none);
   BOOST_TEST(sidecar.has_property_conditions());
   BOOST_TEST(!parse("[vm_properties]\na = 'x'\n[when]\nvm = ['a']\n").has_property_conditions());
 }
