@@ -7,6 +7,7 @@
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/properties/names.hpp"
 #include "vdsm_hook/properties/outline.hpp"
+#include "vdsm_hook/properties/splicer.hpp"
 #include "vdsm_hook/properties/store.hpp"
 
 namespace vdsm_hook {
@@ -15,29 +16,15 @@ namespace {
 using Kind = OutlineNode::Kind;
 using Nodes = std::vector<OutlineNode>;
 
-constexpr std::string_view kBlanks = " \t\r\n";
-constexpr std::string_view kPrefix = "ovirt-vm:";  // of elements in a vm element that is new
-
 [[noreturn]] void wrong_document(const std::string& why) { throw Error(Errc::bad_document, "the domain XML " + why); }
 
 std::string place_of(const DeviceIdentity& device) { return device.type + ":" + std::to_string(device.position); }
 
-// Elements to be made, each in the one before it, and what goes into the last one.
-struct Fresh {
-  struct Element {
-    std::string name, attributes;
-  };
-  std::vector<Element> around;
-  std::vector<std::string> leaves;
-};
-
-// One set of changes: everything is found in the document as it was, and cut in at the end.
+// One set of changes: where in the document as it was they go.
 class Edit {
  public:
   Edit(std::string_view document, const Nodes& nodes, const DomainFacts& facts, const std::vector<DeviceIdentity>& devices)
-      : document_(document), nodes_(nodes), facts_(facts), devices_(devices) {
-    newline_ = document.find("\r\n") != std::string_view::npos ? "\r\n" : "\n";
-  }
+      : document_(document), nodes_(nodes), facts_(facts), devices_(devices), splicer_(document, nodes) {}
 
   void set_vm(const std::vector<PropertyChange>& changes) {
     go_to_vm();
@@ -61,40 +48,25 @@ class Edit {
     std::vector<std::string> leaves;
     for (const auto& [name, value] : properties)
       leaves.push_back(leaf(name, value, " " + std::string(kProfileAttribute) + "=\"" + xml_escaped(profile) + "\""));
-    if (leaves.empty()) return take_out(std::move(gone));
-    for (const auto node : gone) cut_out(node);
+    if (leaves.empty()) return splicer_.take_out(std::move(gone));
+    for (const auto node : gone) splicer_.cut_out(node);
     add(std::move(leaves));
   }
   void set_profile(std::size_t device, const std::optional<std::string>& profile) {
     go_to_device(device);
     const auto node = missing_.empty() ? only_child(here_, Kind::profile) : std::nullopt;
     if (node && profile) {
-      set_text(*node, *profile);
+      splicer_.set_text(*node, *profile);
     } else if (node) {
-      take_out({*node});
+      splicer_.take_out({*node});
     } else if (profile) {
       add({leaf("vnic_profile", *profile)});
     }
   }
 
-  std::string result() {
-    std::sort(cuts_.begin(), cuts_.end(), [](const Cut& a, const Cut& b) { return a.begin < b.begin; });
-    std::string text;
-    std::size_t at = 0;
-    for (const auto& cut : cuts_) {
-      text += document_.substr(at, cut.begin - at);
-      text += cut.text;
-      at = cut.end;
-    }
-    return text += document_.substr(at);
-  }
+  std::string result() { return splicer_.result(); }
 
  private:
-  struct Cut {
-    std::size_t begin, end;
-    std::string text;
-  };
-
   // -- the way down; what is not there is noted in missing_ --
 
   void go_to_vm() {
@@ -170,7 +142,7 @@ class Edit {
       if (found) {
         LineCounter lines(document_);
         const auto first = lines.line_of(nodes_[*found].start.begin);
-        wrong_document("has two elements <" + std::string(raw_name(i)) + "> in one place, in lines " + std::to_string(first) + " and " +
+        wrong_document("has two elements <" + std::string(splicer_.raw_name(i)) + "> in one place, in lines " + std::to_string(first) + " and " +
                        std::to_string(lines.line_of(nodes_[i].start.begin)) + ": make one of them");
       }
       found = i;
@@ -191,9 +163,9 @@ class Edit {
       const auto node = missing_.empty() ? only(here_, [&change](const OutlineNode& n) { return n.kind == Kind::property && n.local == change.name; })
                                          : std::nullopt;
       if (node && change.value && !nodes_[*node].attributes.empty()) {
-        cuts_.push_back({nodes_[*node].start.begin, nodes_[*node].end.end, leaf(change.name, *change.value)});  // no profile's any more
+        splicer_.replace(*node, leaf(change.name, *change.value));  // no profile's any more
       } else if (node && change.value) {
-        set_text(*node, *change.value);
+        splicer_.set_text(*node, *change.value);
       } else if (node) {
         gone.push_back(*node);
       } else if (change.value) {
@@ -201,141 +173,33 @@ class Edit {
       }
     }
     if (leaves.empty()) {
-      take_out(std::move(gone));
+      splicer_.take_out(std::move(gone));
     } else {
-      for (const auto node : gone) cut_out(node);
+      for (const auto node : gone) splicer_.cut_out(node);
       add(std::move(leaves));
     }
   }
 
-  void set_text(std::size_t place, const std::string& text) {
-    const auto& node = nodes_[place];
-    if (node.text == text) return;
-    if (is_empty_tag(node)) {
-      const auto slash = node.start.end - 2;
-      cuts_.push_back({slash, node.start.end, ">" + xml_escaped(text) + "</" + std::string(raw_name(place)) + ">"});
-    } else {
-      cuts_.push_back({node.start.end, node.end.begin, xml_escaped(text)});
-    }
-  }
-
-  // Takes NODES, which have one parent, out, and every element that nothing is left of then.
-  void take_out(std::vector<std::size_t> nodes) {
-    while (!nodes.empty()) {
-      const auto parent = nodes_[nodes[0]].parent;
-      const auto kind = nodes_[parent].kind;
-      const bool may_go = kind == Kind::custom || kind == Kind::device_metadata || kind == Kind::vm || kind == Kind::metadata;
-      if (!may_go || !is_blank_without(parent, nodes)) break;
-      nodes = {parent};
-    }
-    for (const auto node : nodes) cut_out(node);
-  }
-
-  void cut_out(std::size_t place) {
-    auto begin = nodes_[place].start.begin;
-    const auto before = document_.substr(0, begin);
-    const auto line_end = before.find_last_not_of(" \t");
-    if (line_end != std::string_view::npos && before[line_end] == '\n')
-      begin = line_end > 0 && before[line_end - 1] == '\r' ? line_end - 1 : line_end;
-    cuts_.push_back({begin, nodes_[place].end.end, ""});
-  }
-
-  bool is_blank_without(std::size_t parent, const std::vector<std::size_t>& without) const {
-    std::string rest(document_.substr(nodes_[parent].start.end, nodes_[parent].end.begin - nodes_[parent].start.end));
-    for (const auto node : without) {
-      const auto begin = nodes_[node].start.begin - nodes_[parent].start.end;
-      std::fill_n(rest.begin() + static_cast<std::ptrdiff_t>(begin), nodes_[node].end.end - nodes_[node].start.begin, ' ');
-    }
-    return rest.find_first_not_of(kBlanks) == std::string::npos;
+  std::string leaf(const std::string& name, const std::string& text, const std::string& attributes = {}) const {
+    const auto tag = splicer_.prefix_in(here_) + name;
+    return "<" + tag + attributes + ">" + xml_escaped(text) + "</" + tag + ">";
   }
 
   // Puts LEAVES into what is here, within what is missing on the way.
   void add(std::vector<std::string> leaves) {
     for (auto& element : missing_)
       if (element.name == "device") element.attributes = identifying(new_device_);
-    const auto& node = nodes_[here_];
-    const auto own = indentation(node.start.begin);
-    const auto content = document_.substr(node.start.end, node.end.begin - node.start.end);
-    const auto first = content.find_first_not_of(kBlanks);
-    const bool is_blank = first == std::string_view::npos || is_empty_tag(node);
-    auto inner = is_blank ? std::nullopt : indentation(node.start.end + first);
-    const bool has_tabs = own && own->find('\t') != std::string::npos;
-    const std::string unit = inner && own && inner->size() > own->size() ? inner->substr(own->size()) : has_tabs ? "\t" : "  ";
-    if (is_blank && own) inner = *own + unit;
-
-    // libvirt's place for the metadata; everything else goes behind what is there.
-    std::optional<std::size_t> header;
-    for (std::size_t i = 0; i < nodes_.size() && node.kind == Kind::domain; ++i)
-      if (nodes_[i].kind == Kind::header) header = i;
-    if (header) inner = indentation(nodes_[*header].start.begin);
-
-    const auto text = to_text({missing_, std::move(leaves)}, inner, unit);
-    const auto closing = inner && is_blank && content.find('\n') == std::string_view::npos ? newline_ + own.value_or("") : std::string();
-    if (header) {
-      cuts_.push_back({nodes_[*header].end.end, nodes_[*header].end.end, text});
-    } else if (is_empty_tag(node)) {
-      cuts_.push_back({node.start.end - 2, node.start.end, ">" + text + closing + "</" + std::string(raw_name(here_)) + ">"});
-    } else if (is_blank) {
-      cuts_.push_back({node.start.end, node.start.end, text + closing});
-    } else {
-      const auto end = node.start.end + content.find_last_not_of(kBlanks) + 1;
-      cuts_.push_back({end, end, text});
-    }
+    splicer_.add(here_, missing_, leaves);
   }
-
-  // INNER: the indentation of the outermost element, which begins a line; nullopt: all is on one line.
-  std::string to_text(const Fresh& fresh, const std::optional<std::string>& inner, const std::string& unit) const {
-    std::string text, indent = inner ? newline_ + *inner : "";
-    const std::string deeper = inner ? unit : "";
-    for (std::size_t i = 0; i < fresh.around.size(); ++i, indent += deeper) text += indent + "<" + tag_name(i) + fresh.around[i].attributes + ">";
-    for (const auto& line : fresh.leaves) text += indent + line;
-    for (std::size_t i = fresh.around.size(); i-- > 0;) {
-      indent.resize(indent.size() - deeper.size());
-      text += indent + "</" + tag_name(i) + ">";
-    }
-    return text;
-  }
-
-  std::string tag_name(std::size_t place) const {
-    const auto& name = missing_[place].name;
-    return name == "metadata" ? name : prefix() + name;
-  }
-
-  // Of new elements: that of the element they go into, or of the new vm element.
-  std::string prefix() const {
-    if (nodes_[here_].kind == Kind::domain || nodes_[here_].kind == Kind::metadata) return std::string(kPrefix);
-    const auto name = raw_name(here_);
-    return std::string(name.substr(0, name.find(':') + 1));  // npos + 1: none
-  }
-
-  std::string leaf(const std::string& name, const std::string& text, const std::string& attributes = {}) const {
-    return "<" + prefix() + name + attributes + ">" + xml_escaped(text) + "</" + prefix() + name + ">";
-  }
-
-  // -- the document's bytes --
-
-  // What stands between the line's begin and OFFSET, if that is blank.
-  std::optional<std::string> indentation(std::size_t offset) const {
-    const auto before = document_.substr(0, offset);
-    const auto last = before.find_last_not_of(" \t");
-    if (last == std::string_view::npos || before[last] != '\n') return offset == 0 ? std::optional<std::string>("") : std::nullopt;
-    return std::string(before.substr(last + 1));
-  }
-  std::string_view raw_name(std::size_t place) const {
-    const auto tag = document_.substr(nodes_[place].start.begin + 1, nodes_[place].start.end - nodes_[place].start.begin - 1);
-    return tag.substr(0, tag.find_first_of(" \t\r\n/>"));
-  }
-  bool is_empty_tag(const OutlineNode& node) const { return node.end.begin == node.end.end; }
 
   std::string_view document_;
   const Nodes& nodes_;
   const DomainFacts& facts_;
   const std::vector<DeviceIdentity>& devices_;
-  std::string newline_;
+  Splicer splicer_;
   std::size_t here_ = 0;  // the domain
-  std::vector<Fresh::Element> missing_;
+  std::vector<Splicer::Element> missing_;
   std::size_t new_device_ = 0;  // whose metadata are missing; only what is added to needs to find it again
-  std::vector<Cut> cuts_;
 };
 
 // U+FFFE and U+FFFF are UTF-8, but not XML.
