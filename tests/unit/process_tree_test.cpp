@@ -83,7 +83,7 @@ BOOST_DATA_TEST_CASE(a_chain_of_forks_is_caught, data::make(kRunners)) {
   const Host host;
   const auto outcome = run(*make_runner(sample), host, "1_ready+hop+sleep", 300ms);
   BOOST_TEST((outcome.kind == Kind::timed_out));
-  BOOST_TEST((outcome.duration < 10s));
+  BOOST_TEST((outcome.duration < 60s));  // it is not chased for ever, also where other work leaves little time
   const pid_t group = std::stoi(host.read("ready"));
   BOOST_TEST(eventually([group] {
     while (::waitpid(-1, nullptr, WNOHANG) > 0) {
