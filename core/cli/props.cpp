@@ -67,16 +67,11 @@ bool DomainFile::save() const {
 
 int tell(const Change& change, const FormatOption& format) {
   const bool is_refused = !change.problems.empty() || !change.in_use.empty();
-  const auto list = [](const std::vector<std::string>& lines) {
-    boost::json::array out;
-    for (const auto& line : lines) out.emplace_back(printable(line));
-    return out;
-  };
   if (format.is_json()) {
     print(to_line({{"changed", change.changed},
                    {"problems", to_json(change.problems)},
-                   {"in_use", list(change.in_use)},
-                   {"notes", list(change.notes)}}));
+                   {"in_use", json_list(change.in_use)},
+                   {"notes", json_list(change.notes)}}));
   } else {
     for (const auto& problem : change.problems) complain(problem.text);
     for (const auto& user : change.in_use) complain("in use by " + user);
@@ -87,6 +82,12 @@ int tell(const Change& change, const FormatOption& format) {
     print(text);
   }
   return is_refused ? vetoed : done;
+}
+
+boost::json::array json_list(const std::vector<std::string>& words) {
+  boost::json::array out;
+  for (const auto& word : words) out.emplace_back(printable(word));
+  return out;
 }
 
 boost::json::value text_or_null(const std::string& text) {

@@ -64,6 +64,8 @@ struct Change {
 int tell(const Change& change, const FormatOption& format);
 
 boost::json::array to_json(const std::vector<PropertyProblem>& problems);
+/// Each fit for a terminal.
+boost::json::array json_list(const std::vector<std::string>& words);
 boost::json::value text_or_null(const std::string& text);
 
 /// "KEY has the versions 4.7, 4.8", and that with what to do.

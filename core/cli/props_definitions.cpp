@@ -41,16 +41,13 @@ std::string to_text(const std::vector<Row>& rows) {
 boost::json::value to_json(const std::vector<Row>& rows) {
   boost::json::array out;
   for (const auto& row : rows) {
-    boost::json::array readers, choices;
-    for (const auto& reader : row.readers) readers.emplace_back(printable(reader));
-    const auto words = row.definition.pattern.choices();
-    for (const auto& word : words.value_or(std::vector<std::string>{})) choices.emplace_back(word);
+    const auto choices = row.definition.pattern.choices();
     out.push_back({{"name", row.definition.name},
                    {"of", row.of},
                    {"pattern", row.definition.pattern.text()},
-                   {"choices", words ? boost::json::value(std::move(choices)) : boost::json::value(nullptr)},
+                   {"choices", choices ? boost::json::value(json_list(*choices)) : boost::json::value(nullptr)},
                    {"declared_by", printable(row.definition.declared_by)},
-                   {"readers", std::move(readers)}});
+                   {"readers", json_list(row.readers)}});
   }
   return {{"definitions", std::move(out)}};
 }

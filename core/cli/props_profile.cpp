@@ -79,10 +79,9 @@ boost::json::value to_json(const PropertyStore& store, const std::string& only) 
   boost::json::array profiles;
   for (const auto& [name, profile] : store.profiles) {
     if (!only.empty() && only != name) continue;
-    boost::json::array properties, files;
+    boost::json::array properties;
     for (const auto& [property, value] : profile.properties) properties.push_back({{"name", property}, {"value", printable(value)}});
-    for (const auto& file : profile.files) files.emplace_back(printable(file));
-    profiles.push_back({{"name", printable(name)}, {"properties", std::move(properties)}, {"files", std::move(files)}});
+    profiles.push_back({{"name", printable(name)}, {"properties", std::move(properties)}, {"files", json_list(profile.files)}});
   }
   return {{"profiles", std::move(profiles)}};
 }

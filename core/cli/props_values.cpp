@@ -64,13 +64,15 @@ ShownDevice of_device(const DeviceIdentity& identity, const DeviceMetadata& meta
   } else if (!metadata.profile.empty()) {
     notes.push_back(identity.to_text() + " refers to the vNIC profile '" + metadata.profile + "', and there is none of this name");
   }
-  for (const auto& [name, value] : effective_properties(profile, metadata.properties)) {
-    const bool is_own = std::any_of(metadata.properties.begin(), metadata.properties.end(), [&name = name](const auto& own) { return own.first == name; });
-    device.properties.push_back(shown(name, value, is_own ? "device" : "profile " + metadata.profile, definitions_of(identity.type, host.device),
-                                      host.readers_of_device_property(identity.type, name)));
-    for (const auto& [vm_name, vm_value] : facts.custom_properties)
-      if (vm_name == name && vm_value != value) device.properties.back().notes.push_back("the VM's value wins");
-  }
+  const auto add = [&](const PropertyValues& values, const std::string& origin) {
+    for (const auto& [name, value] : values) {
+      device.properties.push_back(shown(name, value, origin, definitions_of(identity.type, host.device), host.readers_of_device_property(identity.type, name)));
+      for (const auto& [vm_name, vm_value] : facts.custom_properties)
+        if (vm_name == name && vm_value != value) device.properties.back().notes.push_back("the VM's value wins");
+    }
+  };
+  add(metadata.left_of(profile), "profile " + metadata.profile);
+  add(metadata.properties, "device");
   return device;
 }
 
@@ -125,12 +127,6 @@ std::string to_text(const ShownDomain& domain, bool is_one_device) {
   return text;
 }
 
-boost::json::array to_json(const std::vector<std::string>& words) {
-  boost::json::array out;
-  for (const auto& word : words) out.emplace_back(printable(word));
-  return out;
-}
-
 boost::json::array to_json(const std::vector<Shown>& properties) {
   boost::json::array out;
   for (const auto& one : properties)
@@ -138,9 +134,9 @@ boost::json::array to_json(const std::vector<Shown>& properties) {
                    {"value", printable(one.value)},
                    {"origin", printable(one.origin)},
                    {"declared_by", text_or_null(one.declared_by)},
-                   {"readers", to_json(one.readers)},
-                   {"problems", to_json(one.problems)},
-                   {"notes", to_json(one.notes)}});
+                   {"readers", json_list(one.readers)},
+                   {"problems", json_list(one.problems)},
+                   {"notes", json_list(one.notes)}});
   return out;
 }
 
@@ -155,7 +151,7 @@ boost::json::value to_json(const ShownDomain& domain) {
           {"uuid", text_or_null(domain.uuid)},
           {"properties", to_json(domain.properties)},
           {"devices", std::move(devices)},
-          {"notes", to_json(domain.notes)}};
+          {"notes", json_list(domain.notes)}};
 }
 
 struct Target {

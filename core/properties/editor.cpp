@@ -54,7 +54,7 @@ class Edit {
   }
   void set_profile(std::size_t device, const std::optional<std::string>& profile) {
     go_to_device(device);
-    const auto node = missing_.empty() ? only_child(here_, Kind::profile) : std::nullopt;
+    const auto node = missing_.empty() ? child(here_, Kind::profile) : std::nullopt;
     if (node && profile) {
       splicer_.set_text(*node, *profile);
     } else if (node) {
@@ -86,7 +86,7 @@ class Edit {
   }
 
   void step(Kind kind, const std::string& name, const std::string& attributes = {}) {
-    if (const auto found = missing_.empty() ? only_child(here_, kind) : std::nullopt) {
+    if (const auto found = missing_.empty() ? child(here_, kind) : std::nullopt) {
       here_ = *found;
     } else {
       missing_.push_back({name, attributes});
@@ -134,23 +134,20 @@ class Edit {
       if (nodes_[i].kind == Kind::device_metadata && wanted-- == 0) return i;
   }
 
-  template <typename Wanted>
-  std::optional<std::size_t> only(std::size_t parent, const Wanted& is_wanted) const {
+  // Of the kinds that may be there once; the facts have no fault.
+  std::optional<std::size_t> child(std::size_t parent, Kind kind) const {
+    for (std::size_t i = parent + 1; i < nodes_.size(); ++i)
+      if (nodes_[i].parent == parent && nodes_[i].kind == kind) return i;
+    return std::nullopt;
+  }
+  std::optional<std::size_t> property(std::size_t custom, const std::string& name) const {
     std::optional<std::size_t> found;
-    for (std::size_t i = parent + 1; i < nodes_.size(); ++i) {
-      if (nodes_[i].parent != parent || !is_wanted(nodes_[i])) continue;
-      if (found) {
-        LineCounter lines(document_);
-        const auto first = lines.line_of(nodes_[*found].start.begin);
-        wrong_document("has two elements <" + std::string(splicer_.raw_name(i)) + "> in one place, in lines " + std::to_string(first) + " and " +
-                       std::to_string(lines.line_of(nodes_[i].start.begin)) + ": make one of them");
-      }
+    for (std::size_t i = custom + 1; i < nodes_.size(); ++i) {
+      if (nodes_[i].parent != custom || nodes_[i].kind != Kind::property || nodes_[i].local != name) continue;
+      if (found) wrong_document(two_elements(splicer_.raw_name(i), document_, nodes_[*found], nodes_[i]));
       found = i;
     }
     return found;
-  }
-  std::optional<std::size_t> only_child(std::size_t parent, Kind kind) const {
-    return only(parent, [kind](const OutlineNode& node) { return node.kind == kind; });
   }
 
   // -- changes --
@@ -160,8 +157,7 @@ class Edit {
     std::vector<std::string> leaves;
     std::vector<std::size_t> gone;
     for (const auto& change : changes) {
-      const auto node = missing_.empty() ? only(here_, [&change](const OutlineNode& n) { return n.kind == Kind::property && n.local == change.name; })
-                                         : std::nullopt;
+      const auto node = missing_.empty() ? property(here_, change.name) : std::nullopt;
       if (node && change.value && !nodes_[*node].attributes.empty()) {
         splicer_.replace(*node, leaf(change.name, *change.value));  // no profile's any more
       } else if (node && change.value) {
@@ -318,12 +314,7 @@ void DomainEditor::write_out(const std::vector<ProfileOf>& profiles) {
   apply([&](Edit& edit) {
     for (const auto& [device, properties] : profiles) {
       const auto* metadata = facts_.about(devices_[device]);
-      PropertyValues rest;
-      for (const auto& entry : properties)
-        if (metadata == nullptr || std::none_of(metadata->properties.begin(), metadata->properties.end(),
-                                                [&entry](const auto& own) { return own.first == entry.first; }))
-          rest.push_back(entry);
-      edit.write_out(device, rest);
+      edit.write_out(device, metadata == nullptr ? properties : metadata->left_of(properties));
     }
   });
 }

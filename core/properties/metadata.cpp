@@ -2,6 +2,8 @@
 
 #include <strings.h>
 
+#include <algorithm>
+
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/properties/outline.hpp"
@@ -27,6 +29,13 @@ bool DeviceMetadata::is_about(const DeviceIdentity& device) const {
   for (const auto& [said, has] : rest)
     if (said != nullptr && !has.empty()) return *said == has;
   return false;
+}
+
+PropertyValues DeviceMetadata::left_of(const PropertyValues& from_profile) const {
+  PropertyValues left;
+  for (const auto& entry : from_profile)
+    if (std::none_of(properties.begin(), properties.end(), [&entry](const auto& own) { return own.first == entry.first; })) left.push_back(entry);
+  return left;
 }
 
 std::vector<const DeviceMetadata*> DomainFacts::all_about(const DeviceIdentity& device) const {

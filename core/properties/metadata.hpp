@@ -39,6 +39,8 @@ struct DeviceMetadata {
   /// As oVirt finds it: by the MAC address; else by the first of alias, target device (`name`) and address that both have.
   /// Another devtype is another device.
   bool is_about(const DeviceIdentity& device) const;
+  /// Those FROM_PROFILE, a vNIC profile's, that its own do not replace.
+  PropertyValues left_of(const PropertyValues& from_profile) const;
 };
 
 /// What a domain XML says about whose it is.

@@ -155,6 +155,13 @@ std::size_t LineCounter::line_of(std::size_t offset) {
   return line_;
 }
 
+std::string two_elements(std::string_view name, std::string_view document, const OutlineNode& first, const OutlineNode& second) {
+  LineCounter lines(document);
+  const auto in_line = lines.line_of(first.start.begin);
+  return "has two elements <" + std::string(name) + "> in one place, in lines " + std::to_string(in_line) + " and " +
+         std::to_string(lines.line_of(second.start.begin)) + ": make one of them";
+}
+
 DomainFacts facts_of(const std::vector<OutlineNode>& nodes, std::string_view document) {
   DomainFacts facts;
   LineCounter lines(document);
@@ -170,9 +177,7 @@ DomainFacts facts_of(const std::vector<OutlineNode>& nodes, std::string_view doc
     if (is_single(node.kind) && facts.fault.empty()) {
       const auto [twin, is_first] = seen.try_emplace({node.parent, node.kind}, &node);
       if (!is_first)
-        facts.fault = "has two elements <" + node.local + "> in one place, in lines " +
-                      std::to_string(LineCounter(document).line_of(twin->second->start.begin)) + " and " +
-                      std::to_string(LineCounter(document).line_of(node.start.begin)) + ": make one of them";
+        facts.fault = two_elements(node.local, document, *twin->second, node);
     }
     // A device's elements come before the next device's.
     if (node.kind == Kind::profile) take(facts.devices.back().profile, node);

@@ -64,6 +64,8 @@ class OutlineReader final : public XmlHandler {
   bool has_name_ = false, has_uuid_ = false, has_metadata_ = false;
 };
 
+/// "has two elements <NAME> in one place, in lines ...".
+std::string two_elements(std::string_view name, std::string_view document, const OutlineNode& first, const OutlineNode& second);
 DomainFacts facts_of(const std::vector<OutlineNode>& nodes, std::string_view document);
 
 /// Lines from 1, of offsets that are asked for in ascending order.

@@ -158,14 +158,6 @@ std::span<const std::string_view> compatibility_levels() { return kLevels; }
 
 bool is_level(std::string_view level) { return std::find(kLevels.begin(), kLevels.end(), level) != kLevels.end(); }
 
-PropertyValues effective_properties(const PropertyValues& profile, const PropertyValues& own) {
-  PropertyValues values;
-  for (const auto& entry : profile)
-    if (std::none_of(own.begin(), own.end(), [&entry](const auto& other) { return other.first == entry.first; })) values.push_back(entry);
-  values.insert(values.end(), own.begin(), own.end());
-  return values;
-}
-
 std::optional<std::string> refused_profile_name(std::string_view name) {
   if (name.empty()) return "the name is empty";
   if (name.size() > 255) return "the name has " + std::to_string(name.size()) + " bytes; at most 255 are allowed";

@@ -78,9 +78,6 @@ class PropertyStore {
   DeviceDefinitions device_;
 };
 
-/// What a vNIC has: its OWN properties, and those of its PROFILE that they do not replace.
-PropertyValues effective_properties(const PropertyValues& profile, const PropertyValues& own);
-
 /// Why NAME cannot be a profile's; nullopt: it can.
 std::optional<std::string> refused_profile_name(std::string_view name);
 

@@ -10,6 +10,7 @@
 
 #include "support.hpp"
 #include "vdsm_hook/base/limits.hpp"
+#include "vdsm_hook/properties/metadata.hpp"
 #include "vdsm_hook/properties/store.hpp"
 
 using namespace vdsm_hook;
@@ -180,6 +181,13 @@ BOOST_AUTO_TEST_CASE(profiles_that_could_not_be_read_again_are_not_written) {
 
 BOOST_AUTO_TEST_CASE(a_vnics_own_values_are_behind_those_of_its_profile_that_it_does_not_replace) {
   const PropertyValues profile{{"a", "1"}, {"b", "2"}}, own{{"c", "3"}, {"a", "4"}};
+  const auto effective_properties = [](const PropertyValues& of_profile, const PropertyValues& of_nic) {
+    DeviceMetadata metadata;
+    metadata.properties = of_nic;
+    auto values = metadata.left_of(of_profile);
+    values.insert(values.end(), of_nic.begin(), of_nic.end());
+    return values;
+  };
   BOOST_TEST((effective_properties(profile, own) == PropertyValues{{"b", "2"}, {"c", "3"}, {"a", "4"}}));
   BOOST_TEST((effective_properties({}, own) == own));
   BOOST_TEST((effective_properties(profile, {}) == profile));
