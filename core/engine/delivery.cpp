@@ -33,11 +33,11 @@ std::vector<Incoming> incoming(const PropertyValues& values, const std::string& 
   return all;
 }
 
-// Properties become variables here: each is judged by its definition, and what may not be delivered blocks the event or
-// is left out.
-class Delivery {
+}  // namespace
+
+class Delivery::Work {
  public:
-  Delivery(const std::vector<HookFile>& hooks, const Request& request, const Settings& settings, Caches& caches, Prepared& prepared)
+  Work(const std::vector<HookFile>& hooks, const Request& request, const Settings& settings, Caches& caches, Prepared& prepared)
       : hooks_(hooks), request_(request), settings_(settings), caches_(caches), prepared_(prepared), plan_(prepared.plan) {}
 
   void deliver(const DomainFacts& domain) {
@@ -60,7 +60,8 @@ class Delivery {
   }
 
   // Judges what hooks of the VM will find in the metadata about devices, and writes the vNIC profiles out there.
-  void prepare_devices() {
+  void prepare_devices(const DomainFacts& facts) {
+    if (plan_.rules.payload != PayloadKind::domain_xml || !plan_.rules.result_used || facts.devices.empty()) return;
     DomainEditor domain(request_.document);
     std::vector<DomainEditor::ProfileOf> profiles;
     is_delivering_ = false;
@@ -104,15 +105,13 @@ class Delivery {
     }
     std::vector<Incoming> values;
     for (const auto* metadata : all) {
-      const auto& own = metadata->properties;
-      const auto add = [&](const PropertyValues& more, const std::string& whose) {
-        for (auto& entry : incoming(more, whose))
-          if (&more == &own || std::none_of(own.begin(), own.end(), [&entry](const auto& other) { return other.first == entry.name; }))
-            values.push_back(std::move(entry));
+      const auto add = [&values](const PropertyValues& more, const std::string& whose) {
+        for (auto& entry : incoming(more, whose)) values.push_back(std::move(entry));
       };
       const auto* profile = current_profile(*metadata, device);
-      add(profile != nullptr ? profile->properties : metadata->written_out, "the vNIC profile '" + printable(metadata->profile.substr(0, 80)) + "'");
-      add(own, "the metadata of " + device.to_text());
+      add(metadata->left_of(profile != nullptr ? profile->properties : metadata->written_out),
+          "the vNIC profile '" + printable(metadata->profile.substr(0, 80)) + "'");
+      add(metadata->properties, "the metadata of " + device.to_text());
     }
     return values;
   }
@@ -206,18 +205,13 @@ class Delivery {
   std::shared_ptr<const HostProperties> host_;
 };
 
-}  // namespace
+Delivery::Delivery(const std::vector<HookFile>& hooks, const Request& request, const Settings& settings, Caches& caches, Prepared& prepared)
+    : work_(std::make_unique<Work>(hooks, request, settings, caches, prepared)) {}
 
-void deliver_properties(const DomainFacts& domain, const std::vector<HookFile>& hooks, const Request& request, const Settings& settings,
-                        Caches& caches, Prepared& prepared) {
-  Delivery(hooks, request, settings, caches, prepared).deliver(domain);
-}
+Delivery::~Delivery() = default;
 
-void prepare_device_metadata(const DomainFacts& domain, const std::vector<HookFile>& hooks, const Request& request, const Settings& settings,
-                             Caches& caches, Prepared& prepared) {
-  const auto& rules = prepared.plan.rules;
-  if (rules.payload == PayloadKind::domain_xml && rules.result_used && !domain.devices.empty())
-    Delivery(hooks, request, settings, caches, prepared).prepare_devices();
-}
+void Delivery::deliver(const DomainFacts& domain) { work_->deliver(domain); }
+
+void Delivery::prepare_devices(const DomainFacts& domain) { work_->prepare_devices(domain); }
 
 }  // namespace vdsm_hook

@@ -156,11 +156,12 @@ Prepared prepare(const Request& request, const Settings& settings, Caches& cache
 
   const auto domain = read_domain_facts(plan.rules.payload == PayloadKind::domain_xml ? request.document : request.domain_xml);
   take_identity(domain, prepared);
-  deliver_properties(domain, found.hooks, request, settings, caches, prepared);
+  Delivery delivery(found.hooks, request, settings, caches, prepared);
+  delivery.deliver(domain);
   for (const auto& file : found.hooks) plan_hook(file, request, settings, caches.sidecars, prepared);
   if (!plan.is_blocked && prepared.runs_something()) {
     check_soundness(request, prepared);
-    prepare_device_metadata(domain, found.hooks, request, settings, caches, prepared);
+    delivery.prepare_devices(domain);
   }
   if (plan.is_blocked)
     for (auto& hook : plan.hooks) {
