@@ -13,8 +13,7 @@
 #include <cerrno>
 #include <thread>
 
-#include "host.hpp"
-#include "vdsm_hook/base/text.hpp"
+#include "runners.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
 
 namespace data = boost::unit_test::data;
@@ -24,8 +23,6 @@ using namespace std::chrono_literals;
 using Kind = ProcessOutcome::Kind;
 
 namespace {
-
-const std::string kRunId = random_uuid();
 
 ProcessOutcome start(Runner& runner, const std::string& program, std::vector<std::string> environment = {}) {
   environment.push_back("VDSM_HOOK_RUN_ID=" + kRunId);

@@ -12,8 +12,7 @@
 #include <sstream>
 #include <thread>
 
-#include "host.hpp"
-#include "vdsm_hook/base/text.hpp"
+#include "runners.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
 
 namespace data = boost::unit_test::data;
@@ -24,25 +23,6 @@ using Kind = ProcessOutcome::Kind;
 
 namespace {
 
-const std::string kRunId = random_uuid();
-
-// "local" makes this process a subreaper for as long as the host lives.
-const std::vector<std::string> kRunners{"local", "helper"};
-
-std::unique_ptr<Runner> make_runner(const std::string& kind) {
-  if (kind == "helper") return make_helper_runner(VDSM_HOOK_HELPER);
-  become_subreaper();
-  return make_local_runner();
-}
-
-ProcessSpec spec(const Host& host, const std::string& name) {
-  return {host.hook("event", name),
-          {"FAULT_DIR=" + host.root(), "VDSM_HOOK_RUN_ID=" + kRunId, "VDSM_HOOK_NAME=" + name},
-          kRunId, name, 30s, 200ms};
-}
-ProcessOutcome run(Runner& runner, const Host& host, const std::string& name) {
-  return runner.run(spec(host, name), {});
-}
 ProcessOutcome run(const std::string& runner, const Host& host, const std::string& name) {
   return run(*make_runner(runner), host, name);
 }

@@ -9,8 +9,7 @@
 #include <boost/test/unit_test.hpp>
 #include <thread>
 
-#include "host.hpp"
-#include "vdsm_hook/base/text.hpp"
+#include "runners.hpp"
 
 namespace data = boost::unit_test::data;
 using namespace vdsm_hook;
@@ -24,32 +23,6 @@ std::ostream& operator<<(std::ostream& out, const ProcessOutcome& outcome) {
   return out << describe(outcome, std::nullopt) << ' ' << outcome.why << ' ' << outcome.err.text;
 }
 }  // namespace vdsm_hook
-
-namespace {
-
-// Another process of this test must not find what is ours.
-const std::string kRunId = random_uuid();
-
-const std::vector<std::string> kRunners{"local", "helper"};
-
-std::unique_ptr<Runner> make_runner(const std::string& kind) {
-  if (kind == "helper") return make_helper_runner(VDSM_HOOK_HELPER);
-  become_subreaper();
-  return make_local_runner();
-}
-
-ProcessSpec spec(const Host& host, const std::string& name, std::chrono::milliseconds deadline) {
-  return {host.hook("event", name),
-          {"FAULT_DIR=" + host.root(), "VDSM_HOOK_RUN_ID=" + kRunId, "VDSM_HOOK_NAME=" + name},
-          kRunId, name, deadline, 200ms};
-}
-
-ProcessOutcome run(Runner& runner, const Host& host, const std::string& name, std::chrono::milliseconds deadline = 30s,
-                   std::stop_token stop = {}) {
-  return runner.run(spec(host, name, deadline), std::move(stop));
-}
-
-}  // namespace
 
 BOOST_DATA_TEST_CASE(the_deadline_stops_the_whole_tree,
                      data::make(kRunners) * data::make({"sleep", "ignore-term+sleep", "freeze", "children-100+sleep",
