@@ -67,7 +67,7 @@ class VmState {
 
   // What the bridge has seen: a word of lifecycles.toml.
 
-  /// "" nothing. MAX_AGE: what is older does not count.
+  /// "" nothing.
   std::string seen() const;
   void set_seen(std::string_view word);
 
