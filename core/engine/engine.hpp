@@ -30,6 +30,7 @@ struct Request {
   std::optional<PayloadKind> adhoc;  ///< lets `event` be a name that no table has, with a payload of this kind
   bool compat_vdsm = false;          ///< upstream's rules (DESIGN: exactly what `--compat vdsm` says)
   bool wants_diffs = false;
+  bool libvirt_waits = false;  ///< for the event to end: hooks that need libvirt are not started, which is a problem but no veto
 };
 
 /// Finds, starts, bounds and judges hooks. Any number of threads may use one engine at once, each for an event of
