@@ -20,8 +20,9 @@ MAY_USE = {
     "process": {"base"},
     "properties": {"base", "toml", "xml"},
     "engine": {"base", "toml", "xml", "hookpoints", "discovery", "payload", "process", "properties"},
+    "libvirt_hooks": {"base", "toml", "xml", "hookpoints", "discovery", "payload", "process", "properties", "engine"},
     "sdk": {"base"},
-    "cli": {"base", "toml", "xml", "hookpoints", "discovery", "payload", "process", "properties", "engine", "sdk"},
+    "cli": {"base", "toml", "xml", "hookpoints", "discovery", "payload", "process", "properties", "engine", "libvirt_hooks", "sdk"},
     "vdsm_hooks": {"sdk"},
 }
 
