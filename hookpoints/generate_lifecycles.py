@@ -9,6 +9,7 @@ exit 1.
 
 import argparse
 import json
+import re
 import sys
 import tomllib
 
@@ -20,8 +21,8 @@ EVENT_LISTS = ["before", "after", "failed", "undo"]
 PHASE = {"does": (str, False), "devices": (list, False), "before": (list, True), "after": (list, True), "failed": (list, False),
          "failed_after_veto": (bool, False), "undo": (list, False)}
 COMMAND = {"summary": (str, True), "phases": (list, True), "note": (str, False)}
-BRIDGE = {"drivers": (list, True), "call": (str, True), "seen": (str, False), "events": (list, True), "then": (str, False),
-          "is_filter": (bool, False), "never_fails": (bool, False)}
+BRIDGE = {"drivers": (list, True), "call": (str, True), "seen": (str, False), "events": (list, True), "parameters": (list, False),
+          "then": (str, False), "then_for_s": (int, False), "is_filter": (bool, False), "never_fails": (bool, False)}
 
 
 def check_keys(where, table, known):
@@ -66,6 +67,9 @@ def faults_of(table, events):
         yield from check_names(where, row, ["drivers"], ["guest", "daemon"], "driver")
         if len(str(row.get("call", "")).split()) != 2:
             yield f"{where}: call must be an operation and a sub-operation"
+        for parameter in row.get("parameters", []):
+            if not re.fullmatch("[A-Z_]+=.+", str(parameter)):
+                yield f"{where}: parameters: {parameter} is not NAME=VALUE"
 
 
 def read_lifecycles(file, events):
@@ -113,7 +117,8 @@ def cpp(table):
         drivers = [driver for word in row["drivers"] for driver in (GUESTS if word == "guest" else [word])]
         operation, sub_operation = row["call"].split()
         rows.append(f"    {{{lists.span(drivers)}, {json.dumps(operation)}, {json.dumps(sub_operation)}, {optional(row, 'seen')}, "
-                    f"{lists.span(row['events'])}, {optional(row, 'then')}, {json.dumps(row.get('is_filter', False))}, "
+                    f"{lists.span(row['events'])}, {lists.span(row.get('parameters', []))}, {optional(row, 'then')}, "
+                    f"std::chrono::seconds({row.get('then_for_s', 0)}), {json.dumps(row.get('is_filter', False))}, "
                     f"{json.dumps(row.get('never_fails', False))}}},\n")
     out += [f"constexpr std::array<BridgeRow, {len(rows)}> kBridgeRows{{{{\n", *rows, "}};\n"]
     return "// Made from the table of lifecycles; changes here are lost.\n" + lists.cpp() + "".join(out)

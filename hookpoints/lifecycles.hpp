@@ -1,6 +1,7 @@
 // What happens to VMs, and which hook points fire around it. Constant data of lifecycles.toml.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -38,12 +39,14 @@ struct BridgeRow {
   std::string_view operation, sub_operation;  ///< sub_operation "*": any
   std::optional<std::string_view> seen;   ///< what must have been seen for the VM; "" nothing; none: it does not matter
   EventNames events;
+  EventNames parameters;                  ///< NAME=VALUE for hooks; VALUE "<extra>": libvirt's last argument, unless that is "-"
   std::optional<std::string_view> then;   ///< what counts as seen from now on; none: as before
+  std::chrono::seconds then_for;          ///< how long; 0: for ever
   bool is_filter;                         ///< libvirt goes on with the document that the hooks left
   bool never_fails;                       ///< exit 0 whatever hooks do
 };
 
-/// The row for a call of DRIVER's; nullptr: nothing fires. SEEN: what was seen for the VM, "" nothing.
+/// The first row for a call of DRIVER's; nullptr: nothing fires. SEEN: what was seen for the VM, "" nothing.
 const BridgeRow* bridge_row(std::string_view driver, std::string_view operation, std::string_view sub_operation, std::string_view seen) noexcept;
 
 }  // namespace vdsm_hook

@@ -32,6 +32,7 @@ int points_main(int argc, char** argv);
 int check_main(int argc, char** argv);
 int new_main(int argc, char** argv);
 int props_main(int argc, char** argv);
+int libvirt_call_main(int argc, char** argv);
 
 /// The program when it is called engine-config. Its exit codes: 0 done, 1 not. Throws nothing.
 int engine_config_main(int argc, char** argv);
@@ -55,11 +56,16 @@ struct LocationOptions {
   Settings::Moved moved;
 
   void add_to(CLI::App& app);
+  /// Without --hooks-dir, for what has other scripts than hooks of vdsm's convention.
+  void add_engines_to(CLI::App& app);
   Settings load() const { return Settings::load(Paths::of_this_program(), moved); }
 };
 
 /// NAME=VALUE words; OPTION says in errors how they were given. Throws wrong_use.
 Variables read_variables(const std::vector<std::string>& words, const std::string& option);
+
+/// The value of --timeout. Throws wrong_use.
+std::chrono::milliseconds read_timeout(const std::string& text);
 
 /// " --domxml FILE": how a document of KIND is given; empty: not at all.
 std::string_view option_for(PayloadKind kind);

@@ -9,6 +9,7 @@
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/layout.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
@@ -21,12 +22,14 @@ constexpr Command kCommands[] = {
     {"check", "find what is wrong with the installed hooks", &check_main},
     {"props", "custom properties: define, show, set and check them", &props_main},
     {"new", "make the folder of a new hook", &new_main},
+    {"libvirt-call", "run libvirt's own hook scripts as libvirtd does", &libvirt_call_main},
 };
 
 std::string usage() {
   std::string text = "vdsm-hook: runs the hooks of virtualization events.\n\nUsage: vdsm-hook COMMAND [OPTION]...\n\n";
-  for (const auto& command : kCommands)
-    text += "  " + std::string(command.name) + std::string(10 - command.name.size(), ' ') + std::string(command.summary) + "\n";
+  Table table;
+  for (const auto& command : kCommands) table.push_back({std::string(command.name), std::string(command.summary)});
+  for (const auto& line : aligned(table, 2)) text += line;
   return text +
          "\nvdsm-hook COMMAND --help says more. Example:\n"
          "  vdsm-hook run before_vm_start --domxml vm.xml --property macspoof=true --diff\n";

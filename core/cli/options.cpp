@@ -27,6 +27,12 @@ std::string read_input(const std::string& name, std::size_t max_bytes) {
   return std::move(*data);
 }
 
+std::chrono::milliseconds read_timeout(const std::string& text) {
+  const auto duration = parse_duration(text);
+  if (!duration) wrong("--timeout '" + printable(text) + "' is not a duration such as 500ms, 30s, 10min or 1h (at most a week)");
+  return *duration;
+}
+
 Variables read_variables(const std::vector<std::string>& words, const std::string& option) {
   Variables variables;
   for (const auto& word : words) {
@@ -64,6 +70,10 @@ std::string_view option_for(PayloadKind kind) {
 void LocationOptions::add_to(CLI::App& app) {
   add_value(app, "--hooks-dir", moved.hooks_dirs, "DIR", "hooks directory instead of the installed ones; of several the later wins")
       ->group("Locations");
+  add_engines_to(app);
+}
+
+void LocationOptions::add_engines_to(CLI::App& app) {
   add_value(app, "--config-dir", moved.config_dir, "DIR", "instead of /etc/vdsm-hook")->group("Locations");
   add_value(app, "--runtime-dir", moved.runtime_dir, "DIR", "instead of /run/vdsm-hook")->group("Locations");
 }
@@ -100,10 +110,7 @@ Request RequestOptions::request(const Settings& settings) const {
   request.skip = skip_;
   request.compat_vdsm = !compat_.empty();
   if (!on_error_.empty()) request.vetoes = on_error_ == "veto";
-  if (!timeout_.empty()) {
-    request.deadline = parse_duration(timeout_);
-    if (!request.deadline) wrong("--timeout '" + printable(timeout_) + "' is not a duration such as 500ms, 30s, 10min or 1h (at most a week)");
-  }
+  if (!timeout_.empty()) request.deadline = read_timeout(timeout_);
 
   struct Input {
     PayloadKind kind;

@@ -39,6 +39,10 @@ struct SidecarFile {
 };
 using Sidecars = std::map<std::string, SidecarFile>;  // hook's name -> its strongest sidecar
 
+std::string directory_of(const std::string& layer, std::string_view event) {
+  return event.empty() ? layer : layer + "/" + std::string(event);
+}
+
 std::string in_words(int error) { return boost::system::generic_category().message(error); }
 
 bool is_module_name(std::string_view name) { return name.ends_with(".py") || name.ends_with(".pyc"); }
@@ -50,12 +54,13 @@ class LayerScan {
       : rules_(rules),
         layer_(layer),
         root_(rules.layers[layer]),
-        path_(root_ + "/" + std::string(event)),
+        path_(directory_of(root_, event)),
         entries_(entries),
         sidecars_(sidecars),
         ignored_(ignored) {}
 
-  void scan() {
+  // ONLY: the one file that is asked for; empty: all.
+  void scan(const std::string& only) {
     const UniqueFd probe(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!probe) {
       const int error = errno;
@@ -71,6 +76,7 @@ class LayerScan {
     const std::unique_ptr<DIR, decltype(close)> dir(::fdopendir(::fcntl(probe.get(), F_DUPFD_CLOEXEC, 3)));
     if (!dir) return refuse(Reason::unreadable, in_words(errno));
     fd_ = ::dirfd(dir.get());
+    if (!only.empty()) return look_at(only);
     std::size_t count = 0;
     for (;;) {
       errno = 0;
@@ -163,7 +169,7 @@ class LayerScan {
 void resolve(const std::string& name, const std::vector<Entry>& layers, std::string_view event,
              const DiscoveryRules& rules, const Sidecars& sidecars, Discovery& found) {
   const auto path_of = [&](const Entry& entry) {
-    return rules.layers[entry.layer] + "/" + std::string(event) + "/" + name;
+    return directory_of(rules.layers[entry.layer], event) + "/" + name;
   };
   // An empty module, such as __init__.py, is a mask only where it masks something.
   const bool is_module = is_module_name(name) && std::none_of(layers.begin(), layers.end(), [](const Entry& entry) {
@@ -226,13 +232,15 @@ bool is_leftover_name(std::string_view name) {
   return last.starts_with(".dpkg-") || last.starts_with(".ucf-");
 }
 
-Discovery discover(std::string_view event, const DiscoveryRules& rules) {
+Discovery discover(std::string_view event, const DiscoveryRules& rules) { return discover_one(event, {}, rules); }
+
+Discovery discover_one(std::string_view event, const std::string& name, const DiscoveryRules& rules) {
   Discovery found;
   Entries entries;
   Sidecars sidecars;
   for (std::size_t layer = 0; layer < rules.layers.size(); ++layer)
-    LayerScan(rules, layer, event, entries, sidecars, found.ignored).scan();
-  for (const auto& [name, layers] : entries) resolve(name, layers, event, rules, sidecars, found);
+    LayerScan(rules, layer, event, entries, sidecars, found.ignored).scan(name);
+  for (const auto& [each, layers] : entries) resolve(each, layers, event, rules, sidecars, found);
   std::sort(found.ignored.begin(), found.ignored.end(),
             [](const IgnoredFile& a, const IgnoredFile& b) { return a.path < b.path; });
   return found;

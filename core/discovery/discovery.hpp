@@ -58,8 +58,11 @@ struct Discovery {
 /// Looks at LAYER/EVENT of every layer, as it is now. Missing directories are fine, a link to nothing is not. Sidecars
 /// (*.toml), helper modules that are not executable (*.py, *.pyc; empty ones unless they mask a hook) and __pycache__ get
 /// no verdict. Does not throw for what it finds.
-/// Thread-safe. EVENT must be a plain file name.
+/// Thread-safe. EVENT is a plain file name, or the relative path of what is no vdsm event's directory: no `.`, no `..`.
 Discovery discover(std::string_view event, const DiscoveryRules& rules);
+
+/// The same for the one file NAME in there. EVENT may be empty: the layer itself is the directory.
+Discovery discover_one(std::string_view event, const std::string& name, const DiscoveryRules& rules);
 
 /// Whether NAME is what editors and package managers leave behind, or a dot file.
 bool is_leftover_name(std::string_view name);

@@ -35,6 +35,7 @@ struct Request {
   std::function<std::string(std::string_view hook)> also_judge;
   bool compat_vdsm = false;          ///< upstream's rules (DESIGN: exactly what `--compat vdsm` says)
   bool wants_diffs = false;
+  bool libvirt_waits = false;  ///< for the event to end: hooks that need libvirt are not started, which is a problem but no veto
 };
 
 /// Finds, starts, bounds and judges hooks. Any number of threads may use one engine at once, each for an event of

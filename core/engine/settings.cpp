@@ -71,6 +71,10 @@ void read_configuration(const std::string& file, Settings& settings) {
       settings.environment.emplace_back(name, value);
     }
   }
+  if (auto bridge = table.table("bridge")) {
+    settings.bridge_is_strict = bridge->flag("strict").value_or(false);
+    bridge->done();
+  }
   table.done();
 }
 

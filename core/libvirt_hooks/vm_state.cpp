@@ -3,10 +3,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
+#include <charconv>
 #include <memory>
 #include <thread>
 
@@ -19,6 +21,7 @@ namespace vdsm_hook {
 namespace {
 
 constexpr std::string_view kLock = ".lock", kRun = ".run", kExpected = "expected.", kSeen = "seen";
+constexpr std::size_t kMaxSeenBytes = 128;
 constexpr std::size_t kMaxRunBytes = 2 * kMaxPayloadBytes;
 
 std::string lower(std::string_view uuid) {
@@ -49,6 +52,13 @@ bool is_held(const std::string& file) {
   const UniqueFd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   auto lock = whole_file(F_WRLCK);
   return fd && ::fcntl(fd.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+// Nobody sets this clock, and what is in RUNTIME_DIR does not outlive it.
+long long boot_milliseconds() {
+  struct timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
 // No fsync: what is in RUNTIME_DIR does not outlive the machine.
@@ -176,12 +186,21 @@ void VmState::forget_expected() {
     if (name.starts_with(kExpected)) remove_file(file(name));
 }
 
-std::string VmState::seen() const { return read_if_there(file(kSeen), kMaxEventName).value_or(""); }
+std::string VmState::seen() const {
+  auto text = read_if_there(file(kSeen), kMaxSeenBytes).value_or("");
+  const auto blank = text.find(' ');
+  if (blank == std::string::npos) return text;
+  long long until = 0;
+  const auto* digits = text.data() + blank + 1;
+  if (std::from_chars(digits, text.data() + text.size(), until).ec != std::errc() || until <= boot_milliseconds()) return "";
+  text.resize(blank);
+  return text;
+}
 
-void VmState::set_seen(std::string_view word) {
+void VmState::set_seen(std::string_view word, std::chrono::milliseconds lasts) {
   if (word.empty()) return remove_file(file(kSeen));
   make_directory();
-  write_file(file(kSeen), word);
+  write_file(file(kSeen), std::string(word) + (lasts.count() > 0 ? " " + std::to_string(boot_milliseconds() + lasts.count()) : ""));
 }
 
 std::vector<std::string> vms_with_state(const std::string& runtime_dir) {

@@ -4,9 +4,10 @@
 
 #include <sys/types.h>
 
+#include <chrono>
+#include <functional>
 #include <optional>
 #include <stop_token>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,9 +68,10 @@ class VmState {
 
   // What the bridge has seen: a word of lifecycles.toml.
 
-  /// "" nothing.
+  /// "" nothing, or what was seen does not count any more.
   std::string seen() const;
-  void set_seen(std::string_view word);
+  /// LASTS: how long it counts; 0: until it is set anew.
+  void set_seen(std::string_view word, std::chrono::milliseconds lasts = {});
 
  private:
   std::string file(std::string_view name) const;

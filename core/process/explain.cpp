@@ -73,7 +73,7 @@ std::string explain_start_failure(const std::string& program, int errnum) {
       return first_line(program).is_elf ? "it is a program for another kind of machine"
                                         : "it is neither a program nor a script";
     case ETXTBSY: return "the file is open for writing: it is still being copied (write it elsewhere and rename it)";
-    case E2BIG: return "the environment is too large for the kernel: too many or too long properties";
+    case E2BIG: return "the environment is too large for the kernel (or an argument): too many or too long properties";
     case EMFILE: return "this process has no free file descriptor left (raise LimitNOFILE or ulimit -n)";
     case ENFILE: return "the host has no free file descriptor left";
     case EAGAIN: return "the host's or the user's limit of processes is reached";

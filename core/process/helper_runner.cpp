@@ -104,6 +104,10 @@ std::string pack(const std::vector<ProcessSpec>& specs, const WatchedFile& file)
     out.number(spec.grace.count());
     out.number(static_cast<std::int64_t>(spec.environment.size()));
     for (const auto& entry : spec.environment) out.text(entry);
+    out.number(static_cast<std::int64_t>(spec.arguments.size()));
+    for (const auto& word : spec.arguments) out.text(word);
+    out.text(spec.input_file);
+    out.number(static_cast<std::int64_t>(spec.max_output_bytes));
   }
   return std::move(out).finish();
 }
@@ -122,6 +126,9 @@ Batch unpack_batch(std::string_view data) {
     if (const auto deadline = in.number(); deadline >= 0) spec.deadline = std::chrono::milliseconds(deadline);
     spec.grace = std::chrono::milliseconds(in.number());
     for (auto count = in.number(); count > 0; --count) spec.environment.push_back(in.text());
+    for (auto count = in.number(); count > 0; --count) spec.arguments.push_back(in.text());
+    spec.input_file = in.text();
+    spec.max_output_bytes = static_cast<std::size_t>(in.number());
   }
   return batch;
 }

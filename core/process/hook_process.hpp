@@ -17,17 +17,23 @@
 namespace vdsm_hook {
 
 struct ProcessSpec {
-  std::string program;                   ///< absolute path; its only argument is itself
+  std::string program;                   ///< absolute path; argument 0
   std::vector<std::string> environment;  ///< NAME=VALUE; must hold run_id as VDSM_HOOK_RUN_ID and name as VDSM_HOOK_NAME
-  std::string run_id;                    ///< with name: by these two the process tree is found again
+  /// With name: by these two the process tree is found again, besides by session, group, parents and who adopts orphans.
+  /// Empty: the environment does not say whose it is. That costs certainty where an earlier process left a daemon: an
+  /// orphan that the daemon makes later, in a session of its own, counts as the running process's.
+  std::string run_id;
   std::string name;
   std::optional<std::chrono::milliseconds> deadline;  ///< from its start, steady clock; none: for ever
   std::chrono::milliseconds grace = kDefaultGrace;     ///< between TERM and KILL
+  std::vector<std::string> arguments{};  ///< behind argument 0
+  std::string input_file{};              ///< absolute path of what is its stdin; opened just before the start; empty: /dev/null
+  std::size_t max_output_bytes = kOutputTailBytes;  ///< stdout up to this is kept whole; of more only the tail is
 };
 
 /// What is kept of one output stream.
 struct OutputTail {
-  std::string text;       ///< the last kOutputTailBytes
+  std::string text;       ///< all of it, or at most the last kOutputTailBytes
   std::size_t cut = 0;    ///< bytes in front of them that were dropped
 };
 
@@ -52,7 +58,7 @@ struct WatchedFile {
 };
 
 /// Runs one process after the other. Each is a process group of its own, away from any terminal, with default signals,
-/// umask 022, cwd `/`, an empty stdin and no descriptor but 0-2. Not for two threads at once.
+/// umask 022, cwd `/` and no descriptor but 0-2. Not for two threads at once.
 class Runner {
  public:
   virtual ~Runner() = default;

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -56,8 +57,8 @@ class Attempt {
     }
     started.pidfd.release();
     // Their write ends stay open here, for the next hook: that no child is left says that nobody can write any more.
-    out_.read([this] { settle(); });
-    err_.read([this] { settle(); });
+    out_.read(spec_.max_output_bytes, [this] { settle(); });
+    err_.read(kOutputTailBytes, [this] { settle(); });
     exit_watch_.async_wait(asio::posix::descriptor_base::wait_read, [this](error_code fault) {
       if (fault) return;
       has_exited_ = true;
@@ -209,9 +210,17 @@ class LocalRunner final : public Runner {
       if (!outputs_) outputs_.emplace(context_);
       if (!null_) null_ = above_stdio(::open("/dev/null", O_RDONLY | O_CLOEXEC));
       if (!null_) fail(errno);
+      UniqueFd input;
+      if (!spec.input_file.empty()) {
+        input = above_stdio(::open(spec.input_file.c_str(), O_RDONLY | O_CLOEXEC));
+        if (!input) {
+          outcome.why = "its standard input " + spec.input_file + " cannot be opened: " + ::strerrordesc_np(errno);
+          return outcome;
+        }
+      }
       context_.restart();
       Attempt attempt(context_, spec, *outputs_);
-      auto started = start(spec, outputs_->out.write_end(), outputs_->err.write_end());
+      auto started = start(spec, input ? input.get() : null_.get(), outputs_->out.write_end(), outputs_->err.write_end());
       if (started.error != 0) fail(started.error);
       const TreeQuery tree{started.pid, spec.run_id, spec.name, survivors_};
       attempt.watch(std::move(started), tree);
@@ -237,10 +246,14 @@ class LocalRunner final : public Runner {
     return outcome;
   }
 
-  StartedProcess start(const ProcessSpec& spec, int out, int err) {
-    auto started = start_process(stack_, {spec.program}, spec.environment, null_.get(), out, err);
-    if (started.error == ENOEXEC && is_script_without_interpreter(spec.program))
-      started = start_process(stack_, {"/bin/sh", spec.program}, spec.environment, null_.get(), out, err);
+  StartedProcess start(const ProcessSpec& spec, int in, int out, int err) {
+    std::vector<std::string> words{spec.program};
+    words.insert(words.end(), spec.arguments.begin(), spec.arguments.end());
+    auto started = start_process(stack_, words, spec.environment, in, out, err);
+    if (started.error == ENOEXEC && is_script_without_interpreter(spec.program)) {
+      words.insert(words.begin(), "/bin/sh");
+      started = start_process(stack_, words, spec.environment, in, out, err);
+    }
     return started;
   }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -24,7 +25,8 @@ Output::Output(asio::io_context& context) : pipe_(context) {
   pipe_.non_blocking(true);
 }
 
-void Output::read(std::function<void()> on_end) {
+void Output::read(std::size_t whole_bytes, std::function<void()> on_end) {
+  whole_bytes_ = whole_bytes;
   on_end_ = std::move(on_end);
   wait();
 }
@@ -35,7 +37,7 @@ void Output::drain() {
 }
 
 OutputTail Output::take() {
-  shorten(kOutputTailBytes);
+  if (tail_.text.size() > whole_bytes_ || tail_.cut > 0) keep_tail();
   return std::exchange(tail_, {});
 }
 
@@ -57,11 +59,12 @@ bool Output::take_some() {
     return count < 0 && errno == EINTR;
   }
   tail_.text.append(buffer_.data(), static_cast<std::size_t>(count));
-  if (tail_.text.size() > 4 * kOutputTailBytes) shorten(kOutputTailBytes);
+  if (tail_.text.size() > std::max(whole_bytes_, 4 * kOutputTailBytes)) keep_tail();
   return true;
 }
 
-void Output::shorten(std::size_t size) {
+void Output::keep_tail() {
+  const auto size = std::min(whole_bytes_, kOutputTailBytes);
   if (tail_.text.size() <= size) return;
   const auto surplus = tail_.text.size() - size;
   tail_.text.erase(0, surplus);

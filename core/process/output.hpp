@@ -23,8 +23,8 @@ class Output {
   void close_write_end() { write_.reset(); }
   bool has_ended() const { return has_ended_; }
 
-  /// Keeps what comes; ON_END is called at the end.
-  void read(std::function<void()> on_end);
+  /// Keeps what comes, up to WHOLE_BYTES all of it; ON_END is called at the end.
+  void read(std::size_t whole_bytes, std::function<void()> on_end);
   /// Takes what is in the pipe already. Nobody must be left who could write without end.
   void drain();
   void stop_reading() { pipe_.cancel(); }
@@ -35,12 +35,13 @@ class Output {
  private:
   void wait();
   bool take_some();
-  void shorten(std::size_t size);
+  void keep_tail();
 
   boost::asio::posix::stream_descriptor pipe_;
   UniqueFd write_;
   std::function<void()> on_end_;
   bool has_ended_ = false;
+  std::size_t whole_bytes_ = kOutputTailBytes;
   std::array<char, 16384> buffer_;
   OutputTail tail_;
 };

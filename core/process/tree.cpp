@@ -67,7 +67,7 @@ Mark mark_of(pid_t pid, const TreeQuery& query) {
   const std::string padded = '\0' + *text + '\0';
   const auto has = [&padded](const std::string& entry) { return padded.find('\0' + entry) != std::string::npos; };
   if (!has("VDSM_HOOK_RUN_ID=")) return Mark::none;
-  const bool is_ours = has("VDSM_HOOK_RUN_ID=" + query.run_id + '\0') && has("VDSM_HOOK_NAME=" + query.name + '\0');
+  const bool is_ours = !query.run_id.empty() && has("VDSM_HOOK_RUN_ID=" + query.run_id + '\0') && has("VDSM_HOOK_NAME=" + query.name + '\0');
   return is_ours ? Mark::ours : Mark::others;
 }
 

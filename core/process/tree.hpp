@@ -13,7 +13,7 @@ inline constexpr pid_t kNoLeader = -1;  ///< asks for every child of this proces
 /// Besides what is found by these, every child of this process belongs to the tree that does not say it is another hook's.
 struct TreeQuery {
   pid_t leader;             ///< the hook's own pid, not yet reaped when there is a signal: its session and process group
-  std::string run_id;       ///< VDSM_HOOK_RUN_ID and
+  std::string run_id;       ///< VDSM_HOOK_RUN_ID (empty: its environment does not say it) and
   std::string name;         ///< VDSM_HOOK_NAME of its environment
   std::vector<pid_t> spared;  ///< what earlier hooks left running
 };

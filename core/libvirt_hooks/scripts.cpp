@@ -1,0 +1,169 @@
+#include "vdsm_hook/libvirt_hooks/scripts.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+
+#include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/engine/report.hpp"
+#include "vdsm_hook/payload/private_file.hpp"
+#include "vdsm_hook/payload/soundness.hpp"
+
+namespace vdsm_hook {
+namespace {
+
+// What libvirt gives its scripts, in its order. Not one variable more, so nothing in it says whose a process is: see
+// ProcessSpec::run_id for what that costs.
+std::vector<std::string> libvirt_environment() {
+  std::vector<std::string> entries{"LC_ALL=C"};
+  for (const char* name : {"LD_PRELOAD", "LD_LIBRARY_PATH", "PATH", "HOME", "USER", "LOGNAME", "TMPDIR"})
+    if (const char* value = std::getenv(name)) entries.push_back(std::string(name) + "=" + value);
+  return entries;
+}
+
+// WORD as one would have to type it.
+std::string quoted(const std::string& word) {
+  if (!word.empty() && word.find_first_of("\r\t\n !\"#$&'()*;<>?[\\]^`{|}~") == std::string::npos) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
+  return text + "'";
+}
+
+// The command line as libvirt shows it.
+std::string command_of(const ProcessSpec& spec) {
+  std::string text;
+  for (const auto& entry : spec.environment) {
+    const auto value = entry.find('=') + 1;
+    text += entry.substr(0, value) + quoted(entry.substr(value)) + " ";
+  }
+  text += quoted(spec.program);
+  for (const auto& word : spec.arguments) text += " " + quoted(word);
+  return text;
+}
+
+std::string how_it_ended(const ProcessOutcome& process, const ProcessSpec& spec) {
+  using Kind = ProcessOutcome::Kind;
+  if (process.is_cancelled || process.kind == Kind::timed_out || process.kind == Kind::not_started)
+    return describe(process, spec.deadline);
+  if (process.kind == Kind::signalled) return "unexpected fatal signal " + std::to_string(process.signal);
+  return "unexpected exit status " + std::to_string(process.exit_code);
+}
+
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos; }
+
+class ScriptsRun {
+ public:
+  ScriptsRun(const LibvirtCall& call, bool filters, const Settings& settings, Runner& runner, CallReport& report)
+      : filters_(filters), settings_(settings), runner_(runner), report_(report) {
+    if (filters)
+      if (const auto wrong = unsound(PayloadKind::domain_xml, call.input, identity_))
+        throw Error(Errc::bad_document, "the domain XML is " + (wrong->starts_with("not ") ? *wrong : "wrong: " + *wrong));
+    // An empty document is read from /dev/null.
+    if (!call.input.empty()) file_.emplace(settings.paths.runtime_dir, random_uuid(), call.input);
+    spec_.environment = libvirt_environment();
+    spec_.arguments = {call.object, call.operation, call.sub_operation, call.extra};
+    spec_.deadline = settings.deadline;
+    spec_.grace = settings.grace;
+    if (filters) spec_.max_output_bytes = settings.max_payload_bytes;
+    if (file_) spec_.input_file = file_->path();
+  }
+
+  void run(ScriptOutcome& script, const std::stop_token& stop) {
+    spec_.program = script.path;
+    script.ran = true;
+    script.process = runner_.run(spec_, stop);
+    report_.survivors += script.process.survivors.size();
+    report_.is_cancelled = report_.is_cancelled || script.process.is_cancelled;
+    script.failed = !script.process.is_success();
+    if (script.failed) {
+      script.reason = how_it_ended(script.process, spec_);
+    } else if (filters_ && !is_blank(script.process.out.text)) {
+      take_document(script);
+    }
+    if (script.failed) blame(script);
+    // Whoever has a file as its standard input can write it through /proc; the next one gets the document all the same.
+    if (file_ && (script.changed || FileStamp::of(file_->path()) != file_->stamp())) file_->put(report_.document);
+  }
+
+ private:
+  void take_document(ScriptOutcome& script) {
+    DocumentIdentity identity;
+    if (script.process.out.cut > 0) {
+      script.reason = "printed more than the " + std::to_string(settings_.max_payload_bytes) + " bytes that a document may have";
+    } else if (const auto wrong = unsound(PayloadKind::domain_xml, script.process.out.text, identity)) {
+      script.reason = "printed a document that is " + (wrong->starts_with("not ") ? *wrong : "wrong: " + *wrong);
+    } else if (const auto change = moved(identity_, identity)) {
+      script.reason = "printed another document: " + *change;
+    }
+    script.failed = !script.reason.empty();
+    if (script.failed) return;
+    script.changed = script.process.out.text != report_.document;
+    report_.document = script.process.out.text;
+  }
+
+  void blame(const ScriptOutcome& script) {
+    std::string said = script.process.err.text;
+    while (said.ends_with('\n')) said.pop_back();
+    if (script.process.err.cut > 0) said.insert(0, "[...] ");
+    if (!report_.error.empty()) report_.error += "\n";
+    report_.error += "Hook script execution failed: internal error: Child process (" + command_of(spec_) + ") " + script.reason +
+                     (said.empty() ? "" : ": " + said);
+  }
+
+  const bool filters_;
+  const Settings& settings_;
+  Runner& runner_;
+  CallReport& report_;
+  DocumentIdentity identity_;
+  std::optional<PrivateFile> file_;
+  ProcessSpec spec_;
+};
+
+}  // namespace
+
+CallReport run_scripts(const Discovery& scripts, AfterFailure after_failure, const LibvirtCall& call, const Settings& settings,
+                       Runner& runner, std::stop_token stop) {
+  const auto& operation = operation_of(call);
+  CallReport report;
+  report.document = call.input;
+  report.ignored = scripts.ignored;
+  std::string why;  // nothing more is started
+  for (const auto& file : scripts.ignored) {
+    if (!file.is_problem()) continue;
+    report.failed = true;
+    report.error += (report.error.empty() ? "" : "\n") + std::string("Hook script execution failed: ") + printable(file.path) +
+                    " is not run: " + std::string(to_string(file.reason)) + ": " + file.text;
+    if (after_failure == AfterFailure::stop) why = "not reached: " + printable(file.path) + " is not run";
+  }
+  std::optional<ScriptsRun> run;
+  if (!scripts.hooks.empty() && why.empty()) run.emplace(call, operation.filters, settings, runner, report);
+  for (const auto& hook : scripts.hooks) {
+    auto& script = report.scripts.emplace_back();
+    script.path = hook.path;
+    if (report.is_cancelled || stop.stop_requested()) {
+      report.is_cancelled = true;
+      why = "not reached: the call was cancelled";
+    }
+    if (!why.empty()) {
+      script.reason = why;
+      continue;
+    }
+    run->run(script, stop);
+    report.failed = report.failed || script.failed;
+    if (script.failed && after_failure == AfterFailure::stop) why = "not reached: " + printable(script.path) + " failed";
+  }
+  if (report.is_cancelled) report.failed = true;
+  if (report.is_cancelled && report.error.empty()) report.error = "Hook script execution failed: the call was cancelled";
+  report.changed = report.document != call.input;
+  return report;
+}
+
+CallReport call_libvirt_scripts(const LibvirtCall& call, const std::string& hooks_dir, const Settings& settings, Runner& runner,
+                                std::stop_token stop) {
+  operation_of(call);  // what libvirt does not call is not looked for
+  return run_scripts(find_driver_scripts(hooks_dir, call.driver, settings.trust), AfterFailure::go_on, call, settings, runner,
+                     std::move(stop));
+}
+
+}  // namespace vdsm_hook

@@ -1,0 +1,70 @@
+// libvirt's own hook convention, calling side: a driver's scripts are run as libvirtd would run them.
+#pragma once
+
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "vdsm_hook/discovery/discovery.hpp"
+#include "vdsm_hook/engine/settings.hpp"
+#include "vdsm_hook/libvirt_hooks/calls.hpp"
+#include "vdsm_hook/process/hook_process.hpp"
+
+namespace vdsm_hook {
+
+struct ScriptOutcome {
+  std::string path;
+  bool ran = false;
+  std::string reason;      ///< why it did not run, or what was wrong
+  ProcessOutcome process;  ///< meaningful when it ran
+  bool failed = false;
+  bool changed = false;    ///< the call goes on with what it printed
+};
+
+/// What became of one call.
+struct CallReport {
+  bool failed = false;        ///< libvirt would not go on, where the operation can be stopped
+  bool is_cancelled = false;
+  bool changed = false;       ///< `document` differs from the input
+  std::string document;       ///< the one to go on with; the input where the operation is no filter
+  std::string error;          ///< in libvirt's words, of every script that failed; empty: none did
+  std::vector<ScriptOutcome> scripts;  ///< in the order they run
+  std::vector<IgnoredFile> ignored;    ///< files that are not run, with the reason
+  std::size_t survivors = 0;  ///< processes that scripts left running
+};
+
+/// Where libvirtd looks: /etc/libvirt/hooks, for another user than root libvirt/hooks in $XDG_CONFIG_HOME.
+std::string default_libvirt_hooks_dir();
+
+/// The scripts of DRIVER as they are now: HOOKS_DIR/DRIVER, then what HOOKS_DIR/DRIVER.d holds in byte order. Its
+/// sub-directories get no verdict: they are trees of single VMs. Does not throw for what it finds.
+Discovery find_driver_scripts(const std::string& hooks_dir, const std::string& driver, const Trust& trust);
+
+/// The scripts of the one VM that CALL is about: HOOKS_DIR/DRIVER.d/OBJECT/OPERATION/SUB_OPERATION, a file or a directory of
+/// files. The name may hold anything; one that no directory can have (empty, `.`, `..`, with a slash) has no scripts.
+/// Every directory from HOOKS_DIR on must be trusted, and each link and what it leads to. Does not throw for what it finds.
+Discovery find_vm_scripts(const std::string& hooks_dir, const LibvirtCall& call, const Trust& trust);
+
+enum class AfterFailure {
+  go_on,  ///< all run, then the call has failed: libvirt's rule
+  stop,   ///< the first failure is the last: the rule of the VMs' trees. A file that is not trusted stops all
+};
+
+/// Runs SCRIPTS one after the other with CALL's arguments, each with the document on its standard input. Where the operation
+/// filters, what a script prints is the document for the next one and of the report, if it succeeded, printed more than
+/// blanks, and this is a sound domain XML of the same VM; else it has failed. Elsewhere what is printed is not used.
+///
+/// As for hooks of vdsm: SETTINGS' deadline, grace, max_payload_bytes and runtime_dir hold, an untrusted file is a failure,
+/// a tree is stopped on the deadline and on STOP, after which nothing more is started. The environment is libvirt's and no
+/// more: LC_ALL=C, and of LD_PRELOAD, LD_LIBRARY_PATH, PATH, HOME, USER, LOGNAME and TMPDIR those this process has.
+///
+/// Throws wrong_use for a call that libvirt does not make, bad_document when a filter's input is not sound (only when there
+/// is something to run), engine_failure.
+CallReport run_scripts(const Discovery& scripts, AfterFailure after_failure, const LibvirtCall& call, const Settings& settings,
+                       Runner& runner, std::stop_token stop = {});
+
+/// find_driver_scripts(), and run_scripts() of all: what libvirtd does at CALL.
+CallReport call_libvirt_scripts(const LibvirtCall& call, const std::string& hooks_dir, const Settings& settings, Runner& runner,
+                                std::stop_token stop = {});
+
+}  // namespace vdsm_hook
