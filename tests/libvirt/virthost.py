@@ -58,14 +58,17 @@ host_uuid = "{uuid}"
 log_outputs = "2:file:{log}"
 """
 
-# A libvirt hook script that keeps what it was called with, for VirtHost.calls(); put more lines behind it.
+# A libvirt hook script that keeps what it was called with, for VirtHost.calls(). argv is written last and at once.
 RECORDER = """#!/bin/sh
 n=100
 until mkdir "{calls}/$n" 2>/dev/null; do n=$((n + 1)); done
-tr '\\0' '\\n' <"/proc/$$/environ" >"{calls}/$n/env"
-cat >"{calls}/$n/stdin"
-printf '%s\\n' "$0" "$@" >"{calls}/$n/argv"
+call="{calls}/$n"
+cat "/proc/$$/environ" >"$call/env"
+cat >"$call/stdin"
+printf '%s\\0' "$0" "$@" >"$call/argv"
 """
+# Later libvirts say why a guest has ended in place of the last "-".
+REASONS = ["unknown", "shutdown", "destroyed", "crashed", "migrated", "saved", "failed", "snapshot", "daemon"]
 
 USER_NIC = "<interface type='user'><mac address='52:54:00:00:00:01'/><model type='virtio'/></interface>"
 
@@ -114,6 +117,11 @@ class Call:
     argv: list  # with the script's own path first
     stdin: str
     env: dict
+
+
+def words(path):
+    """What PATH has, each ended by a zero byte; nothing without the file."""
+    return path.read_text(errors="surrogateescape").split("\0")[:-1] if path.exists() else []
 
 
 class Journal:
@@ -186,16 +194,22 @@ class VirtHost:
         return path
 
     def recorder(self, *lines):
+        """The text of a hook script that keeps its call for calls(), then does LINES, where its call is in "$call"."""
         return RECORDER.format(calls=self.dir / "calls") + "".join(f"{line}\n" for line in lines)
 
     def calls(self):
         """What the recorders among the hook scripts were called with, in order."""
         made = []
         for directory in sorted((self.dir / "calls").iterdir()):
-            if (directory / "argv").exists():
-                env = dict(line.split("=", 1) for line in (directory / "env").read_text().splitlines() if "=" in line)
-                made.append(Call((directory / "argv").read_text().splitlines(), (directory / "stdin").read_text(), env))
+            argv, env = (words(directory / name) for name in ("argv", "env"))
+            if argv:
+                made.append(Call(argv, (directory / "stdin").read_text(), dict(word.split("=", 1) for word in env)))
         return made
+
+    def operations(self, script="qemu"):
+        """Those of one script, as "prepare begin -": without the object, and a reason of an end as "-"."""
+        return [re.sub(f"^(stopped|release) end ({'|'.join(REASONS)})$", r"\1 end -", " ".join(call.argv[2:]))
+                for call in self.calls() if call.argv[0] == f"/etc/libvirt/hooks/{script}"]
 
     def forget_calls(self):
         shutil.rmtree(self.dir / "calls")
@@ -235,7 +249,7 @@ class VirtHost:
                 self.init.stdout.close()
                 self.init = None
                 self.remove()
-            eventually(lambda: not self.processes(), f"no process left of {self.namespace}")
+            eventually(lambda: not processes_of(self.namespace), "no process of the host is left")
         else:
             self.remove()
 
@@ -250,15 +264,6 @@ class VirtHost:
 
     def __exit__(self, *_):
         self.stop()
-
-    def processes(self):
-        """Their pids, as seen outside."""
-        found = []
-        for directory in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if os.readlink(directory / "ns/mnt") == self.namespace:
-                    found.append(int(directory.name))
-        return found
 
     def keep_capabilities(self):
         """Asking QEMU what it can do takes a second: later hosts get the answer. libvirt asks again when it is out of date."""
@@ -357,6 +362,16 @@ class VirtHost:
     def ebtables(self):
         """The rules for NICs with a filter."""
         return self.run_inside(["ebtables", "-t", "nat", "-L"], check=True).stdout
+
+
+def processes_of(namespace):
+    """The processes in a host's mount namespace (VirtHost.namespace), as pids outside."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(directory / "ns/mnt") == namespace:
+                found.append(int(directory.name))
+    return sorted(found)
 
 
 def shared_capabilities():
