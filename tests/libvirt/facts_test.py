@@ -2,7 +2,8 @@
 
 import re
 
-from virthost import PATH, VirtHostTest, domain_xml, eventually, filtered_nic, main
+from virtcase import VirtHostTest, domain_xml, filtered_nic, main
+from virthost import PATH, eventually
 
 UUID = "aaaaaaaa-0000-0000-0000-000000000001"
 START = ["prepare begin -", "start begin -", "started begin -"]

@@ -7,8 +7,8 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-import virthost
-from virthost import VirtHostTest, domain_xml, eventually, main, processes_of
+from virtcase import SKIPPED, VirtHostTest, domain_xml, main
+from virthost import PRIVATE, eventually, processes_of
 
 UUID = "aaaaaaaa-0000-0000-0000-000000000001"
 HERE = Path(__file__).resolve().parent
@@ -35,7 +35,7 @@ class PrivateHost(VirtHostTest):
         self.assertEqual(host.run_inside(["hostname"]).stdout.strip(), "host")
         self.assertEqual(host.run_inside(["ls", "/sys/class/net"]).stdout.split(), ["lo"])
         self.assertEqual(host.run_inside(["ls", "/dev/kvm"]).returncode, 2)
-        for path in virthost.PRIVATE:
+        for path in PRIVATE:
             (host.path(path) / "seen-inside").touch()
             host.run_inside(["test", "-e", f"{path}/seen-inside"], check=True)
 
@@ -84,7 +84,7 @@ class PrivateHost(VirtHostTest):
         test = subprocess.Popen([sys.executable, "-c", f"""
 import sys
 sys.path.insert(0, {str(HERE)!r})
-from virthost import *
+from virtcase import *
 host = VirtHost().start()
 host.virsh("create", host.file("vm.xml", domain_xml("vm", {UUID!r})))
 print(host.dir, host.namespace, flush=True)
@@ -108,7 +108,7 @@ class MachineWithoutHosts(unittest.TestCase):
 
     def test_they_are_skipped_with_the_reason(self):
         done = self.run_tests()
-        self.assertEqual(done.returncode, virthost.SKIPPED, done.stderr)
+        self.assertEqual(done.returncode, SKIPPED, done.stderr)
         self.assertRegex(done.stderr, "SKIPPED .*: private hosts need root")
 
     def test_they_fail_where_hosts_are_required(self):
