@@ -1,18 +1,16 @@
 // The front of the command: finds the subcommand, turns errors into exit codes.
-#include <fcntl.h>
-#include <signal.h>
-#include <unistd.h>
-
-#include <cstdio>
 #include <iterator>
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/front.hpp"
 #include "vdsm_hook/cli/layout.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
+
+int vm_main(int argc, char** argv) { continue_with_libvirt("vm", argc, argv); }
 
 constexpr Command kCommands[] = {
     {"run", "run the hooks of one event on a document", &run_main},
@@ -20,6 +18,7 @@ constexpr Command kCommands[] = {
     {"list", "show the installed hooks with their checksums", &list_main},
     {"points", "show the hook points: when they fire and what they carry", &points_main},
     {"check", "find what is wrong with the installed hooks", &check_main},
+    {"vm", "start, stop, save, move and change VMs with their hooks", &vm_main},
     {"props", "custom properties: define, show, set and check them", &props_main},
     {"new", "make the folder of a new hook", &new_main},
     {"libvirt-call", "run libvirt's own hook scripts as libvirtd does", &libvirt_call_main},
@@ -60,37 +59,12 @@ int dispatch(int argc, char** argv) {
   return wrong_use;
 }
 
-bool is_called(std::string_view name, int argc, char** argv) {
-  const std::string_view path = argc > 0 ? argv[0] : "";
-  return path.substr(path.rfind('/') + 1) == name;
-}
-
-// A descriptor that we open must never land on 0 to 2, where it would be taken for the caller's. To use one that the
-// caller closed fails, as if it were closed still: a document must not vanish.
-void fill_standard_descriptors() {
-  for (int fd = 0; fd < 3; ++fd)
-    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
-}
-
 }  // namespace
 }  // namespace vdsm_hook::cli
 
 int main(int argc, char** argv) {
   using namespace vdsm_hook;
   using namespace vdsm_hook::cli;
-  fill_standard_descriptors();
-  ::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write() that print() names
-  ::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow
-  ::signal(SIGCHLD, SIG_DFL);  // ignored by the caller, it would take the hooks' exit codes away
-  if (is_called("engine-config", argc, argv)) return engine_config_main(argc, argv);
-  try {
-    return dispatch(argc, argv);
-  } catch (const Error& error) {
-    complain(error.what());
-    const bool is_callers = error.code() == Errc::wrong_use || error.code() == Errc::bad_document;
-    return is_callers ? wrong_use : engine_failure;
-  } catch (const std::exception& error) {
-    complain(std::string("internal error: ") + error.what());
-    return engine_failure;
-  }
+  if (is_called("engine-config", argc, argv)) return run_program([&] { return engine_config_main(argc, argv); });
+  return run_program([&] { return dispatch(argc, argv); });
 }

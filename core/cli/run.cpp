@@ -3,47 +3,9 @@
 #include "vdsm_hook/cli/command.hpp"
 #include "vdsm_hook/cli/interrupts.hpp"
 #include "vdsm_hook/cli/json.hpp"
+#include "vdsm_hook/cli/telling.hpp"
 
 namespace vdsm_hook::cli {
-namespace {
-
-enum class Verbosity { quiet, normal, verbose };
-
-void tell_hook(const HookOutcome& hook) {
-  std::string line = hook.name + ": ";
-  if (hook.ran) {
-    line += "ran " + std::to_string(hook.process.duration.count() / 1000) + " ms";
-    line += hook.adopted ? ", changed the document" : hook.changed ? ", its changes were discarded" : "";
-    if (hook.failed) line += ", " + hook.reason;
-  } else {
-    line += "skipped: " + hook.reason;
-  }
-  complain(line);
-}
-
-void tell(const Report& report, Verbosity verbosity, bool wants_diffs) {
-  for (const auto& file : report.ignored) {
-    if (file.is_problem() || verbosity == Verbosity::quiet) continue;
-    if (file.is_deliberate() && verbosity != Verbosity::verbose) continue;
-    complain("note: " + file.path + " does not run: " + reason_of(file));
-  }
-  for (const auto& hook : report.hooks) {
-    if (verbosity == Verbosity::verbose) tell_hook(hook);
-    if (wants_diffs && !hook.diff.empty())
-      complain(hook.name + (hook.adopted ? " changed" : " would have changed (discarded)") + ":\n" + hook.diff);
-  }
-  if (verbosity == Verbosity::verbose)
-    for (const auto& note : report.notes) complain("note: " + note);
-  if (report.survivors > 0 && verbosity == Verbosity::verbose)
-    complain("note: hooks left " + std::to_string(report.survivors) + " process(es) running");
-  for (const auto& problem : report.problems) {
-    if (!problem.vetoes && verbosity == Verbosity::quiet) continue;
-    complain(to_text(problem));
-  }
-  if (report.vetoed) complain(report.event + " is vetoed: nothing was written");
-}
-
-}  // namespace
 
 int run_main(int argc, char** argv) {
   CLI::App app("Runs the hooks of EVENT on a document. The document that they leave goes to stdout, everything else to "
@@ -72,6 +34,7 @@ int run_main(int argc, char** argv) {
   if (!report.is_cancelled) interrupts.die_if_caught();  // it came too late to stop a hook
 
   tell(report, is_quiet ? Verbosity::quiet : is_verbose ? Verbosity::verbose : Verbosity::normal, wants_diffs);
+  if (report.vetoed) complain(report.event + " is vetoed: nothing was written");
   if (!report.vetoed && !report.is_cancelled && !report.document.empty()) {
     if (output.empty()) {
       print(report.document);

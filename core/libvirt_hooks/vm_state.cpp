@@ -143,6 +143,8 @@ UniqueFd VmState::lock(std::string_view host_uuid, const std::stop_token& stop, 
   }
 }
 
+bool VmState::is_locked(std::string_view host_uuid) const { return is_held(file(lower(host_uuid) + std::string(kLock))); }
+
 void VmState::write_run(std::string_view host_uuid, const VmRun& run) {
   write_file(file(lower(host_uuid) + std::string(kRun)), boost::json::serialize(to_json(run)));
 }

@@ -45,6 +45,8 @@ class VmState {
   /// run of whom it waits for (if that is known); when it returns false the result is empty at once.
   UniqueFd lock(std::string_view host_uuid, const std::stop_token& stop, const std::function<bool(const std::optional<VmRun>&)>& on_wait);
 
+  bool is_locked(std::string_view host_uuid) const;
+
   // The run of the lock's holder, or of one that was killed.
 
   void write_run(std::string_view host_uuid, const VmRun& run);

@@ -1,0 +1,198 @@
+#include "vdsm_hook/cli/vm.hpp"
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include "vdsm_hook/base/file.hpp"
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/json.hpp"
+#include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/props.hpp"
+#include "vdsm_hook/discovery/discovery.hpp"
+
+namespace vdsm_hook::cli {
+namespace {
+
+struct Main {
+  std::string_view name;
+  int (*main)(int, char**);
+};
+constexpr Main kMains[] = {
+    {"start", &vm_start_main},           {"create", &vm_create_main},
+    {"define", &vm_define_main},         {"destroy", &vm_destroy_main},
+    {"shutdown", &vm_shutdown_main},     {"reboot", &vm_reboot_main},
+    {"suspend", &vm_suspend_main},       {"resume", &vm_resume_main},
+    {"save", &vm_save_main},             {"restore", &vm_restore_main},
+    {"managedsave", &vm_managedsave_main}, {"migrate", &vm_migrate_main},
+    {"attach-device", &vm_attach_device_main}, {"detach-device", &vm_detach_device_main},
+    {"update-device", &vm_update_device_main}, {"set-vcpus", &vm_set_vcpus_main},
+    {"set-memory", &vm_set_memory_main}, {"set-password", &vm_set_password_main},
+    {"list", &vm_list_main},             {"show", &vm_show_main},
+    {"recover", &vm_recover_main},
+};
+
+const VmCommandFacts& facts_of(std::string_view name) {
+  const auto all = vm_command_facts();
+  return *std::find_if(all.begin(), all.end(), [name](const VmCommandFacts& facts) { return facts.name == name; });
+}
+
+std::string words(EventNames names) {
+  std::string text;
+  for (const auto name : names) text += (text.empty() ? "" : ", ") + std::string(name);
+  return text;
+}
+
+}  // namespace
+
+std::string in_quotes(const std::string& vm) { return "'" + printable(vm) + "'"; }
+
+std::string describe_vm_command(std::string_view name) {
+  const auto& facts = facts_of(name);
+  std::string text(facts.summary);
+  text.front() = static_cast<char>(text.front() - 'a' + 'A');
+  text += ".";
+  if (!facts.phases.empty()) text += "\n\nHook points, in this order:\n";
+  for (const auto phase_name : facts.phases) {
+    const auto& one = phase(phase_name);
+    std::string line = words(one.before);
+    if (!one.does.empty()) line += (line.empty() ? "" : ", ") + ("(libvirt " + std::string(one.does)) + ")";
+    if (!one.after.empty()) line += (line.empty() ? "" : ", ") + words(one.after);
+    text += "  " + line + "\n";
+    if (!one.failed.empty()) text += "    failed: " + words(one.failed) + "\n";
+    if (!one.undo.empty()) text += "    failed once hooks have run: " + words(one.undo) + "\n";
+  }
+  if (!facts.note.empty()) text += (facts.phases.empty() ? "\n\n" : "") + std::string(facts.note) + "\n";
+  return text;
+}
+
+// ---- what all of them do
+
+class VmCommand::Teller final : public LifecycleObserver {
+ public:
+  Teller(const VmCommand& command, Verbosity verbosity) : command_(command), verbosity_(verbosity) {}
+
+  void on_report(const Report& report, const std::string& device) override {
+    if (verbosity_ == Verbosity::verbose && !report.hooks.empty()) complain(report.event + (device.empty() ? "" : " (" + device + ")") + ":");
+    tell(report, verbosity_, command_.wants_diff_);
+    if (report.vetoed) vetoed_by_ = report.event;
+    auto entry = to_json(report).as_object();
+    entry["device"] = device.empty() ? boost::json::value(nullptr) : boost::json::value(printable(device));
+    entry.erase("document");  // what a VM runs with is libvirt's to tell
+    events_.push_back(std::move(entry));
+  }
+  void on_note(const std::string& text) override {
+    if (verbosity_ != Verbosity::quiet) complain("note: " + text);
+  }
+  bool on_wait(const std::optional<VmRun>& holder) override {
+    if (command_.does_not_wait_) return false;
+    on_note("waiting for " + (holder ? "`vdsm-hook vm " + holder->command + "` (process " + std::to_string(holder->pid) + ")" : std::string("another command")) +
+            ", which holds the VM");
+    return true;
+  }
+
+  const std::string& vetoed_by() const { return vetoed_by_; }
+  boost::json::array take_events() { return std::move(events_); }
+
+ private:
+  const VmCommand& command_;
+  Verbosity verbosity_;
+  std::string vetoed_by_;
+  boost::json::array events_;
+};
+
+VmCommand::VmCommand(std::string_view name, const std::string& example)
+    : name_(name), app_(describe_vm_command(name), "vdsm-hook vm " + std::string(name)) {
+  app_.footer("Example:\n  vdsm-hook vm " + name_ + (example.empty() ? "" : " " + example) +
+              "\n\nExit code: 0 done; 1 vetoed, or libvirt refused it; 2 wrong use; 3 the engine could not do its work.");
+}
+
+void VmCommand::add_vm() { app_.add_option("VM", vm_, "its name, UUID or id")->required(); }
+
+HookOptions VmCommand::hook_options() const {
+  HookOptions options;
+  options.properties = read_variables(properties_, "--property");
+  options.skip = skip_;
+  if (!timeout_.empty()) options.deadline = read_timeout(timeout_);
+  options.compat_vdsm = !compat_.empty();
+  options.wants_diffs = wants_diff_;
+  return options;
+}
+
+int VmCommand::run(int argc, char** argv, const Work& work) {
+  add_value(app_, "-c,--connect", uri_, "URI", "instead of libvirt's own default");
+  app_.add_flag("--no-wait", does_not_wait_, "do not wait for another command that holds the VM");
+  add_value(app_, "-p,--property", properties_, "NAME=VALUE", "custom property of the VM for this command; wins over its metadata");
+  add_value(app_, "--skip", skip_, "HOOK", "name of a hook that shall not run this time");
+  add_value(app_, "--timeout", timeout_, "DURATION", "deadline of each hook: 500ms, 30s, 10min, 1h");
+  add_compat(app_, compat_);
+  app_.add_flag("--diff", wants_diff_, "show what each hook changed");
+  add_value(app_, "--report", report_file_, "FILE|-", "where the report of all events goes, as JSON; - is stdout");
+  auto* quiet = app_.add_flag("-q,--quiet", is_quiet_, "only say what vetoes");
+  app_.add_flag("-v,--verbose", is_verbose_, "say what each hook did")->excludes(quiet);
+  locations_.add_to(app_);
+  if (!parse(app_, argc, argv)) return done;
+
+  const Interrupts interrupts;  // before libvirt has threads
+  const Engine engine(locations_.load(), Engine::Isolation::helper);
+  Teller teller(*this, is_quiet_ ? Verbosity::quiet : is_verbose_ ? Verbosity::verbose : Verbosity::normal);
+  auto hooks = hook_options();
+  check_skip(engine.settings(), hooks.skip);
+  std::string success;
+  Ended ended = Ended::done;
+  std::exception_ptr failure;
+  try {
+    const VmHost host{connect_to(uri_), engine, std::move(hooks), teller, interrupts.token()};
+    ended = work(host, success);
+  } catch (const Error&) {
+    failure = std::current_exception();
+  }
+  interrupts.release();
+  if (!report_file_.empty()) {
+    const auto report = to_line({{"command", name_}, {"vm", printable(vm_)},
+                                 {"result", failure ? "refused" : ended == Ended::vetoed ? "vetoed" : ended == Ended::cancelled ? "cancelled" : "done"},
+                                 {"events", teller.take_events()}});
+    report_file_ == "-" ? print(report) : replace_file(report_file_, report);
+  }
+  if (failure) std::rethrow_exception(failure);
+  if (ended == Ended::cancelled) {
+    complain("error: the command was cancelled");
+    interrupts.die_if_caught();
+    return vetoed;
+  }
+  if (ended == Ended::vetoed) {
+    complain("error: " + teller.vetoed_by() + " vetoed: `vdsm-hook vm " + name_ + "` changed nothing");
+    return vetoed;
+  }
+  if (report_file_ != "-") print(success);
+  return done;
+}
+
+void VmCommand::check_skip(const Settings& settings, const std::vector<std::string>& skip) const {
+  if (skip.empty()) return;
+  std::vector<std::string> names;
+  for (const auto phase_name : facts_of(name_).phases)
+    for (const auto events : {phase(phase_name).before, phase(phase_name).after, phase(phase_name).failed, phase(phase_name).undo})
+      for (const auto event : events)
+        for (const auto& hook : discover(event, {settings.paths.hooks_dirs, true, true, settings.trust}).hooks) names.push_back(hook.name);
+  for (const auto& name : skip)
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      throw Error(Errc::wrong_use, "there is no hook " + printable(name) + " at the hook points of vm " + name_ + " to skip" +
+                                       did_you_mean(name, {names.begin(), names.end()}));
+}
+
+void AffectOptions::add_to(CLI::App& app) {
+  auto* is_current = app.add_flag("--current", current, "affect the VM as it is now (the default)");
+  app.add_flag("--live", live, "affect the running VM")->excludes(is_current);
+  app.add_flag("--config", config, "affect its definition, for the next start")->excludes(is_current);
+}
+
+int vm_main(int argc, char** argv) {
+  std::vector<Command> commands;
+  for (const auto& facts : vm_command_facts())
+    for (const auto& one : kMains)
+      if (one.name == facts.name) commands.push_back({facts.name, facts.summary, one.main});
+  return run_action(commands, "vdsm-hook vm", "Drives VMs through libvirt, with their hooks.", argc, argv);
+}
+
+}  // namespace vdsm_hook::cli

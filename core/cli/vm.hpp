@@ -1,0 +1,85 @@
+// What the commands of `vdsm-hook vm` share.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/interrupts.hpp"
+#include "vdsm_hook/cli/telling.hpp"
+#include "vdsm_hook/libvirt/vm.hpp"
+
+namespace vdsm_hook::cli {
+
+/// `vdsm-hook vm`: finds the command.
+int vm_main(int argc, char** argv);
+
+int vm_start_main(int argc, char** argv);
+int vm_create_main(int argc, char** argv);
+int vm_define_main(int argc, char** argv);
+int vm_destroy_main(int argc, char** argv);
+int vm_shutdown_main(int argc, char** argv);
+int vm_reboot_main(int argc, char** argv);
+int vm_suspend_main(int argc, char** argv);
+int vm_resume_main(int argc, char** argv);
+int vm_save_main(int argc, char** argv);
+int vm_restore_main(int argc, char** argv);
+int vm_managedsave_main(int argc, char** argv);
+int vm_migrate_main(int argc, char** argv);
+int vm_attach_device_main(int argc, char** argv);
+int vm_detach_device_main(int argc, char** argv);
+int vm_update_device_main(int argc, char** argv);
+int vm_set_vcpus_main(int argc, char** argv);
+int vm_set_memory_main(int argc, char** argv);
+int vm_set_password_main(int argc, char** argv);
+int vm_list_main(int argc, char** argv);
+int vm_show_main(int argc, char** argv);
+int vm_recover_main(int argc, char** argv);
+
+/// "Pauses ...\n\nFires: ...": what --help says of a command of lifecycles.toml.
+std::string describe_vm_command(std::string_view name);
+
+/// A VM's custom name for messages: fit for a terminal.
+std::string in_quotes(const std::string& vm);
+
+/// One command: its --help, the options that all of them take, and its work.
+class VmCommand {
+ public:
+  /// NAME: of lifecycles.toml. EXAMPLE: behind "vdsm-hook vm NAME ".
+  VmCommand(std::string_view name, const std::string& example);
+
+  CLI::App& app() { return app_; }
+  /// The VM as a positional.
+  void add_vm();
+  const std::string& vm() const { return vm_; }
+  bool wants_diff() const { return wants_diff_; }
+
+  /// Parses, connects, does WORK, which says what to print on success, and tells a veto. The exit code.
+  using Work = std::function<Ended(const VmHost& host, std::string& success)>;
+  int run(int argc, char** argv, const Work& work);
+
+ private:
+  class Teller;
+  HookOptions hook_options() const;
+  void check_skip(const Settings& settings, const std::vector<std::string>& skip) const;
+
+  std::string name_;
+  CLI::App app_;
+  std::string vm_, uri_, compat_, timeout_, report_file_;
+  std::vector<std::string> properties_, skip_;
+  bool wants_diff_ = false, does_not_wait_ = false, is_quiet_ = false, is_verbose_ = false;
+  LocationOptions locations_;
+};
+
+/// `--live`, `--config`, `--current`, as virsh has them.
+struct AffectOptions {
+  bool live = false, config = false, current = false;
+
+  void add_to(CLI::App& app);
+  /// VIR_DOMAIN_AFFECT_*.
+  unsigned flags() const { return (live ? unsigned{VIR_DOMAIN_AFFECT_LIVE} : 0U) | (config ? unsigned{VIR_DOMAIN_AFFECT_CONFIG} : 0U); }
+};
+
+}  // namespace vdsm_hook::cli
