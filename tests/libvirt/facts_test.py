@@ -3,7 +3,7 @@
 import re
 
 from virtcase import VirtHostTest, domain_xml, filtered_nic, main
-from virthost import PATH, eventually
+from virthost import PATH
 
 UUID = "aaaaaaaa-0000-0000-0000-000000000001"
 START = ["prepare begin -", "start begin -", "started begin -"]
@@ -77,21 +77,21 @@ class HookScripts(RecordedTest):
             return made
         self.assertEqual(calls_of_a_start(), [])
         host.reload()
-        eventually(lambda: calls_of_a_start() == START, "the script is called")
+        host.eventually(lambda: calls_of_a_start() == START, "the script is called")
 
     def test_daemon_calls_and_reconnect(self):
         host = self.recorded(scripts=["qemu", "daemon"]).start()
         host.virsh("create", host.file("vm.xml", domain_xml("vm", UUID)))
         host.forget_calls()
         host.reload()
-        eventually(host.calls, "the call of the reload")
+        host.eventually(host.calls, "the call of the reload")
         self.assertEqual(host.operations("daemon"), ["reload begin SIGHUP"])
         host.forget_calls()
         host.stop_daemon()
         self.assertEqual(host.operations("daemon"), ["shutdown - shutdown"])
         host.forget_calls()
         host.start_daemon()
-        eventually(lambda: host.operations(), "the call of the guest")
+        host.eventually(lambda: host.operations(), "the call of the guest")
         self.assertEqual(host.operations("daemon"), ["start - start"])
         self.assertEqual(host.operations(), ["reconnect begin -"])
 

@@ -248,9 +248,9 @@ class VirtHost:
 
         def ready():
             if not (state := self.ask("status")).startswith("running"):
-                raise AssertionError(f"libvirtd {state}\n{self.log_tail()}")
+                raise AssertionError(f"libvirtd {state}")
             return self.virsh("list", check=False).returncode == 0
-        eventually(ready, "libvirtd answers")
+        self.eventually(ready, "libvirtd answers")
 
     def end_daemon(self, command):
         if not (state := self.ask(command)).startswith("ended"):
@@ -271,6 +271,13 @@ class VirtHost:
     def reload(self):
         """SIGHUP. Nothing tells when libvirtd has done it: wait for what it leads to."""
         self.ask("hup")
+
+    def eventually(self, holds, what):
+        """As the function, and a failure comes with the log."""
+        try:
+            return eventually(holds, what)
+        except AssertionError as why:
+            raise AssertionError(f"{why}\n{self.log_tail()}") from None
 
     def log_tail(self, lines=40):
         texts = []
