@@ -37,22 +37,21 @@ const VmCommandFacts& facts_of(std::string_view name) {
   return *std::find_if(all.begin(), all.end(), [name](const VmCommandFacts& facts) { return facts.name == name; });
 }
 
+std::string sentence(std::string_view summary) {
+  std::string text(summary);
+  text.front() = static_cast<char>(text.front() - 'a' + 'A');
+  return text + ".";
+}
+
 std::string words(EventNames names) {
   std::string text;
   for (const auto name : names) text += (text.empty() ? "" : ", ") + std::string(name);
   return text;
 }
 
-}  // namespace
-
-std::string in_quotes(const std::string& vm) { return "'" + printable(vm) + "'"; }
-
-std::string describe_vm_command(std::string_view name) {
+std::string hook_points_of(std::string_view name) {
   const auto& facts = facts_of(name);
-  std::string text(facts.summary);
-  text.front() = static_cast<char>(text.front() - 'a' + 'A');
-  text += ".";
-  if (!facts.phases.empty()) text += "\n\nHook points, in this order:\n";
+  std::string text = facts.phases.empty() ? "" : "Hook points, in this order:\n";
   for (const auto phase_name : facts.phases) {
     const auto& one = phase(phase_name);
     std::string line = words(one.before);
@@ -62,9 +61,13 @@ std::string describe_vm_command(std::string_view name) {
     if (!one.failed.empty()) text += "    failed: " + words(one.failed) + "\n";
     if (!one.undo.empty()) text += "    failed once hooks have run: " + words(one.undo) + "\n";
   }
-  if (!facts.note.empty()) text += (facts.phases.empty() ? "\n\n" : "") + std::string(facts.note) + "\n";
-  return text;
+  if (!facts.note.empty()) text += std::string(facts.note) + "\n";
+  return text.empty() ? "" : text + "\n";
 }
+
+}  // namespace
+
+std::string in_quotes(const std::string& vm) { return "'" + printable(vm) + "'"; }
 
 // ---- what all of them do
 
@@ -102,8 +105,8 @@ class VmCommand::Teller final : public LifecycleObserver {
 };
 
 VmCommand::VmCommand(std::string_view name, const std::string& example)
-    : name_(name), app_(describe_vm_command(name), "vdsm-hook vm " + std::string(name)) {
-  app_.footer("Example:\n  vdsm-hook vm " + name_ + (example.empty() ? "" : " " + example) +
+    : name_(name), app_(sentence(facts_of(name).summary), "vdsm-hook vm " + std::string(name)) {
+  app_.footer(hook_points_of(name) + "Example:\n  vdsm-hook vm " + name_ + (example.empty() ? "" : " " + example) +
               "\n\nExit code: 0 done; 1 vetoed, or libvirt refused it; 2 wrong use; 3 the engine could not do its work.");
 }
 

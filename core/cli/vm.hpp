@@ -38,10 +38,7 @@ int vm_list_main(int argc, char** argv);
 int vm_show_main(int argc, char** argv);
 int vm_recover_main(int argc, char** argv);
 
-/// "Pauses ...\n\nFires: ...": what --help says of a command of lifecycles.toml.
-std::string describe_vm_command(std::string_view name);
-
-/// A VM's custom name for messages: fit for a terminal.
+/// A VM's name for messages: fit for a terminal.
 std::string in_quotes(const std::string& vm);
 
 /// One command: its --help, the options that all of them take, and its work.

@@ -52,14 +52,12 @@ int vm_list_main(int argc, char** argv) {
     const unsigned flags = is_inactive ? unsigned{VIR_CONNECT_LIST_DOMAINS_INACTIVE} : is_all ? 0U : unsigned{VIR_CONNECT_LIST_DOMAINS_ACTIVE};
     Table table;
     boost::json::array json;
-    if (!is_names) table.push_back({"NAME", "STATE", "UUID", "LEFT BY"});
+    if (!is_names) table.push_back({"NAME", "STATE", "UUID"});
     for (const auto& domain : domains_of(host.connection.get(), flags)) {
       const auto name = printable(name_of(domain.get())), uuid = uuid_of(domain.get()), state = state_of(domain.get());
-      // A command that runs now has a run, too: whether it still does is for `show` to tell.
-      table.push_back(is_names ? std::vector<std::string>{name} : std::vector<std::string>{name, state, uuid, ""});
+      table.push_back(is_names ? std::vector<std::string>{name} : std::vector<std::string>{name, state, uuid});
       json.push_back({{"name", name}, {"state", state}, {"uuid", uuid}});
     }
-    if (!is_names) for (auto& row : table) row.resize(3);
     if (format.is_json()) {
       success = to_line({{"vms", json}});
     } else {
