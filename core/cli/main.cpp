@@ -23,6 +23,7 @@ constexpr Command kCommands[] = {
     {"props", "custom properties: define, show, set and check them", &props_main},
     {"new", "make the folder of a new hook", &new_main},
     {"libvirt-call", "run libvirt's own hook scripts as libvirtd does", &libvirt_call_main},
+    {"libvirt-bridge", "make vdsm-hook one of libvirt's hook scripts", &libvirt_bridge_main},
 };
 
 std::string usage() {
@@ -82,6 +83,7 @@ int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write() that print() names
   ::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow
   ::signal(SIGCHLD, SIG_DFL);  // ignored by the caller, it would take the hooks' exit codes away
+  if (is_called(kBridgeName, argc, argv)) return bridge_main(argc, argv);
   if (is_called("engine-config", argc, argv)) return engine_config_main(argc, argv);
   try {
     return dispatch(argc, argv);
