@@ -3,20 +3,12 @@
 Inside it `qemu:///system`, /etc/libvirt and our own directories are where they are on any machine; outside they are below one
 temporary directory (VirtHost.path), and nothing else of the machine is written. Guests are emulated (TCG).
 
-    class Mine(VirtHostTest):
-        def test_a_guest_starts(self):
-            host = self.host()                      # made, not started: put hooks and configuration there first
-            host.hook("qemu", "#!/bin/sh\nexit 0\n")
-            host.start()
-            host.virsh("create", host.file("vm.xml", domain_xml("vm", UUID)))
-
-    if __name__ == "__main__":
-        main()
+    with VirtHost() as host:
+        host.virsh("create", host.file("vm.xml", domain_xml("vm", UUID)))
 """
 
 import contextlib
 import dataclasses
-import functools
 import os
 import re
 import select
@@ -27,15 +19,12 @@ import sys
 import tempfile
 import threading
 import time
-import unittest
 import uuid as uuids
 from pathlib import Path
-from xml.sax.saxutils import escape, quoteattr
 
 BUILD = Path(os.environ["VDSM_HOOK_BUILD"])
 INIT = Path(__file__).resolve().parent / "virthost_init.py"
 DEADLINE_S = 60
-SKIPPED = 77  # of the whole file, as CTest is told
 
 # What is the host's alone and can be reached from outside through VirtHost.path().
 PRIVATE = ["/etc/libvirt", "/etc/vdsm", "/etc/vdsm-hook", "/run/libvirt", "/run/vdsm", "/run/vdsm-hook", "/usr/libexec/vdsm",
@@ -58,43 +47,14 @@ host_uuid = "{uuid}"
 log_outputs = "2:file:{log}"
 """
 
-# A libvirt hook script that keeps what it was called with, for VirtHost.calls(); put more lines behind it.
+# A libvirt hook script that keeps what it was called with, for VirtHost.calls(). argv is written last and at once.
 RECORDER = """#!/bin/sh
 n=100
 until mkdir "{calls}/$n" 2>/dev/null; do n=$((n + 1)); done
-tr '\\0' '\\n' <"/proc/$$/environ" >"{calls}/$n/env"
-cat >"{calls}/$n/stdin"
-printf '%s\\n' "$0" "$@" >"{calls}/$n/argv"
-"""
-
-USER_NIC = "<interface type='user'><mac address='52:54:00:00:00:01'/><model type='virtio'/></interface>"
-
-
-def filtered_nic(target, filter_name, mac="52:54:00:00:00:02"):
-    """A NIC that nwfilter looks after; libvirt makes its tap device TARGET and removes it."""
-    return (f"<interface type='ethernet'><mac address='{mac}'/><target dev='{target}'/><model type='virtio'/>"
-            f"<filterref filter={quoteattr(filter_name)}/></interface>")
-
-
-def domain_xml(name, uuid, nic=USER_NIC, extra_devices="", metadata=""):
-    """A guest of 64 MiB without a disk. METADATA is what stands in its <metadata>."""
-    return f"""<domain type='qemu'>
-  <name>{escape(name)}</name>
-  <uuid>{uuid}</uuid>
-  <metadata>{metadata}</metadata>
-  <memory unit='MiB'>64</memory>
-  <vcpu>1</vcpu>
-  <os><type arch='x86_64' machine='pc'>hvm</type></os>
-  <features><acpi/></features>
-  <on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>destroy</on_crash>
-  <devices>
-    <emulator>/usr/bin/qemu-system-x86_64</emulator>
-    {nic}
-    <serial type='pty'/>
-    <memballoon model='none'/>
-    {extra_devices}
-  </devices>
-</domain>
+call="{calls}/$n"
+cat "/proc/$$/environ" >"$call/env"
+cat >"$call/stdin"
+printf '%s\\0' "$0" "$@" >"$call/argv"
 """
 
 
@@ -114,6 +74,11 @@ class Call:
     argv: list  # with the script's own path first
     stdin: str
     env: dict
+
+
+def words(path):
+    """What PATH has, each ended by a zero byte; nothing without the file."""
+    return path.read_text(errors="surrogateescape").split("\0")[:-1] if path.exists() else []
 
 
 class Journal:
@@ -186,16 +151,22 @@ class VirtHost:
         return path
 
     def recorder(self, *lines):
+        """The text of a hook script that keeps its call for calls(), then does LINES, where its call is in "$call"."""
         return RECORDER.format(calls=self.dir / "calls") + "".join(f"{line}\n" for line in lines)
 
     def calls(self):
         """What the recorders among the hook scripts were called with, in order."""
         made = []
         for directory in sorted((self.dir / "calls").iterdir()):
-            if (directory / "argv").exists():
-                env = dict(line.split("=", 1) for line in (directory / "env").read_text().splitlines() if "=" in line)
-                made.append(Call((directory / "argv").read_text().splitlines(), (directory / "stdin").read_text(), env))
+            argv, env = (words(directory / name) for name in ("argv", "env"))
+            if argv:
+                made.append(Call(argv, (directory / "stdin").read_text(), dict(word.split("=", 1) for word in env)))
         return made
+
+    def operations(self, script="qemu"):
+        """Those of one script, as "prepare begin -": without the object. Later libvirts say why a guest has ended; here it is "-"."""
+        return [re.sub("^(stopped|release) end .*", r"\1 end -", " ".join(call.argv[2:]))
+                for call in self.calls() if call.argv[0] == f"/etc/libvirt/hooks/{script}"]
 
     def forget_calls(self):
         shutil.rmtree(self.dir / "calls")
@@ -235,7 +206,7 @@ class VirtHost:
                 self.init.stdout.close()
                 self.init = None
                 self.remove()
-            eventually(lambda: not self.processes(), f"no process left of {self.namespace}")
+            eventually(lambda: not processes_of(self.namespace), "no process of the host is left")
         else:
             self.remove()
 
@@ -250,15 +221,6 @@ class VirtHost:
 
     def __exit__(self, *_):
         self.stop()
-
-    def processes(self):
-        """Their pids, as seen outside."""
-        found = []
-        for directory in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if os.readlink(directory / "ns/mnt") == self.namespace:
-                    found.append(int(directory.name))
-        return found
 
     def keep_capabilities(self):
         """Asking QEMU what it can do takes a second: later hosts get the answer. libvirt asks again when it is out of date."""
@@ -359,53 +321,15 @@ class VirtHost:
         return self.run_inside(["ebtables", "-t", "nat", "-L"], check=True).stdout
 
 
+def processes_of(namespace):
+    """The processes in a host's mount namespace (VirtHost.namespace), as pids outside."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(directory / "ns/mnt") == namespace:
+                found.append(int(directory.name))
+    return sorted(found)
+
+
 def shared_capabilities():
     return BUILD / "tests" / "libvirt-capabilities"
-
-
-@functools.cache
-def why_no_virt_host():
-    """Why this machine can have no private host, or None."""
-    if os.geteuid() != 0:
-        return "private hosts need root"
-    for program in ("unshare", "nsenter", "setpriv", "ip", "libvirtd", "virsh", "qemu-system-x86_64"):
-        if not shutil.which(program, path=PATH):
-            return f"no {program} is installed"
-    host = VirtHost("probe")
-    try:
-        host.launch()
-    except AssertionError as why:
-        return str(why)
-    finally:
-        host.stop()
-    return None
-
-
-def requires_virt_host():
-    """Skips the test that calls it where there can be no private host, or fails it where VDSM_HOOK_REQUIRE_VIRT=1 asks for one."""
-    if reason := why_no_virt_host():
-        if os.environ.get("VDSM_HOOK_REQUIRE_VIRT") == "1":
-            raise AssertionError(reason)
-        raise unittest.SkipTest(reason)
-
-
-class VirtHostTest(unittest.TestCase):
-    maxDiff = None
-
-    @classmethod
-    def setUpClass(cls):
-        requires_virt_host()
-
-    def host(self, name="host", **options):
-        host = VirtHost(name, **options)
-        self.addCleanup(host.stop)
-        return host
-
-
-def main():
-    """Of a file of such tests. Skipped as a whole is an exit status of its own."""
-    program = unittest.main(exit=False)
-    skipped = program.result.skipped
-    for test, reason in skipped:
-        print(f"SKIPPED {test}: {reason}", file=sys.stderr)
-    sys.exit(1 if not program.result.wasSuccessful() else SKIPPED if skipped and not program.result.testsRun else 0)
