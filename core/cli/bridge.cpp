@@ -58,7 +58,7 @@ int bridge_main(int argc, char** argv) {
     call = {driver, argv[1], argv[2], argv[3], argv[4], {}};
     return serve(hooks_dir, call);
   } catch (const std::exception& error) {
-    const bool is_refused = argc != 5 || must_refuse(call);
+    const bool is_refused = call.driver.empty() || must_refuse(call);
     tell(call, is_refused ? Level::error : Level::warning, (is_refused ? "error: " : "warning: ") + std::string(error.what()));
     return is_refused ? vetoed : done;
   }
