@@ -160,7 +160,7 @@ Prepared prepare(const Request& request, const Settings& settings, Caches& cache
   check_variables(request, settings.points);
 
   auto found = discover(request.event, {settings.paths.hooks_dirs, !request.compat_vdsm, !request.compat_vdsm, settings.trust});
-  check_skip(request, found.hooks);
+  if (!request.skips_what_is_there) check_skip(request, found.hooks);
   for (const auto& file : found.ignored)
     if (file.is_problem()) plan.problems.push_back({file.path, "not run, because it is " + std::string(to_string(file.reason)) + ": " + file.text, plan.rules.vetoes});
   plan.ignored = std::move(found.ignored);

@@ -20,7 +20,7 @@ std::string last_text() {
 LibvirtError::LibvirtError(const std::string& what) : LibvirtError(what, last_code(), last_text()) {}
 
 LibvirtError::LibvirtError(const std::string& what, int code, std::string text)
-    : Error(Errc::refused, (what.empty() ? "" : what + "\n") + text), code_(code), text_(std::move(text)) {}
+    : Error(Errc::refused, text), code_(code), text_(std::move(text)), all_((what.empty() ? "" : what + "\n") + text_) {}
 
 void prepare_libvirt() {
   static std::once_flag once;

@@ -28,11 +28,14 @@ class LibvirtError : public Error {
 
   int libvirt_code() const { return code_; }           ///< virErrorNumber
   const std::string& libvirt_text() const { return text_; }  ///< its words alone
+  const char* what() const noexcept override { return all_.c_str(); }
+  /// Another line of what().
+  void add(const std::string& line) { all_ += line.empty() ? "" : "\n" + line; }
 
  private:
   LibvirtError(const std::string& what, int code, std::string text);
   int code_;
-  std::string text_;
+  std::string text_, all_;
 };
 
 /// Keeps libvirt from printing to stderr, and makes it ready for any number of threads. Any number of calls.
