@@ -11,6 +11,7 @@ const boost::system::error_category& error_category() noexcept {
         case Errc::bad_document: return "unsound document";
         case Errc::bad_configuration: return "wrong configuration";
         case Errc::engine_failure: return "engine failure";
+        case Errc::refused: return "refused by libvirt";
       }
       return "unknown error";
     }

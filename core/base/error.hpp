@@ -12,6 +12,7 @@ enum class Errc {
   bad_document,       ///< the document that was given is not sound
   bad_configuration,  ///< a file under the configuration directory is wrong: the text has file and line
   engine_failure,     ///< the engine could not do its work: disk full, no descriptors, ...
+  refused,            ///< libvirt refused what it was asked, in its own words
 };
 
 const boost::system::error_category& error_category() noexcept;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/filesystem/operations.hpp>
 #include <cerrno>
 #include <cstdlib>
 #include <thread>
@@ -252,6 +253,20 @@ UniqueFd lock_file(const std::string& name, bool is_new_ok) {
     struct stat now{};
     return ::stat(name.c_str(), &now) == 0 && is_same(locked, now);
   });
+}
+
+void make_own_directory(const std::string& path) {
+  struct stat st{};
+  if (::stat(path.c_str(), &st) != 0) {
+    // One level is enough for /run/vdsm-hook; more are made for a place that was moved.
+    boost::system::error_code ignored;
+    boost::filesystem::create_directories(boost::filesystem::path(path).parent_path(), ignored);
+    if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) throw Error::from_errno("cannot make the directory " + path, errno);
+    if (::stat(path.c_str(), &st) != 0) throw Error::from_errno("cannot look at " + path, errno);
+  }
+  const bool own = st.st_uid == ::geteuid() || st.st_uid == 0;
+  if (!S_ISDIR(st.st_mode) || !own || (st.st_mode & 022) != 0)
+    throw Error(Errc::engine_failure, path + " must be a directory of this user that nobody else can write to");
 }
 
 }  // namespace vdsm_hook

@@ -71,4 +71,8 @@ void replace_file(const std::string& name, std::string_view data, mode_t new_mod
 /// kMaxLockWait, wrong_use when it cannot be opened.
 UniqueFd lock_file(const std::string& name, bool is_new_ok);
 
+/// Makes the directory PATH (0755) and those above it where they are missing. Throws engine_failure when that cannot be
+/// done, or when it is not this user's or root's, or others can write to it.
+void make_own_directory(const std::string& path);
+
 }  // namespace vdsm_hook

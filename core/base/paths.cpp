@@ -21,10 +21,12 @@ Paths Paths::installed() {
   paths.hooks_dirs = {VDSM_HOOK_VENDOR_HOOKS_DIR, VDSM_HOOK_SYSCONFDIR "/vdsm/hooks"};
   paths.config_dir = VDSM_HOOK_SYSCONFDIR "/vdsm-hook";
   paths.runtime_dir = VDSM_HOOK_RUNSTATEDIR "/vdsm-hook";
+  paths.launchflags_dir = VDSM_HOOK_RUNSTATEDIR "/vdsm";
   paths.sdk_python_dir = VDSM_HOOK_DATADIR "/python";
   paths.sdk_shell_dir = VDSM_HOOK_DATADIR "/shell";
   paths.sdk_new_dir = VDSM_HOOK_DATADIR "/new";
-  paths.helper = VDSM_HOOK_LIBEXECDIR "/run-helper";
+  paths.libexec_dir = VDSM_HOOK_LIBEXECDIR;
+  paths.helper = paths.libexec_dir + "/run-helper";
   if (const auto uid = ::geteuid(); uid != 0) {
     if (std::string home = environment("XDG_CONFIG_HOME"); !home.empty() || !environment("HOME").empty()) {
       if (home.empty()) home = environment("HOME") + "/.config";
@@ -34,6 +36,7 @@ Paths Paths::installed() {
     const std::string runtime = environment("XDG_RUNTIME_DIR");
     paths.runtime_dir =
         runtime.empty() ? "/tmp/vdsm-hook-" + std::to_string(uid) : runtime + "/vdsm-hook";
+    paths.launchflags_dir = paths.runtime_dir + "/launchflags";
   }
   return paths;
 }
@@ -43,13 +46,17 @@ Paths Paths::of_this_program() {
   char program[PATH_MAX];
   const auto length = ::readlink("/proc/self/exe", program, sizeof program);
   std::string prefix(program, static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
-  for (int level = 0; level < 2; ++level) prefix.resize(std::min(prefix.rfind('/'), prefix.size()));
+  const auto go_up = [&prefix] { prefix.resize(std::min(prefix.rfind('/'), prefix.size())); };
+  go_up();
+  if (prefix.ends_with("/libexec/vdsm-hook")) go_up();
+  go_up();
   if (prefix == VDSM_HOOK_PREFIX || ::access((prefix + "/share/vdsm-hook/python").c_str(), F_OK) != 0) return paths;
   paths.hooks_dirs[0] = prefix + "/libexec/vdsm/hooks";
   paths.sdk_python_dir = prefix + "/share/vdsm-hook/python";
   paths.sdk_shell_dir = prefix + "/share/vdsm-hook/shell";
   paths.sdk_new_dir = prefix + "/share/vdsm-hook/new";
-  paths.helper = prefix + "/libexec/vdsm-hook/run-helper";
+  paths.libexec_dir = prefix + "/libexec/vdsm-hook";
+  paths.helper = paths.libexec_dir + "/run-helper";
   return paths;
 }
 
@@ -65,7 +72,11 @@ void Paths::apply_environment() {
   }
   if (auto dir = environment("VDSM_HOOK_CONFIG_DIR"); !dir.empty()) config_dir = dir;
   if (auto dir = environment("VDSM_HOOK_RUNTIME_DIR"); !dir.empty()) runtime_dir = dir;
-  if (const auto dir = environment("VDSM_HOOK_LIBEXEC_DIR"); !dir.empty()) helper = dir + "/run-helper";
+  if (auto dir = environment("VDSM_HOOK_LAUNCHFLAGS_DIR"); !dir.empty()) launchflags_dir = dir;
+  if (const auto dir = environment("VDSM_HOOK_LIBEXEC_DIR"); !dir.empty()) {
+    libexec_dir = dir;
+    helper = dir + "/run-helper";
+  }
   if (auto dir = environment("VDSM_HOOK_SDK_DIR"); !dir.empty()) {
     sdk_python_dir = dir + "/python";
     sdk_shell_dir = dir + "/shell";

@@ -12,10 +12,12 @@ struct Paths {
   std::vector<std::string> hooks_dirs;  ///< layers, the later wins; VDSM_HOOK_HOOKS_DIR (separated by colons)
   std::string config_dir;               ///< VDSM_HOOK_CONFIG_DIR
   std::string runtime_dir;              ///< private payload directories live below; VDSM_HOOK_RUNTIME_DIR
+  std::string launchflags_dir;          ///< DIR/VMID/launchflags, as vdsm's hooks know them; VDSM_HOOK_LAUNCHFLAGS_DIR
   std::string sdk_python_dir;           ///< holds hooking.py; VDSM_HOOK_SDK_DIR
   std::string sdk_shell_dir;            ///< holds hooking.sh
   std::string sdk_new_dir;              ///< holds the first versions of new hooks
-  std::string helper;                   ///< runs one event's hooks for the library; in VDSM_HOOK_LIBEXEC_DIR
+  std::string libexec_dir;              ///< holds the programs that the command starts; VDSM_HOOK_LIBEXEC_DIR
+  std::string helper;                   ///< runs one event's hooks for the library; in libexec_dir
 
   /// The installed places; for another user than root the hooks and the run-time files are that user's own
   /// ($XDG_CONFIG_HOME, $XDG_RUNTIME_DIR). Environment variables are not looked at but for these two.

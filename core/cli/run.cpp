@@ -38,7 +38,7 @@ void tell(const Report& report, Verbosity verbosity, bool wants_diffs) {
     complain("note: hooks left " + std::to_string(report.survivors) + " process(es) running");
   for (const auto& problem : report.problems) {
     if (!problem.vetoes && verbosity == Verbosity::quiet) continue;
-    complain((problem.vetoes ? "error: " : "warning: ") + problem.what + ": " + problem.why);
+    complain(to_text(problem));
   }
   if (report.vetoed) complain(report.event + " is vetoed: nothing was written");
 }

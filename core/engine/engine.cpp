@@ -73,6 +73,7 @@ class EventRun {
                  {"VDSM_HOOK_API", "1"},
                  {"VDSM_HOOK_RUN_ID", run_id_},
                  {"VDSM_HOOK_SDK_SHELL", settings_.paths.sdk_shell_dir},
+                 {"VDSM_HOOK_LAUNCHFLAGS_DIR", settings_.paths.launchflags_dir},
                  {"VDSM_HOOK_NAME", ""}};
     return parts;
   }
@@ -96,6 +97,7 @@ class EventRun {
       *name_entry_ = "VDSM_HOOK_NAME=" + hook.name;
       indices.push_back(i);
       specs.push_back({hook.path, environment_, run_id_, hook.name, hook.deadline, settings_.grace});
+      if (request_.also_judge) break;
     }
     if (specs.empty()) return plan_.hooks.size();
     std::size_t count = 0;
@@ -116,6 +118,7 @@ class EventRun {
     outcome.failed = !process.is_success();
     if (outcome.failed) outcome.reason = describe(process, hook.deadline);
     if (may_have_written) take_document(outcome);
+    if (request_.also_judge) judge_besides(outcome);
     if (outcome.failed) blame(hook, outcome, report);
     const bool asks_to_stop = process.kind == ProcessOutcome::Kind::exited && process.exit_code == 2;
     if (asks_to_stop && !process.is_cancelled && hook.stops_event) stopped_by_ = hook.name;
@@ -127,6 +130,13 @@ class EventRun {
     if (content.state == PrivateFile::State::untouched) return;
     judge_document(std::move(content), outcome);
     file_.put(document_);
+  }
+
+  void judge_besides(HookOutcome& outcome) const {
+    const auto why = request_.also_judge(outcome.name);
+    if (why.empty()) return;
+    outcome.reason += (outcome.reason.empty() ? "" : "; ") + why;
+    outcome.failed = true;
   }
 
   void judge_document(PrivateFile::Content content, HookOutcome& outcome) {

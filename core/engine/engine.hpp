@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -25,11 +26,16 @@ struct Request {
   Variables device_properties;
   Variables parameters;         ///< of the call
   std::vector<std::string> skip;  ///< names of hooks that shall not run this time
+  bool skips_what_is_there = false;  ///< a name in `skip` that no hook of the event has is no wrong use
   std::optional<bool> vetoes;     ///< instead of what the hook point says
   std::optional<std::chrono::milliseconds> deadline;  ///< of each hook, instead of sidecar and configuration
   std::optional<PayloadKind> adhoc;  ///< lets `event` be a name that no table has, with a payload of this kind
+  /// Called with a hook's name when it has ended, before the next is started; what it returns, if not empty, makes that
+  /// hook a failed one. For what hooks can do besides the document.
+  std::function<std::string(std::string_view hook)> also_judge;
   bool compat_vdsm = false;          ///< upstream's rules (DESIGN: exactly what `--compat vdsm` says)
   bool wants_diffs = false;
+  bool libvirt_waits = false;  ///< for the event to end: hooks that need libvirt are not started, which is a problem but no veto
 };
 
 /// Finds, starts, bounds and judges hooks. Any number of threads may use one engine at once, each for an event of

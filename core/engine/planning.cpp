@@ -45,13 +45,21 @@ void check_vm_id(const Request& request) {
   if (!request.compat_vdsm || !is_plain || leads_elsewhere) wrong("the VM id '" + printable(request.vm_id) + "' is no UUID");
 }
 
-void check_variables(const Request& request) {
+// Whether the table says that hooks of EVENT get the parameter NAME: "NAME (what it is)".
+bool is_parameter_of(const HookPoint* event, std::string_view name) {
+  if (event == nullptr) return false;
+  const auto at = event->parameters.find(std::string(name) + " (");
+  return at == 0 || (at != std::string_view::npos && event->parameters[at - 1] == ' ');
+}
+
+void check_variables(const Request& request, const HookPoints& points) {
+  const auto* event = points.find(request.event);
   for (const auto* variables : {&request.properties, &request.device_properties, &request.parameters}) {
     for (const auto& [name, value] : *variables) {
       // What exec itself cannot take is refused always.
       const bool is_impossible = name.empty() || name.find('=') != std::string::npos ||
                                  (name + value).find('\0') != std::string::npos;
-      auto why = refused_name(name);
+      auto why = variables == &request.parameters && is_parameter_of(event, name) ? std::nullopt : refused_name(name);
       if (!why) why = refused_value(name, value);
       if (why && (!request.compat_vdsm || is_impossible)) wrong("'" + printable(name.substr(0, 80)) + "': " + *why);
     }
@@ -123,6 +131,10 @@ void plan_hook(const HookFile& file, const Request& request, const Settings& set
     if (const auto at = sidecar->when_event.find(plan.event); !why && at != sidecar->when_event.end()) why = at->second.unmet(facts);
     if (!why && sidecar->needs_root && ::geteuid() != 0) why = root_only();
     if (why) skip(*why);
+    if (hook.runs && sidecar->needs_libvirt && request.libvirt_waits) {
+      skip("it needs libvirt, which waits here until the event has ended");
+      plan.problems.push_back({file.path, "not run, because " + hook.reason + "; vdsm-hook vm runs it while libvirt is free", false});
+    }
   }
   plan.hooks.push_back(std::move(hook));
 }
@@ -145,10 +157,10 @@ Prepared prepare(const Request& request, const Settings& settings, Caches& cache
   plan.vm_id = request.vm_id;
   check_document(request, plan.rules);
   check_vm_id(request);
-  check_variables(request);
+  check_variables(request, settings.points);
 
   auto found = discover(request.event, {settings.paths.hooks_dirs, !request.compat_vdsm, !request.compat_vdsm, settings.trust});
-  check_skip(request, found.hooks);
+  if (!request.skips_what_is_there) check_skip(request, found.hooks);
   for (const auto& file : found.ignored)
     if (file.is_problem()) plan.problems.push_back({file.path, "not run, because it is " + std::string(to_string(file.reason)) + ": " + file.text, plan.rules.vetoes});
   plan.ignored = std::move(found.ignored);

@@ -13,6 +13,8 @@ std::string_view to_string(OnFailure policy) {
   return "veto";
 }
 
+std::string to_text(const Problem& problem) { return (problem.vetoes ? "error: " : "warning: ") + problem.what + ": " + problem.why; }
+
 std::string describe(const ProcessOutcome& outcome, const std::optional<std::chrono::milliseconds>& deadline) {
   using Kind = ProcessOutcome::Kind;
   if (outcome.is_cancelled) return "stopped, because the event was cancelled";

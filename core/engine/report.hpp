@@ -28,6 +28,9 @@ struct Problem {
   bool vetoes;       ///< it stops the event's caller
 };
 
+/// "error: WHAT: WHY", or a warning where it does not veto.
+std::string to_text(const Problem& problem);
+
 struct PlannedHook {
   std::string name, path;
   std::string layer;   ///< the hooks directory

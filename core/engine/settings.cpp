@@ -43,6 +43,10 @@ void read_configuration(const std::string& file, Settings& settings) {
     if (!dir->starts_with('/')) table.fail("runtime_dir", "runtime_dir must be an absolute path");
     settings.paths.runtime_dir = std::move(*dir);
   }
+  if (auto dir = table.text("launchflags_dir")) {
+    if (!dir->starts_with('/')) table.fail("launchflags_dir", "launchflags_dir must be an absolute path");
+    settings.paths.launchflags_dir = std::move(*dir);
+  }
   settings.deadline = table.duration("timeout").value_or(settings.deadline);
   settings.grace = table.duration("grace").value_or(settings.grace);
   if (const auto bytes = table.integer("max_payload_bytes")) {
@@ -66,6 +70,10 @@ void read_configuration(const std::string& file, Settings& settings) {
       if (const auto why = refused_value(name, value)) environment->fail(name, name + ": " + *why);
       settings.environment.emplace_back(name, value);
     }
+  }
+  if (auto bridge = table.table("bridge")) {
+    settings.bridge_is_strict = bridge->flag("strict").value_or(false);
+    bridge->done();
   }
   table.done();
 }
@@ -100,6 +108,7 @@ Settings Settings::load(Paths paths, const Moved& moved) {
     dir = absolute(dir);
   }
   settings.paths.runtime_dir = absolute(settings.paths.runtime_dir);
+  settings.paths.launchflags_dir = absolute(settings.paths.launchflags_dir);
   return settings;
 }
 

@@ -23,22 +23,6 @@ constexpr const char* kNewFileName = ".payload.new";
 // A time that no write can leave behind, whatever the clock's granularity.
 constexpr timespec kPast{1, 0};
 
-void make_runtime_dir(const std::string& path) {
-  struct stat st{};
-  if (::stat(path.c_str(), &st) != 0) {
-    // One level is enough for /run/vdsm-hook; more are made for a place that was moved.
-    boost::system::error_code ignored;
-    boost::filesystem::create_directories(boost::filesystem::path(path).parent_path(), ignored);
-    if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST)
-      throw Error::from_errno("cannot make the run-time directory " + path, errno);
-    if (::stat(path.c_str(), &st) != 0) throw Error::from_errno("cannot look at " + path, errno);
-  }
-  const bool own = st.st_uid == ::geteuid() || st.st_uid == 0;
-  if (!S_ISDIR(st.st_mode) || !own || (st.st_mode & 022) != 0)
-    throw Error(Errc::engine_failure, "the run-time directory " + path +
-                                          " must be a directory of this user that nobody else can write to");
-}
-
 // PATH is the directory FD, from which a hook may have taken the owner's rights.
 void remove_tree(int fd, const std::string& path) {
   boost::system::error_code ignored;  // what cannot be removed now, the next run removes
@@ -73,7 +57,7 @@ std::string_view kind_of(mode_t mode) {
 
 PrivateFile::PrivateFile(std::string runtime_dir, std::string run_id, std::string_view document)
     : runtime_dir_(std::move(runtime_dir)), directory_(runtime_dir_ + "/" + run_id), path_(directory_ + "/" + kFileName) {
-  make_runtime_dir(runtime_dir_);
+  make_own_directory(runtime_dir_);
   remove_abandoned(runtime_dir_);
   make_directory();
   try {

@@ -21,8 +21,9 @@ MAY_USE = {
     "properties": {"base", "toml", "xml"},
     "engine": {"base", "toml", "xml", "hookpoints", "discovery", "payload", "process", "properties"},
     "libvirt_hooks": {"base", "toml", "xml", "hookpoints", "discovery", "payload", "process", "properties", "engine"},
+    "libvirt": {"base", "toml", "xml", "hookpoints", "discovery", "payload", "process", "properties", "engine", "libvirt_hooks"},
     "sdk": {"base"},
-    "cli": {"base", "toml", "xml", "hookpoints", "discovery", "payload", "process", "properties", "engine", "libvirt_hooks", "sdk"},
+    "cli": {"base", "toml", "xml", "hookpoints", "discovery", "payload", "process", "properties", "engine", "libvirt_hooks", "libvirt", "sdk"},
     "vdsm_hooks": {"sdk"},
 }
 
@@ -33,9 +34,10 @@ MAY_SEE = {
     "tinyxml2": {"sdk", "vdsm_hooks"},
     "dtl/": {"payload"},
     "re2/": {"engine", "properties"},
-    "boost/json": {"payload", "cli"},
+    "boost/json": {"payload", "libvirt_hooks", "libvirt", "cli"},
     "boost/process": {"process"},
-    "boost/asio": {"process"},
+    "boost/asio": {"process", "libvirt"},
+    "libvirt/": {"libvirt"},
     "CLI/": {"cli"},
 }
 

@@ -1,0 +1,55 @@
+// Owners of libvirt's objects, and its errors as ours.
+#pragma once
+
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+#include <memory>
+#include <string>
+
+#include "vdsm_hook/base/error.hpp"
+
+namespace vdsm_hook {
+
+struct LibvirtFree {
+  void operator()(virConnect* connection) const { ::virConnectClose(connection); }
+  void operator()(virDomain* domain) const { ::virDomainFree(domain); }
+  void operator()(char* text) const { ::free(text); }
+};
+using ConnectionHandle = std::unique_ptr<virConnect, LibvirtFree>;
+using DomainHandle = std::unique_ptr<virDomain, LibvirtFree>;
+using LibvirtText = std::unique_ptr<char, LibvirtFree>;
+
+/// libvirt refused something: Errc::refused, with libvirt's own words.
+class LibvirtError : public Error {
+ public:
+  /// Of this thread's last error. WHAT, in virsh's words, comes in front: "Failed to start domain 't1'".
+  explicit LibvirtError(const std::string& what);
+
+  int libvirt_code() const { return code_; }           ///< virErrorNumber
+  const std::string& libvirt_text() const { return text_; }  ///< its words alone
+  const char* what() const noexcept override { return all_.c_str(); }
+  /// Another line of what().
+  void add(const std::string& line) { all_ += line.empty() ? "" : "\n" + line; }
+
+ private:
+  LibvirtError(const std::string& what, int code, std::string text);
+  int code_;
+  std::string text_, all_;
+};
+
+/// Keeps libvirt from printing to stderr, and makes it ready for any number of threads. Any number of calls.
+void prepare_libvirt();
+
+/// URI: empty is libvirt's own default. Throws LibvirtError.
+ConnectionHandle connect_to(const std::string& uri);
+
+/// Throws LibvirtError saying WHAT when TEXT is null.
+std::string take_text(char* text, const std::string& what);
+
+std::string uuid_of(virDomain* domain);
+std::string name_of(virDomain* domain);
+/// FLAGS: VIR_DOMAIN_XML_*. Throws LibvirtError.
+std::string xml_of(virDomain* domain, unsigned flags);
+
+}  // namespace vdsm_hook

@@ -1,0 +1,57 @@
+#include "vdsm_hook/libvirt/launch_flags.hpp"
+
+#include <fcntl.h>
+#include <libvirt/libvirt.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+
+#include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/file.hpp"
+#include "vdsm_hook/base/text.hpp"
+
+namespace vdsm_hook {
+namespace {
+
+constexpr unsigned kKnown = VIR_DOMAIN_START_PAUSED | VIR_DOMAIN_START_VALIDATE | VIR_DOMAIN_START_RESET_NVRAM;
+constexpr std::size_t kMaxFileBytes = 64;
+
+}  // namespace
+
+LaunchFlags::LaunchFlags(const std::string& dir, std::string_view vm_id, unsigned flags)
+    : directory_(dir + "/" + std::string(vm_id)), file_(directory_ + "/launchflags"), flags_(flags) {
+  make_own_directory(dir);
+  make_own_directory(directory_);
+  write();
+}
+
+LaunchFlags::~LaunchFlags() {
+  ::unlink(file_.c_str());
+  ::rmdir(directory_.c_str());  // fails where something else is in it
+}
+
+void LaunchFlags::write() const { replace_file(file_, std::to_string(flags_) + "\n", 0644); }
+
+std::string LaunchFlags::read_back() {
+  const auto refuse = [this](const std::string& why) {
+    write();
+    return "the launch flags that it left in " + file_ + " " + why + ": they are " + std::to_string(flags_) + " as before";
+  };
+  const UniqueFd fd(::open(file_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat st{};
+  if (!fd || ::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode)) return refuse("are in no file any more");
+  const auto text = read_to_end(fd.get(), kMaxFileBytes, file_);
+  const auto digits = trimmed(text.value_or(""));
+  unsigned flags = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), flags);
+  if (digits.empty() || error != std::errc() || end != digits.data() + digits.size())
+    return refuse("are '" + printable(digits.substr(0, 20)) + "', which is no decimal number");
+  if ((flags & VIR_DOMAIN_START_AUTODESTROY) != 0) return refuse("have 2 (autodestroy), with which the VM would end together with this command");
+  if ((flags & ~kKnown) != 0) return refuse("have " + std::to_string(flags & ~kKnown) + ", which libvirt does not know when it starts a VM from its XML");
+  flags_ = flags;
+  return "";
+}
+
+}  // namespace vdsm_hook

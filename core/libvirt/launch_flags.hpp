@@ -1,0 +1,33 @@
+// The flags that a VM is started with, where vdsm's hooks find and change them: DIR/VMID/launchflags, a decimal number.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace vdsm_hook {
+
+/// Of one start. The file is removed, with the VM's directory when nothing else is in it, at the end.
+class LaunchFlags {
+ public:
+  /// Writes FLAGS. DIR is made where it is missing; it must be this user's or root's and not writable by others. Throws
+  /// engine_failure.
+  LaunchFlags(const std::string& dir, std::string_view vm_id, unsigned flags);
+  LaunchFlags(const LaunchFlags&) = delete;
+  LaunchFlags& operator=(const LaunchFlags&) = delete;
+  ~LaunchFlags();
+
+  /// What was read last.
+  unsigned flags() const { return flags_; }
+
+  /// Takes what stands in the file now. Flags that virDomainCreateXML() has not, AUTODESTROY (the VM would end with this command),
+  /// or no number: the file is written anew as it was, and the result says why.
+  std::string read_back();
+
+ private:
+  void write() const;
+
+  std::string directory_, file_;
+  unsigned flags_;
+};
+
+}  // namespace vdsm_hook

@@ -1,0 +1,292 @@
+#include "vdsm_hook/libvirt/lifecycle.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <set>
+
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/discovery/discovery.hpp"
+#include "vdsm_hook/libvirt/disks.hpp"
+#include "vdsm_hook/libvirt/handles.hpp"
+#include "vdsm_hook/properties/devices.hpp"
+
+namespace vdsm_hook {
+namespace {
+
+std::string now_as_text() {
+  const auto now = std::time(nullptr);
+  std::tm parts{};
+  char text[32];
+  ::gmtime_r(&now, &parts);
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+bool holds(const std::vector<std::string>& words, std::string_view word) { return std::find(words.begin(), words.end(), word) != words.end(); }
+
+}  // namespace
+
+Lifecycle::Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, std::string_view command)
+    : engine_(engine), options_(std::move(options)), observer_(observer), stop_(std::move(stop)) {
+  for (const auto& facts : vm_command_facts())
+    if (facts.name == command) phases_ = facts.phases;
+  run_.command = command;
+  run_.pid = ::getpid();
+  run_.since = now_as_text();
+  run_.properties = options_.properties;
+}
+
+bool Lifecycle::begin(std::string_view host_uuid, std::string_view vm_uuid, bool starts) {
+  host_uuid_ = host_uuid;
+  state_.emplace(engine_.settings().paths.runtime_dir, vm_uuid);
+  std::optional<VmRun> holder;
+  bool waits = true;
+  lock_ = state_->lock(host_uuid_, stop_, [&](const std::optional<VmRun>& run) {
+    holder = run;
+    waits = observer_.on_wait(run);
+    return waits;
+  });
+  if (!lock_ && !waits)
+    throw Error(Errc::refused, "the VM is held by " + (holder ? "`vdsm-hook vm " + holder->command + "` (process " + std::to_string(holder->pid) + ", since " + holder->since + ")" : "another command") +
+                                   ", and --no-wait was given");
+  if (!lock_) {
+    ended_ = Ended::cancelled;
+    return false;
+  }
+  if (const auto left = state_->read_run(host_uuid_)) {
+    const auto what = "`vdsm-hook vm " + left->command + "` (process " + std::to_string(left->pid) + ", since " + left->since +
+                      ") was killed before it came to its end, " + (left->has_acted ? "after libvirt had been asked" : "before libvirt was asked") +
+                      (left->hooks_ran ? "; hooks had run" : "; no hook had run");
+    if (starts && left->hooks_ran) throw Error(Errc::refused, what + ": first let hooks take that back with `vdsm-hook vm recover`");
+    if (left->hooks_ran || left->has_acted) observer_.on_note(what + ": `vdsm-hook vm recover` takes that back or finishes it");
+  }
+  return true;
+}
+
+// ---- what the run is known by, to the bridge, vdsm-hookd and whoever comes after a crash
+
+std::vector<std::string> Lifecycle::events_from(const Phase& current, bool has_acted) const {
+  std::vector<std::string> events;
+  const auto add = [&events](EventNames names) { events.insert(events.end(), names.begin(), names.end()); };
+  bool is_later = false;
+  for (const auto name : phases_) {
+    const auto& one = phase(name);
+    if (one.name != current.name && !is_later) continue;
+    add(one.before);
+    add(one.after);
+    if (is_later || !has_acted) add(one.undo), add(one.failed);
+    is_later = true;
+  }
+  if (!is_later) add(current.before), add(current.after), add(current.undo);  // of another command: a start that restores
+  return events;
+}
+
+void Lifecycle::enter(const Phase& current, bool has_acted, const Subject& subject) {
+  run_.phase = current.name;
+  run_.has_acted = has_acted;
+  run_.own_events = events_from(current, has_acted);
+  run_.document = without_passwords(subject.domain_xml);
+  state_->write_run(host_uuid_, run_);
+}
+
+void Lifecycle::take_over(VmRun run) {
+  run.pid = run_.pid;
+  options_.properties = run.properties;
+  run_ = std::move(run);
+}
+
+void Lifecycle::finish() { state_->remove_run(host_uuid_); }
+
+// vdsm-hookd hears of it from libvirt.
+void Lifecycle::expect(const Phase& current, bool is_expected) {
+  for (const auto event : current.after) {
+    if (is_expected) {
+      state_->expect(event);
+    } else {
+      state_->unexpect(event);
+    }
+  }
+}
+
+// ---- one event
+
+bool Lifecycle::has_hooks_before(const Phase& current) const {
+  const auto& settings = engine_.settings();
+  return std::any_of(current.before.begin(), current.before.end(), [&](std::string_view event) {
+    const auto found = discover(event, {settings.paths.hooks_dirs, true, true, settings.trust});
+    return !found.hooks.empty() || !found.ignored.empty();
+  });
+}
+
+Report Lifecycle::run(std::string_view event, const std::string& document, const Subject& subject, const std::string& device) {
+  Request request;
+  request.event = event;
+  const auto& rules = engine_.settings().points.find(event)->rules(options_.compat_vdsm);
+  if (rules.payload != PayloadKind::none) request.document = document;
+  if (rules.payload != PayloadKind::domain_xml) request.domain_xml = subject.domain_xml;
+  request.properties = options_.properties;
+  request.parameters = subject.parameters;
+  request.skip = options_.skip;
+  request.skips_what_is_there = true;
+  request.deadline = options_.deadline;
+  request.compat_vdsm = options_.compat_vdsm;
+  request.wants_diffs = options_.wants_diffs || rules.result_used;  // for blame()
+  if (rules.vetoes) request.also_judge = also_judge_;
+  auto report = engine_.run(request, stop_);
+  for (const auto& hook : report.hooks) {
+    run_.hooks_ran = run_.hooks_ran || hook.ran;
+    if (hook.adopted && rules.result_used) edits_.push_back({report.event + "/" + hook.name, hook.diff});
+  }
+  if (report.is_cancelled) ended_ = Ended::cancelled;
+  secrets_.learn(report.document);
+  auto shown = report;
+  if (!secrets_.is_empty()) secrets_.hide(shown);
+  if (!options_.wants_diffs)
+    for (auto& hook : shown.hooks) hook.diff.clear();
+  observer_.on_report(shown, device);
+  return report;
+}
+
+bool Lifecycle::fire_for_devices(const HookPoint& point, Subject& subject, bool is_reversed) {
+  if (!subject.device_xml.empty()) {
+    const auto report = run(point.name, subject.device_xml, subject, read_device_identity(subject.device_xml).to_text());
+    if (report.changed) subject.device_xml = report.document;
+    return !report.vetoed;
+  }
+  // Those whose hooks ran before, where this takes it back.
+  const auto facts = read_domain_facts(subject.domain_xml);
+  if (facts.devices.empty()) return true;
+  auto devices = device_elements(subject.domain_xml);
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < devices.size(); ++i)
+    if (has_properties(facts, devices[i].identity) && (!is_reversed || holds(run_.created, devices[i].identity.to_text()))) places.push_back(i);
+  if (is_reversed) std::reverse(places.begin(), places.end());
+  for (const auto place : places) {
+    const auto name = devices[place].identity.to_text();
+    if (is_creating_) {
+      run_.created.push_back(name);
+      state_->write_run(host_uuid_, run_);
+    }
+    const auto report = run(point.name, devices[place].xml, subject, name);
+    if (report.vetoed || (report.is_cancelled && point.rules(options_.compat_vdsm).vetoes)) return false;
+    if (report.changed) subject.domain_xml = with_devices(subject.domain_xml, {{place, report.document}});
+  }
+  return true;
+}
+
+bool Lifecycle::fire_for_disks(const HookPoint& point, Subject& subject) {
+  const auto devices = device_elements(subject.domain_xml);
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    const auto drive = devices[i].identity.type == "disk" ? disk_to_json(devices[i].xml) : "";
+    if (drive.empty()) continue;
+    const auto name = devices[i].identity.to_text();
+    const auto report = run(point.name, drive, subject, name);
+    if (report.vetoed) return false;
+    if (!report.changed) continue;
+    const auto disk = changed_disk(devices[i].xml, drive, report.document);
+    for (const auto& key : disk.unused) observer_.on_note(name + ": " + std::string(point.name) + ": the domain XML has no place for the changed '" + printable(key) + "': it is not used");
+    subject.domain_xml = with_devices(subject.domain_xml, {{i, disk.xml}});
+  }
+  return true;
+}
+
+bool Lifecycle::fire(std::string_view event, Subject& subject, bool is_reversed) {
+  const auto& point = *engine_.settings().points.find(event);
+  switch (point.rules(options_.compat_vdsm).payload) {
+    case PayloadKind::device_xml: return fire_for_devices(point, subject, is_reversed);
+    case PayloadKind::json: return fire_for_disks(point, subject);
+    default: break;
+  }
+  const auto report = run(event, subject.domain_xml, subject, "");
+  if (report.changed) subject.domain_xml = report.document;
+  return !report.vetoed;
+}
+
+// ---- one phase
+
+bool Lifecycle::before(const Phase& current, Subject& subject) {
+  secrets_.learn(subject.domain_xml);
+  enter(current, false, subject);
+  is_creating_ = !current.undo.empty();
+  for (const auto event : current.before) {
+    if (fire(event, subject) && ended_ == Ended::done) continue;
+    if (ended_ == Ended::done) ended_ = Ended::vetoed;
+    fail(current, subject, true);
+    return false;
+  }
+  is_creating_ = false;
+  return true;
+}
+
+void Lifecycle::act(const Phase& current, Subject& subject, const std::function<void()>& act) {
+  enter(current, true, subject);
+  expect(current, true);
+  try {
+    act();
+  } catch (LibvirtError& error) {
+    error.add(blame(error.libvirt_text()));
+    expect(current, false);
+    fail(current, subject, false);
+    throw;
+  } catch (...) {
+    expect(current, false);
+    fail(current, subject, false);
+    throw;
+  }
+}
+
+void Lifecycle::after(const Phase& current, Subject& subject) {
+  secrets_.learn(subject.domain_xml);
+  for (const auto event : current.after) fire(event, subject);
+}
+
+Ended Lifecycle::pass(std::string_view name, Subject& subject, const std::function<void()>& action) {
+  const auto& current = phase(name);
+  if (!before(current, subject)) return ended_;
+  act(current, subject, action);
+  after(current, subject);
+  return Ended::done;
+}
+
+void Lifecycle::fail(const Phase& current, Subject& subject, bool is_veto) {
+  also_judge_ = nullptr;
+  is_creating_ = false;
+  const auto stop = std::exchange(stop_, std::stop_token());  // hooks take back what they did, also of a command that was cancelled
+  if (!is_veto || current.failed_after_veto)
+    for (const auto event : current.failed) fire(event, subject);
+  if (run_.hooks_ran) undo(current, subject);
+  stop_ = stop;
+  finish();
+}
+
+void Lifecycle::undo(const Phase& current, Subject subject) {
+  if (!current.undo.empty()) subject.parameters.emplace_back("VDSM_HOOK_REASON", "failed");
+  for (const auto event : current.undo) fire(event, subject, true);
+}
+
+std::string Lifecycle::blame(const std::string& error) const {
+  if (edits_.empty()) return "";
+  // The words of the error that stand in what a hook put in.
+  std::set<std::string> suspects, all;
+  for (const auto& edit : edits_) {
+    all.insert(edit.hook);
+    std::string added;
+    for (std::size_t at = 0; at < edit.diff.size();) {
+      const auto end = std::min(edit.diff.find('\n', at), edit.diff.size());
+      if (edit.diff[at] == '+') added += edit.diff.substr(at, end - at) + "\n";
+      at = end + 1;
+    }
+    for (std::size_t at = error.find('\''); at != std::string::npos;) {
+      const auto end = error.find('\'', at + 1);
+      if (end == std::string::npos) break;
+      if (end > at + 2 && added.find(error.substr(at + 1, end - at - 1)) != std::string::npos) suspects.insert(edit.hook);
+      at = error.find('\'', end + 1);
+    }
+  }
+  std::string names;
+  for (const auto& name : suspects.empty() ? all : suspects) names += (names.empty() ? "" : ", ") + name;
+  return suspects.empty() ? "the domain XML that libvirt refused was changed by " + names : "what libvirt refuses was put into the domain XML by " + names;
+}
+
+}  // namespace vdsm_hook

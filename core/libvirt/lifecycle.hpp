@@ -1,0 +1,118 @@
+// One command on one VM: it holds the VM's lock, and fires the hook points around what libvirt does.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "vdsm_hook/engine/engine.hpp"
+#include "vdsm_hook/hookpoints/lifecycles.hpp"
+#include "vdsm_hook/libvirt/secrets.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_state.hpp"
+
+namespace vdsm_hook {
+
+/// What every command of a VM takes for its hooks.
+struct HookOptions {
+  Variables properties;  ///< of the VM, for this command only
+  std::vector<std::string> skip;
+  std::optional<std::chrono::milliseconds> deadline;
+  bool compat_vdsm = false;
+  bool wants_diffs = false;
+};
+
+/// Is told what happens, in the thread of the command. Passwords are left out of everything.
+class LifecycleObserver {
+ public:
+  virtual ~LifecycleObserver() = default;
+  /// After each event. DEVICE: that it was about; empty: the VM.
+  virtual void on_report(const Report& report, const std::string& device) = 0;
+  virtual void on_note(const std::string& text) = 0;
+  /// Another command holds the VM: what it does, if that is known. False: do not wait.
+  virtual bool on_wait(const std::optional<VmRun>& holder) = 0;
+};
+
+/// What hooks get.
+struct Subject {
+  std::string domain_xml;
+  std::string device_xml;  ///< of the device that a phase is about; else empty, and devices are found in domain_xml
+  Variables parameters;
+};
+
+/// How a command ended that libvirt did not refuse.
+enum class Ended { done, vetoed, cancelled };
+
+class Lifecycle {
+ public:
+  /// COMMAND: of lifecycles.toml. ENGINE and OBSERVER must outlive this.
+  Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, std::string_view command);
+
+  /// Locks the VM, waiting for others. False: stopped while waiting. Throws refused when the observer does not want to wait,
+  /// engine_failure. A run that was killed is told to the observer; where STARTS, it is refused: hooks have to take back
+  /// first what they did.
+  bool begin(std::string_view host_uuid, std::string_view vm_uuid, bool starts);
+
+  /// Fires PHASE's hook points before. False: vetoed or cancelled (ended() says which); then what follows a failure has been
+  /// fired. Where a point's changes are used, SUBJECT has them afterwards.
+  bool before(const Phase& phase, Subject& subject);
+  /// Lets libvirt do it: ACT may throw LibvirtError; then what follows a failure is fired before it is thrown on, and it
+  /// names the hooks whose changes it may be about.
+  void act(const Phase& phase, Subject& subject, const std::function<void()>& act);
+  /// Fires PHASE's hook points after.
+  void after(const Phase& phase, Subject& subject);
+  /// All three. ACT brings SUBJECT up to date.
+  Ended pass(std::string_view phase, Subject& subject, const std::function<void()>& act);
+  /// Takes back what the hooks of PHASE did, as after a failure.
+  void undo(const Phase& phase, Subject subject);
+  /// What a run that was killed had done before, for undo().
+  void take_over(VmRun run);
+
+  /// Every hook of PHASE's points before, by its name, has FUNCTION called behind it (Request::also_judge).
+  void judge_before_with(std::function<std::string(std::string_view)> function) { also_judge_ = std::move(function); }
+  /// Whether anything may run at PHASE's hook points before.
+  bool has_hooks_before(const Phase& phase) const;
+
+  /// Nothing is left to recover from.
+  void finish();
+
+  Ended ended() const { return ended_; }
+  Secrets& secrets() { return secrets_; }
+  VmState& state() { return *state_; }
+
+ private:
+  bool fire(std::string_view event, Subject& subject, bool is_reversed = false);
+  bool fire_for_devices(const HookPoint& point, Subject& subject, bool is_reversed);
+  bool fire_for_disks(const HookPoint& point, Subject& subject);
+  Report run(std::string_view event, const std::string& document, const Subject& subject, const std::string& device);
+  void fail(const Phase& phase, Subject& subject, bool is_veto);
+  void enter(const Phase& phase, bool has_acted, const Subject& subject);
+  std::string blame(const std::string& error) const;
+  std::vector<std::string> events_from(const Phase& phase, bool has_acted) const;
+  void expect(const Phase& phase, bool is_expected);
+
+  struct Edit {
+    std::string hook, diff;
+  };
+
+  const Engine& engine_;
+  HookOptions options_;
+  LifecycleObserver& observer_;
+  std::stop_token stop_;
+  EventNames phases_;
+  std::optional<VmState> state_;
+  std::string host_uuid_;
+  UniqueFd lock_;
+  VmRun run_;
+  Ended ended_ = Ended::done;
+  bool is_creating_ = false;  // hooks make what undo() takes back
+  std::function<std::string(std::string_view)> also_judge_;
+  std::vector<Edit> edits_;  // that were adopted
+  Secrets secrets_;
+};
+
+}  // namespace vdsm_hook

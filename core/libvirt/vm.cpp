@@ -1,0 +1,107 @@
+#include "vdsm_hook/libvirt/vm.hpp"
+
+#include <charconv>
+
+#include "vdsm_hook/libvirt/vm_steps.hpp"
+#include "vdsm_hook/xml/reader.hpp"
+
+namespace vdsm_hook {
+namespace {
+
+// <capabilities><host><uuid>
+class HostUuidReader final : public XmlHandler {
+ public:
+  void start(const XmlName& name, const XmlAttributes&) override {
+    ++depth_;
+    is_in_host_ = is_in_host_ || (depth_ == 2 && name.local == "host");
+    is_open_ = depth_ == 3 && is_in_host_ && name.local == "uuid";
+  }
+  void end() override {
+    is_open_ = false;
+    if (--depth_ == 1) is_in_host_ = false;
+  }
+  void text(std::string_view piece) override {
+    if (is_open_) uuid += piece;
+  }
+  bool is_done() const override { return !uuid.empty(); }
+
+  std::string uuid;
+
+ private:
+  std::size_t depth_ = 0;
+  bool is_in_host_ = false, is_open_ = false;
+};
+
+int state_of(virDomain* domain) {
+  int state = 0, why = 0;
+  if (::virDomainGetState(domain, &state, &why, 0) != 0) throw LibvirtError("cannot tell the state of domain '" + name_of(domain) + "'");
+  return state;
+}
+
+}  // namespace
+
+DomainHandle VmHost::find(const std::string& word) const {
+  int id = -1;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
+  DomainHandle domain;
+  if (error == std::errc() && end == word.data() + word.size()) domain.reset(::virDomainLookupByID(connection.get(), id));
+  if (!domain && is_uuid(word)) domain.reset(::virDomainLookupByUUIDString(connection.get(), word.c_str()));
+  if (!domain) domain.reset(::virDomainLookupByName(connection.get(), word.c_str()));
+  if (!domain) throw LibvirtError("failed to get domain '" + printable(word) + "'");
+  return domain;
+}
+
+std::string VmHost::uuid() const {
+  HostUuidReader reader;
+  static_cast<void>(read_xml(take_text(::virConnectGetCapabilities(connection.get()), "cannot tell the UUID of the host"), reader));
+  auto uuid = trimmed(reader.uuid);
+  // libvirt's test driver has none.
+  return is_uuid(uuid) ? uuid : "00000000-0000-0000-0000-000000000000";
+}
+
+Variables reason(std::string_view why) { return {{"VDSM_HOOK_REASON", std::string(why)}}; }
+
+bool is_active(virDomain* domain) {
+  const int active = ::virDomainIsActive(domain);
+  if (active < 0) throw LibvirtError("cannot tell the state of domain '" + name_of(domain) + "'");
+  return active == 1;
+}
+
+bool is_paused(virDomain* domain) { return state_of(domain) == VIR_DOMAIN_PAUSED; }
+
+Ended on_running_vm(const VmHost& host, const std::string& vm, std::string_view command,
+                    const std::function<Ended(virDomain* domain, Lifecycle& lifecycle)>& work) {
+  const auto domain = host.find(vm);
+  Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, command);
+  if (!lifecycle.begin(host.uuid(), uuid_of(domain.get()), false)) return lifecycle.ended();
+  if (!is_active(domain.get())) throw Error(Errc::refused, "Requested operation is not valid: domain '" + name_of(domain.get()) + "' is not running");
+  const auto ended = work(domain.get(), lifecycle);
+  lifecycle.finish();
+  return ended;
+}
+
+void check_still_defined(const VmHost& host, virDomain* domain, const std::string& failure) {
+  const auto uuid = uuid_of(domain);
+  const DomainHandle now(::virDomainLookupByUUIDString(host.connection.get(), uuid.c_str()));
+  if (!now || ::virDomainIsPersistent(now.get()) != 1)
+    throw Error(Errc::refused, failure + "\nthe domain was undefined while its hooks ran: define it again, and see what the hooks do");
+}
+
+Ended pause(virDomain* domain, Lifecycle& lifecycle) {
+  Subject subject{xml_of(domain, 0), "", {}};
+  return lifecycle.pass("pause", subject, [&] {
+    if (::virDomainSuspend(domain) != 0) throw LibvirtError("Failed to suspend domain '" + name_of(domain) + "'");
+    subject.domain_xml = xml_of(domain, 0);
+  });
+}
+
+Ended go_on(virDomain* domain, Lifecycle& lifecycle, bool is_restored) {
+  Subject subject{xml_of(domain, 0), "", {}};
+  return lifecycle.pass("continue", subject, [&] {
+    if (is_restored && !is_paused(domain)) return;
+    if (::virDomainResume(domain) != 0) throw LibvirtError("Failed to resume domain '" + name_of(domain) + "'");
+    subject.domain_xml = xml_of(domain, 0);
+  });
+}
+
+}  // namespace vdsm_hook

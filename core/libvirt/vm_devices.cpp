@@ -1,0 +1,98 @@
+// attach-device, detach-device, update-device
+#include <algorithm>
+#include <thread>
+
+#include "vdsm_hook/libvirt/vm_steps.hpp"
+#include "vdsm_hook/properties/devices.hpp"
+
+namespace vdsm_hook {
+namespace {
+
+using Change = int (*)(virDomain*, const char*, unsigned);
+
+bool affects_running(virDomain* domain, unsigned flags) {
+  const bool is_current = (flags & (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG)) == VIR_DOMAIN_AFFECT_CURRENT;
+  return (flags & VIR_DOMAIN_AFFECT_LIVE) != 0 || (is_current && is_active(domain));
+}
+
+// The phase of COMMAND for a device of TYPE; nullptr: it has no hook points.
+const Phase* phase_for(std::string_view command, std::string_view type) {
+  for (const auto& facts : vm_command_facts())
+    for (const auto name : facts.name == command ? facts.phases : EventNames())
+      if (const auto& one = phase(name); std::find(one.devices.begin(), one.devices.end(), type) != one.devices.end()) return &one;
+  return nullptr;
+}
+
+// The running VM gets what hooks left; its definition what was asked for, since hooks see that again at the next start.
+void change(virDomain* domain, Change function, const std::string& asked_for, const std::string& left, unsigned flags, const std::string& failure) {
+  const bool is_both = (flags & VIR_DOMAIN_AFFECT_CONFIG) != 0 && left != asked_for;
+  if (function(domain, left.c_str(), is_both ? flags & ~unsigned{VIR_DOMAIN_AFFECT_CONFIG} : flags) != 0) throw LibvirtError(failure);
+  if (is_both && function(domain, asked_for.c_str(), VIR_DOMAIN_AFFECT_CONFIG) != 0)
+    throw LibvirtError("the running VM was changed, its definition was not");
+}
+
+// The device of the VM that DEVICE_XML is about, as it is there now.
+std::optional<std::string> device_of(virDomain* domain, const DeviceIdentity& wanted) {
+  for (auto& device : device_elements(xml_of(domain, 0))) {
+    const auto& has = device.identity;
+    if (has.element != wanted.element) continue;
+    const auto is_same = [](const std::string& a, const std::string& b) { return !a.empty() && a == b; };
+    if (!wanted.mac.empty() ? wanted.mac == has.mac
+                            : is_same(wanted.alias, has.alias) || is_same(wanted.target, has.target) || is_same(wanted.address, has.address))
+      return std::move(device.xml);
+  }
+  return std::nullopt;
+}
+
+Ended with_hooks(const VmHost& host, const std::string& vm, std::string_view command, const std::string& device_xml, unsigned flags,
+                 const std::function<void(virDomain*, const std::string& left)>& work) {
+  const auto domain = host.find(vm);
+  const auto* around = phase_for(command, read_device_identity(device_xml).type);
+  Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, command);
+  if (!lifecycle.begin(host.uuid(), uuid_of(domain.get()), false)) return lifecycle.ended();
+  if (around == nullptr || !affects_running(domain.get(), flags)) {
+    work(domain.get(), device_xml);
+    return Ended::done;
+  }
+  lifecycle.secrets().learn(device_xml);
+  Subject subject{xml_of(domain.get(), 0), device_xml, {}};
+  const auto ended = lifecycle.pass(around->name, subject, [&] { work(domain.get(), subject.device_xml); });
+  if (ended == Ended::done) lifecycle.finish();
+  return ended;
+}
+
+}  // namespace
+
+Ended attach_device(const VmHost& host, const std::string& vm, const std::string& device_xml, unsigned flags) {
+  return with_hooks(host, vm, "attach-device", device_xml, flags, [&](virDomain* domain, const std::string& left) {
+    change(domain, &::virDomainAttachDeviceFlags, device_xml, left, flags, "Failed to attach device");
+  });
+}
+
+Ended detach_device(const VmHost& host, const std::string& vm, const std::string& device_xml, unsigned flags, std::chrono::milliseconds wait) {
+  const auto wanted = read_device_identity(device_xml);
+  // Hooks get the device as it is in the VM; libvirt what the caller said.
+  const auto current = [&] {
+    const auto domain = host.find(vm);
+    return is_active(domain.get()) ? device_of(domain.get(), wanted).value_or(device_xml) : device_xml;
+  }();
+  return with_hooks(host, vm, "detach-device", current, flags, [&](virDomain* domain, const std::string&) {
+    if (::virDomainDetachDeviceFlags(domain, device_xml.c_str(), flags) != 0) throw LibvirtError("Failed to detach device");
+    if (!affects_running(domain, flags)) return;
+    // libvirt has only asked the guest.
+    const auto end = std::chrono::steady_clock::now() + wait;
+    while (is_active(domain) && device_of(domain, read_device_identity(current)).has_value()) {
+      if (std::chrono::steady_clock::now() >= end || host.stop.stop_requested())
+        throw Error(Errc::refused, "Failed to detach device\nthe guest has not let go of " + wanted.to_text() + " within " + to_text(wait));
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  });
+}
+
+Ended update_device(const VmHost& host, const std::string& vm, const std::string& device_xml, unsigned flags) {
+  return with_hooks(host, vm, "update-device", device_xml, flags, [&](virDomain* domain, const std::string& left) {
+    change(domain, &::virDomainUpdateDeviceFlags, device_xml, left, flags, "Failed to update device");
+  });
+}
+
+}  // namespace vdsm_hook

@@ -1,0 +1,54 @@
+// migrate
+#include "vdsm_hook/libvirt/vm_steps.hpp"
+
+namespace vdsm_hook {
+namespace {
+
+class TypedParameters {
+ public:
+  explicit TypedParameters(const std::vector<std::pair<std::string, std::string>>& texts) {
+    int room = 0;
+    for (const auto& [name, value] : texts)
+      if (::virTypedParamsAddString(&values_, &count_, &room, name.c_str(), value.c_str()) != 0) {
+        ::virTypedParamsFree(values_, count_);
+        throw LibvirtError("cannot take the parameter " + name + " of the migration");
+      }
+  }
+  TypedParameters(const TypedParameters&) = delete;
+  TypedParameters& operator=(const TypedParameters&) = delete;
+  ~TypedParameters() { ::virTypedParamsFree(values_, count_); }
+
+  virTypedParameter* get() const { return values_; }
+  unsigned size() const { return static_cast<unsigned>(count_); }
+
+ private:
+  virTypedParameter* values_ = nullptr;
+  int count_ = 0;
+};
+
+void transfer(const VmHost& host, virDomain* domain, const MigrateOptions& options) {
+  const TypedParameters parameters(options.parameters);
+  const std::stop_callback abort(host.stop, [domain] { ::virDomainAbortJob(domain); });
+  if ((options.flags & VIR_MIGRATE_PEER2PEER) != 0) {
+    if (::virDomainMigrateToURI3(domain, options.destination.c_str(), parameters.get(), parameters.size(), options.flags) != 0)
+      throw LibvirtError("");
+    return;
+  }
+  const auto destination = connect_to(options.destination);
+  const DomainHandle moved(::virDomainMigrate3(domain, destination.get(), parameters.get(), parameters.size(), options.flags));
+  if (!moved) throw LibvirtError("");
+}
+
+}  // namespace
+
+Ended migrate_vm(const VmHost& host, const std::string& vm, const MigrateOptions& options) {
+  return on_running_vm(host, vm, "migrate", [&](virDomain* domain, Lifecycle& lifecycle) {
+    Subject subject{xml_of(domain, 0), "", {}};
+    const auto ended = lifecycle.pass("leave", subject, [&] { transfer(host, domain, options); });
+    if (ended != Ended::done) return ended;
+    subject.parameters = reason("migrated");
+    return lifecycle.pass("release", subject, [] {});
+  });
+}
+
+}  // namespace vdsm_hook

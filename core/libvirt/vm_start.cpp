@@ -1,0 +1,86 @@
+// start, create, destroy, suspend, resume
+#include <memory>
+
+#include "vdsm_hook/libvirt/launch_flags.hpp"
+#include "vdsm_hook/libvirt/vm_steps.hpp"
+#include "vdsm_hook/properties/metadata.hpp"
+
+namespace vdsm_hook {
+namespace {
+
+// From the domain XML to the running VM. PERSISTENT: the definition that must still be there afterwards; null: none.
+Ended start(const VmHost& host, Lifecycle& lifecycle, virDomain* persistent, const std::string& uuid, std::string domain_xml,
+            StartOptions& options, const std::string& failure) {
+  Subject subject{std::move(domain_xml), "", {}};
+  const auto& starting = phase("start");
+  std::unique_ptr<LaunchFlags> flags;
+  if (lifecycle.has_hooks_before(starting)) {
+    flags = std::make_unique<LaunchFlags>(host.engine.settings().paths.launchflags_dir, uuid, options.is_paused ? unsigned{VIR_DOMAIN_START_PAUSED} : 0U);
+    lifecycle.judge_before_with([&flags](std::string_view) { return flags->read_back(); });
+  }
+  if (!lifecycle.before(starting, subject)) return lifecycle.ended();
+  if (options.is_dry_run) {
+    options.would_start = lifecycle.secrets().hidden(subject.domain_xml);
+    lifecycle.undo(starting, subject);
+    lifecycle.finish();
+    return Ended::done;
+  }
+  lifecycle.act(starting, subject, [&] {
+    if (persistent != nullptr) check_still_defined(host, persistent, failure);
+    if (persistent != nullptr && options.forces_boot && ::virDomainHasManagedSaveImage(persistent, 0) == 1 &&
+        ::virDomainManagedSaveRemove(persistent, 0) != 0)
+      throw LibvirtError(failure);
+    const auto start_flags = flags ? flags->flags() : options.is_paused ? unsigned{VIR_DOMAIN_START_PAUSED} : 0U;
+    const DomainHandle started(::virDomainCreateXML(host.connection.get(), subject.domain_xml.c_str(), start_flags));
+    if (!started) throw LibvirtError(failure);
+    subject.domain_xml = xml_of(started.get(), 0);
+  });
+  lifecycle.after(starting, subject);
+  lifecycle.finish();
+  return Ended::done;
+}
+
+}  // namespace
+
+Ended start_vm(const VmHost& host, const std::string& vm, StartOptions& options) {
+  const auto domain = host.find(vm);
+  const auto name = name_of(domain.get());
+  if (is_active(domain.get())) throw Error(Errc::refused, "Domain is already active");
+  Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, "start");
+  if (!lifecycle.begin(host.uuid(), uuid_of(domain.get()), true)) return lifecycle.ended();
+  if (is_active(domain.get())) throw Error(Errc::refused, "Domain is already active");
+  const auto failure = "Failed to start domain '" + name + "'";
+  if (!options.forces_boot && ::virDomainHasManagedSaveImage(domain.get(), 0) == 1) return restore_managed(host, lifecycle, domain.get(), options);
+  return start(host, lifecycle, domain.get(), uuid_of(domain.get()), xml_of(domain.get(), VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE), options, failure);
+}
+
+Ended create_vm(const VmHost& host, const std::string& domain_xml, StartOptions& options, std::string& name) {
+  const auto facts = read_domain_facts(domain_xml);
+  name = facts.name;
+  // libvirt would make one up, and hooks would work for a VM that nobody knows.
+  if (!is_uuid(facts.uuid)) throw Error(Errc::bad_document, "the domain XML has no <uuid>: give it one, for hooks to know the VM by");
+  const DomainHandle defined(::virDomainLookupByUUIDString(host.connection.get(), facts.uuid.c_str()));
+  Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, "create");
+  if (!lifecycle.begin(host.uuid(), facts.uuid, true)) return lifecycle.ended();
+  if (defined && is_active(defined.get())) throw Error(Errc::refused, "Failed to create domain\nthe domain '" + name_of(defined.get()) + "' is already active");
+  return start(host, lifecycle, nullptr, facts.uuid, domain_xml, options, "Failed to create domain");
+}
+
+Ended destroy_vm(const VmHost& host, const std::string& vm, unsigned flags) {
+  return on_running_vm(host, vm, "destroy", [&](virDomain* domain, Lifecycle& lifecycle) {
+    Subject subject{xml_of(domain, 0), "", reason("destroyed")};
+    return lifecycle.pass("destroy", subject, [&] {
+      if (::virDomainDestroyFlags(domain, flags) != 0) throw LibvirtError("Failed to destroy domain '" + vm + "'");
+    });
+  });
+}
+
+Ended suspend_vm(const VmHost& host, const std::string& vm) {
+  return on_running_vm(host, vm, "suspend", [&](virDomain* domain, Lifecycle& lifecycle) { return pause(domain, lifecycle); });
+}
+
+Ended resume_vm(const VmHost& host, const std::string& vm) {
+  return on_running_vm(host, vm, "resume", [&](virDomain* domain, Lifecycle& lifecycle) { return go_on(domain, lifecycle); });
+}
+
+}  // namespace vdsm_hook

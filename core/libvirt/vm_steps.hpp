@@ -1,0 +1,29 @@
+// What several commands do. Inside core/libvirt only.
+#pragma once
+
+#include <functional>
+
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/libvirt/vm.hpp"
+
+namespace vdsm_hook {
+
+/// Throws LibvirtError.
+bool is_active(virDomain* domain);
+bool is_paused(virDomain* domain);
+
+/// Finds VM, which must be active ("domain is not running" else), locks it for COMMAND, and has WORK done. What WORK leaves open is closed.
+Ended on_running_vm(const VmHost& host, const std::string& vm, std::string_view command,
+                    const std::function<Ended(virDomain* domain, Lifecycle& lifecycle)>& work);
+
+/// Throws refused when hooks undefined it: it would run and then be gone.
+void check_still_defined(const VmHost& host, virDomain* domain, const std::string& failure);
+
+/// The phases in which it is paused, or goes on. IS_RESTORED: it may run already, where libvirt cannot restore it paused.
+Ended pause(virDomain* domain, Lifecycle& lifecycle);
+Ended go_on(virDomain* domain, Lifecycle& lifecycle, bool is_restored = false);
+
+/// What start does to a domain with a managed save image.
+Ended restore_managed(const VmHost& host, Lifecycle& lifecycle, virDomain* domain, StartOptions& options);
+
+}  // namespace vdsm_hook

@@ -1,0 +1,24 @@
+// Hooks must not ask the libvirt daemon that waits for them.
+#pragma once
+
+#include <sys/types.h>
+
+#include "vdsm_hook/base/unique_fd.hpp"
+
+namespace vdsm_hook {
+
+/// Hides libvirt's sockets from the calling thread and every process that it starts from then on, in a mount namespace of
+/// their own: a client fails at once, instead of hanging. What is mounted in there is not mounted for the rest of the host. TCP is not hidden.
+class LibvirtCurtain {
+ public:
+  /// Covers /run/libvirt ("No such file or directory") and every other place on which the process DAEMON listens ("Connection
+  /// refused"). Throws engine_failure where this process may not do so.
+  void close(pid_t daemon);
+  /// Back to where everything can be seen. Nothing where close() did nothing. Throws engine_failure.
+  void open();
+
+ private:
+  UniqueFd outside_;  // the namespace before close()
+};
+
+}  // namespace vdsm_hook

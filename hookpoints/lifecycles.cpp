@@ -1,0 +1,33 @@
+#include "vdsm_hook/hookpoints/lifecycles.hpp"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <string>
+
+namespace vdsm_hook {
+namespace {
+
+#include "lifecycles.inc"
+
+bool has(EventNames words, std::string_view word) { return std::find(words.begin(), words.end(), word) != words.end(); }
+
+}  // namespace
+
+const Phase& phase(std::string_view name) {
+  for (const auto& one : kPhases)
+    if (one.name == name) return one;
+  throw std::out_of_range("lifecycles.toml has no phase " + std::string(name));
+}
+
+std::span<const VmCommandFacts> vm_command_facts() noexcept { return kVmCommands; }
+
+const BridgeRow* bridge_row(std::string_view driver, std::string_view operation, std::string_view sub_operation, std::string_view seen) noexcept {
+  for (const auto& row : kBridgeRows)
+    if (has(row.drivers, driver) && row.operation == operation && (row.sub_operation == "*" || row.sub_operation == sub_operation) &&
+        row.seen.value_or(seen) == seen)
+      return &row;
+  return nullptr;
+}
+
+}  // namespace vdsm_hook

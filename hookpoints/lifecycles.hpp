@@ -1,0 +1,52 @@
+// What happens to VMs, and which hook points fire around it. Constant data of lifecycles.toml.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace vdsm_hook {
+
+using EventNames = std::span<const std::string_view>;
+
+/// Something that libvirt does to a VM, with the hook points around it, each list in the order in which they fire.
+struct Phase {
+  std::string_view name;
+  std::string_view does;     ///< what libvirt does, for people; empty: nothing, the hook points just fire
+  EventNames devices;        ///< types of device that it is about; empty: the VM
+  EventNames before, after;
+  EventNames failed;         ///< when libvirt refused
+  bool failed_after_veto;    ///< ... or a hook vetoed
+  EventNames undo;           ///< when either happened and at least one hook had run; devices in reverse order
+};
+
+/// Throws std::out_of_range when there is none of this name.
+const Phase& phase(std::string_view name);
+
+/// A command of `vdsm-hook vm`.
+struct VmCommandFacts {
+  std::string_view name, summary, note;
+  EventNames phases;  ///< one after the other; of those with `devices` the one that fits
+};
+
+/// In the order in which they are shown.
+std::span<const VmCommandFacts> vm_command_facts() noexcept;
+
+/// What one call of libvirt's to a hook script means.
+struct BridgeRow {
+  EventNames drivers;                     ///< qemu, lxc, libxl, bhyve, daemon
+  std::string_view operation, sub_operation;  ///< sub_operation "*": any
+  std::optional<std::string_view> seen;   ///< what must have been seen for the VM; "" nothing; none: it does not matter
+  EventNames events;
+  EventNames parameters;                  ///< NAME=VALUE for hooks; VALUE "<extra>": libvirt's last argument, unless that is "-"
+  std::optional<std::string_view> then;   ///< what counts as seen from now on; none: as before
+  std::chrono::seconds then_for;          ///< how long; 0: for ever
+  bool is_filter;                         ///< libvirt goes on with the document that the hooks left
+  bool never_fails;                       ///< exit 0 whatever hooks do
+};
+
+/// The first row for a call of DRIVER's; nullptr: nothing fires. SEEN: what was seen for the VM, "" nothing.
+const BridgeRow* bridge_row(std::string_view driver, std::string_view operation, std::string_view sub_operation, std::string_view seen) noexcept;
+
+}  // namespace vdsm_hook
