@@ -15,7 +15,7 @@ PROGRAM = BUILD / "bin" / "vdsm-hook"
 SOURCE = Path(__file__).resolve().parents[2]
 DEADLINE_S = 60
 
-SUBCOMMANDS = ["run", "plan", "list", "points", "check", "props", "new"]
+SUBCOMMANDS = ["run", "plan", "list", "points", "check", "props", "new", "libvirt-call"]
 PROPS = ["show", "set", "unset", "validate", "definitions", "define", "profile"]
 PROFILE = ["list", "create", "edit", "delete", "attach", "detach"]
 # Every command with options of its own.

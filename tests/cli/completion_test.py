@@ -87,7 +87,8 @@ class CompletionTest(CommandTest):
 
     def test_nothing_leaks_out_of_or_into_the_users_shell(self):
         for words in [("",), ("props", ""), ("props", "profile", ""), ("run", ""), ("run", "--format", ""), ("props", "set", ""),
-                      ("props", "profile", "edit", ""), ("run", "-")]:
+                      ("props", "profile", "edit", ""), ("run", "-"), ("libvirt-call", ""), ("libvirt-call", "daemon", "-", ""),
+                      ("libvirt-call", "qemu", "a", "start", "")]:
             with self.subTest(words=words):
                 done = subprocess.run(["bash", "--norc", "-c", KEEPS, "bash", COMPLETION, PROGRAM, *words], cwd=self.dir, env=self.env,
                                       capture_output=True, text=True, timeout=DEADLINE_S, check=False)
@@ -135,6 +136,18 @@ class CompletionTest(CommandTest):
         for action in ["edit", "delete", "attach"]:
             self.assertEqual(self.complete("props", "profile", action, "--config-dir", "config", "r"), ["red", "rough"])
         self.assertEqual(self.complete("props", "profile", "delete", "--config-dir", "config", "red", "r"), [])
+
+    def test_calls_of_libvirt(self):
+        call = ("libvirt-call",)
+        self.assertEqual(self.complete(*call, ""), ["bhyve", "daemon", "libxl", "lxc", "network", "qemu"])
+        self.assertEqual(self.complete(*call, "-v", "l"), ["libxl", "lxc"])
+        self.assertEqual(self.complete(*call, "qemu", "web-01", "st"), ["start", "started", "stopped"])
+        self.assertEqual(self.complete(*call, "daemon", "-", ""), ["reload", "shutdown", "start"])
+        for words, sub in [(("qemu", "a", "start"), "begin"), (("qemu", "a", "release"), "end"), (("daemon", "-", "start"), "-"),
+                           (("network", "a", "port-created"), "begin")]:
+            self.assertEqual(self.complete(*call, *words, ""), [sub], words)
+        for words in [("qemu", ""), ("none", "a", ""), ("qemu", "a", "none", ""), ("qemu", "a", "start", "begin", "")]:
+            self.assertEqual(self.complete(*call, *words), [], words)
 
     def test_nothing_is_offered_where_nothing_is_known(self):
         for words in [("nonsense", ""), ("run", "--timeout", ""), ("run", "-p", "a", "=", ""), ("props", "set", "--device", ""),

@@ -197,10 +197,14 @@ class CommandLineTest(CommandTest):
                 if subcommand == "check":
                     (self.config / "properties.toml").unlink()  # no hook would read what is in it
                 help_text = self.call(*subcommand.split(), "--help").stdout
-                example = help_text.split("Example:\n  ")[1].split("\n")[0].replace("'", "").split()[1:]
+                example, _, document = help_text.split("Example:\n  ")[1].split("\n")[0].replace("'", "").partition(" < ")
+                example = example.split()[1:]
                 example = [word if word != "/etc/vdsm/hooks" else str(self.hooks) for word in example]
                 places = self.places() if "--hooks-dir" in help_text else []
-                self.check(self.call(*example, *places), DONE)
+                if "--libvirt-hooks-dir" in help_text:
+                    places = ["--libvirt-hooks-dir", self.hooks, *self.places()[2:]]
+                stdin = (SOURCE / document).read_text() if document else None
+                self.check(self.call(*example, *places, stdin=stdin), DONE)
 
 
 if __name__ == "__main__":
