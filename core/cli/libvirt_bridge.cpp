@@ -76,6 +76,17 @@ Place look(const std::string& hooks_dir, const std::string& driver) {
   return place;
 }
 
+// An example of ACTION, what drivers there are (completion reads this too), and its exit codes.
+std::string footer(const std::string& action, const std::string& exit_codes) {
+  return "Drivers, and what libvirt calls their scripts for:\n"
+         "  qemu    guests: QEMU and KVM\n"
+         "  lxc     guests: containers of LXC\n"
+         "  libxl   guests: Xen\n"
+         "  bhyve   guests: bhyve of FreeBSD\n"
+         "  daemon  host: libvirtd itself starts and stops\n\n"
+         "Example:\n  vdsm-hook libvirt-bridge " + action + " qemu daemon\n\nExit code: " + exit_codes;
+}
+
 struct BridgeOptions {
   std::vector<std::string> drivers;
   std::string hooks_dir = "/etc/libvirt/hooks";
@@ -112,7 +123,7 @@ void make_link(const std::string& target, const std::string& link) {
 int install_main(int argc, char** argv) {
   CLI::App app("Makes vdsm-hook one of libvirt's hook scripts, so that VMs which libvirtd starts run through their hooks. A main "
                "script /etc/libvirt/hooks/DRIVER is not touched, and stays first.", "vdsm-hook libvirt-bridge install");
-  app.footer("Exit code: 0 done; 2 wrong use, or something else is in the place of the link; 3 the engine could not do its work.");
+  app.footer(footer("install", "0 done; 2 wrong use, or something else is in the place of a link; 3 the engine could not do its work."));
   BridgeOptions options;
   options.add_to(app, kUsualDrivers);
   if (!parse(app, argc, argv)) return done;
@@ -139,7 +150,7 @@ int install_main(int argc, char** argv) {
 
 int remove_main(int argc, char** argv) {
   CLI::App app("Takes the links away that install made, and their directories where nothing else is in them.", "vdsm-hook libvirt-bridge remove");
-  app.footer("Exit code: 0 done; 2 wrong use; 3 the engine could not do its work.");
+  app.footer(footer("remove", "0 done; 2 wrong use; 3 the engine could not do its work."));
   BridgeOptions options;
   options.add_to(app, kDrivers);
   if (!parse(app, argc, argv)) return done;
@@ -163,7 +174,7 @@ boost::json::value to_json(const Place& place) {
 
 int status_main(int argc, char** argv) {
   CLI::App app("Says whether libvirt calls vdsm-hook, driver by driver.", "vdsm-hook libvirt-bridge status");
-  app.footer("Exit code: 0 it does, for each of them; 1 not for all; 2 wrong use; 3 the engine could not do its work.");
+  app.footer(footer("status", "0 it does, for each of them; 1 not for all; 2 wrong use; 3 the engine could not do its work."));
   BridgeOptions options;
   FormatOption format;
   options.add_to(app, kUsualDrivers);
