@@ -177,7 +177,7 @@ def man_of(name, table, points):
             pp = ".Pp\n" if n else ""
             text += f"{pp}Hook points of a device of type {' or '.join(phase['devices'])}, in their order:\n"
             text += f".Bl -enum -compact -offset indent\n{phase_items(phase, points)}.El\n{failures(phase)}"
-        text += ".Pp\nThose of other devices have none.\n"
+        text += ".Pp\nDevices of other types have no hook points.\n"
     elif phases:
         text += "Hook points, in their order:\n.Bl -enum -compact -offset indent\n"
         text += "".join(phase_items(phase, points) for phase in phases) + ".El\n" + "".join(map(failures, phases))
