@@ -20,7 +20,7 @@ GUESTS = ["qemu", "lxc", "libxl", "bhyve"]
 EVENT_LISTS = ["before", "after", "failed", "undo"]
 # Key -> its type and whether it must be there.
 PHASE = {"does": (str, False), "devices": (list, False), "before": (list, True), "after": (list, True), "failed": (list, False),
-         "failed_after_veto": (bool, False), "undo": (list, False)}
+         "is_watched": (bool, False), "failed_after_veto": (bool, False), "undo": (list, False)}
 COMMAND = {"summary": (str, True), "phases": (list, True), "note": (str, False)}
 BRIDGE = {"drivers": (list, True), "call": (str, True), "seen": (str, False), "events": (list, True), "parameters": (list, False),
           "then": (str, False), "then_for_s": (int, False), "is_filter": (bool, False), "never_fails": (bool, False)}
@@ -108,7 +108,8 @@ def cpp(table):
     for name, phase in table["phase"].items():
         spans = {key: lists.span(phase.get(key, [])) for key in ("devices", *EVENT_LISTS)}
         rows.append(f"    {{{json.dumps(name)}, {json.dumps(phase.get('does', ''))}, {spans['devices']}, {spans['before']}, {spans['after']}, "
-                    f"{spans['failed']}, {json.dumps(phase.get('failed_after_veto', False))}, {spans['undo']}}},\n")
+                    f"{spans['failed']}, {json.dumps(phase.get('is_watched', False))}, {json.dumps(phase.get('failed_after_veto', False))}, "
+                    f"{spans['undo']}}},\n")
     out = [f"constexpr std::array<Phase, {len(rows)}> kPhases{{{{\n", *rows, "}};\n"]
     rows = [f"    {{{json.dumps(name)}, {json.dumps(command['summary'])}, {json.dumps(command.get('note', ''))}, {lists.span(command['phases'])}}},\n"
             for name, command in table["command"].items()]

@@ -52,6 +52,9 @@ class Lifecycle {
   /// COMMAND: of lifecycles.toml. ENGINE and OBSERVER must outlive this.
   Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, std::string_view command);
 
+  /// Goes on as COMMAND would: a start that restores.
+  void follow(std::string_view command);
+
   /// Locks the VM, waiting for others. False: stopped while waiting. Throws refused when the observer does not want to wait,
   /// engine_failure. A run that was killed is told to the observer; where STARTS, it is refused: hooks have to take back
   /// first what they did.
@@ -77,7 +80,7 @@ class Lifecycle {
   /// Whether anything may run at PHASE's hook points before.
   bool has_hooks_before(const Phase& phase) const;
 
-  /// Nothing is left to recover from.
+  /// Nothing is left to recover from, unless the command was cancelled when libvirt had acted.
   void finish();
 
   Ended ended() const { return ended_; }
@@ -90,9 +93,10 @@ class Lifecycle {
   bool fire_for_disks(const HookPoint& point, Subject& subject);
   Report run(std::string_view event, const std::string& document, const Subject& subject, const std::string& device);
   void fail(const Phase& phase, Subject& subject, bool is_veto);
-  void enter(const Phase& phase, bool has_acted, const Subject& subject);
+  enum class Stage { before, acting, after };
+  void enter(const Phase& phase, Stage stage, const Subject& subject);
   std::string blame(const std::string& error) const;
-  std::vector<std::string> events_from(const Phase& phase, bool has_acted) const;
+  std::vector<std::string> events_from(const Phase& phase, bool is_over) const;
   void expect(const Phase& phase, bool is_expected);
 
   struct Edit {
