@@ -314,5 +314,38 @@ class Trees(BridgeTest):
         self.assertEqual(host.virsh("desc", "vm", "--title").stdout.strip(), "by hook and tree")
 
 
+class Commands(BridgeTest):
+    """What `vdsm-hook vm` fires itself is not fired by the bridge as well."""
+
+    def vm(self, host, *words):
+        host.run_inside([PROGRAM, "vm", *words], check=True)
+        return self.fired(host)
+
+    def test_each_event_of_a_command_fires_once(self):
+        host = self.bridged()
+        self.define(host)
+        self.hook(host, "before_vm_start", "50_title", RETITLE)
+        self.assertEqual(self.vm(host, "start", "vm"), BEFORE_START + AFTER_START)
+        self.assertEqual(host.virsh("desc", "vm", "--title").stdout.strip(), "by hook")
+        image = host.dir / "vm.save"
+        self.assertEqual(self.vm(host, "save", "vm", image), GONE)
+        fired = self.vm(host, "restore", image)
+        self.assertEqual(sorted(set(fired)), sorted(fired))
+        self.assertIn("before_vm_dehibernate", fired)
+        self.assertEqual(self.vm(host, "destroy", "vm"), GONE)
+        host.virsh("start", "vm")
+        self.assertEqual(self.fired(host), BEFORE_START + AFTER_START)
+        self.assertEqual([line for line in host.journal_lines() if "error" in line], [])
+
+    def test_a_migration_fires_the_destinations_events_there(self):
+        source, target = self.bridged("source"), self.bridged("target")
+        self.define(source)
+        self.vm(source, "start", "vm")
+        self.hook(target, "before_vm_migrate_destination", "50_title", RETITLE)
+        self.assertEqual(self.vm(source, "migrate", "vm", target.uri, "--live", "--p2p", "--migrateuri", f"unix://{target.dir}/migration.sock"), GONE)
+        self.assertEqual(self.fired(target), ARRIVE)
+        self.assertEqual(target.virsh("desc", "vm", "--title").stdout.strip(), "by hook")
+
+
 if __name__ == "__main__":
     main()
