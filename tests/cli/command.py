@@ -15,11 +15,13 @@ PROGRAM = BUILD / "bin" / "vdsm-hook"
 SOURCE = Path(__file__).resolve().parents[2]
 DEADLINE_S = 60
 
-SUBCOMMANDS = ["run", "plan", "list", "points", "check", "props", "new"]
+SUBCOMMANDS = ["run", "plan", "list", "points", "check", "props", "new", "libvirt-call", "libvirt-bridge"]
 PROPS = ["show", "set", "unset", "validate", "definitions", "define", "profile"]
 PROFILE = ["list", "create", "edit", "delete", "attach", "detach"]
+BRIDGE = ["install", "remove", "status"]
 # Every command with options of its own.
-COMMANDS = [*(name for name in SUBCOMMANDS if name != "props"), *(f"props {name}" for name in PROPS if name != "profile"),
+COMMANDS = [*(name for name in SUBCOMMANDS if name not in ("props", "libvirt-bridge")), *(f"libvirt-bridge {name}" for name in BRIDGE),
+            *(f"props {name}" for name in PROPS if name != "profile"),
             *(f"props profile {name}" for name in PROFILE)]
 DONE, VETOED, WRONG_USE, ENGINE_FAILURE = range(4)
 

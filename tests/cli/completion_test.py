@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import unittest
 
-from command import COMMANDS, DEADLINE_S, PROFILE, PROGRAM, PROPS, SOURCE, SUBCOMMANDS, CommandTest
+from command import BRIDGE, COMMANDS, DEADLINE_S, PROFILE, PROGRAM, PROPS, SOURCE, SUBCOMMANDS, CommandTest
 
 COMPLETION = SOURCE / "core" / "cli" / "completion" / "vdsm-hook"
 
@@ -57,7 +57,7 @@ class CompletionTest(CommandTest):
             help_text = self.call(*subcommand.split(), "--help").stdout
             options = sorted(re.findall(r"(?<=[ ,] )-{1,2}[a-z][a-z-]*", "\n".join(
                 line[:36] for line in help_text.splitlines() if line.startswith("  -"))))
-            self.assertGreater(len(options), 3)
+            self.assertGreaterEqual(len(options), 3)
             self.assertEqual(self.complete(*subcommand.split(), "-"), options)
         self.assertEqual(self.complete("run", "before_vm_start", "--o"), ["--on-error", "--output"])
 
@@ -87,7 +87,8 @@ class CompletionTest(CommandTest):
 
     def test_nothing_leaks_out_of_or_into_the_users_shell(self):
         for words in [("",), ("props", ""), ("props", "profile", ""), ("run", ""), ("run", "--format", ""), ("props", "set", ""),
-                      ("props", "profile", "edit", ""), ("run", "-")]:
+                      ("props", "profile", "edit", ""), ("run", "-"), ("libvirt-call", ""), ("libvirt-call", "daemon", "-", ""),
+                      ("libvirt-call", "qemu", "a", "start", "")]:
             with self.subTest(words=words):
                 done = subprocess.run(["bash", "--norc", "-c", KEEPS, "bash", COMPLETION, PROGRAM, *words], cwd=self.dir, env=self.env,
                                       capture_output=True, text=True, timeout=DEADLINE_S, check=False)
@@ -135,6 +136,23 @@ class CompletionTest(CommandTest):
         for action in ["edit", "delete", "attach"]:
             self.assertEqual(self.complete("props", "profile", action, "--config-dir", "config", "r"), ["red", "rough"])
         self.assertEqual(self.complete("props", "profile", "delete", "--config-dir", "config", "red", "r"), [])
+
+    def test_calls_of_libvirt(self):
+        call = ("libvirt-call",)
+        self.assertEqual(self.complete(*call, ""), ["bhyve", "daemon", "libxl", "lxc", "network", "qemu"])
+        self.assertEqual(self.complete(*call, "-v", "l"), ["libxl", "lxc"])
+        self.assertEqual(self.complete(*call, "qemu", "web-01", "st"), ["start", "started", "stopped"])
+        self.assertEqual(self.complete(*call, "daemon", "-", ""), ["reload", "shutdown", "start"])
+        for words, sub in [(("qemu", "a", "start"), "begin"), (("qemu", "a", "release"), "end"), (("daemon", "-", "start"), "-"),
+                           (("network", "a", "port-created"), "begin")]:
+            self.assertEqual(self.complete(*call, *words, ""), [sub], words)
+        for words in [("qemu", ""), ("none", "a", ""), ("qemu", "a", "none", ""), ("qemu", "a", "start", "begin", "")]:
+            self.assertEqual(self.complete(*call, *words), [], words)
+
+    def test_the_bridge_into_libvirt(self):
+        self.assertEqual(self.complete("libvirt-bridge", ""), sorted(BRIDGE))
+        for action in BRIDGE:
+            self.assertEqual(self.complete("libvirt-bridge", action, "lxc", ""), ["bhyve", "daemon", "libxl", "lxc", "qemu"])
 
     def test_nothing_is_offered_where_nothing_is_known(self):
         for words in [("nonsense", ""), ("run", "--timeout", ""), ("run", "-p", "a", "=", ""), ("props", "set", "--device", ""),

@@ -34,6 +34,7 @@ REQUIRED = {
     "props-show": "name uuid properties devices devices.device devices.profile devices.properties notes",
     "props-definitions": "definitions definitions.name definitions.of definitions.pattern definitions.declared_by definitions.readers",
     "props-profiles": "profiles profiles.name profiles.properties profiles.files",
+    "libvirt-bridge": "drivers drivers.driver drivers.state drivers.link drivers.target drivers.obstacle drivers.main_script",
     "props-change": "changed problems problems.kind in_use notes",
 }
 
@@ -154,6 +155,17 @@ class SchemaTest(CommandTest):
         self.assertEqual(len(self.valid("props-profiles", self.json_of("props profile list"))["profiles"]), 1)
         self.valid("props-change", self.json_of("props profile detach", *nic))
         self.assertTrue(self.valid("props-change", self.json_of("props profile delete", "red"))["changed"])
+
+    def test_the_status_of_the_bridge_is_valid(self):
+        scripts = self.directory("libvirt")
+        for prepare, code in [(lambda: None, VETOED), (lambda: self.file("libvirt/qemu", "#!/bin/sh\n", 0o755), VETOED),
+                              (lambda: self.call("libvirt-bridge", "install", "--libvirt-hooks-dir", scripts), 0),
+                              (lambda: (scripts / "qemu.d/50-vdsm-hook").unlink(), VETOED),
+                              (lambda: self.file("libvirt/qemu.d/50-vdsm-hook"), VETOED)]:
+            prepare()
+            done = self.call("libvirt-bridge", "status", "--format", "json", "--libvirt-hooks-dir", scripts)
+            self.check(done, code)
+            self.assertEqual(len(self.valid("libvirt-bridge", json.loads(done.stdout))["drivers"]), 2)
 
     def test_json_is_one_line_that_ends(self):
         self.hook("50_a", "#!/bin/sh\nprintf 'two\\nlines\\n'\n")

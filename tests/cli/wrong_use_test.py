@@ -3,7 +3,7 @@
 
 import unittest
 
-from command import COMMANDS, DOMAIN, DONE, NIC, PROFILE, PROPS, SOURCE, SUBCOMMANDS, VETOED, WRONG_USE, CommandTest
+from command import BRIDGE, COMMANDS, DOMAIN, DONE, NIC, PROFILE, PROPS, SOURCE, SUBCOMMANDS, VETOED, WRONG_USE, CommandTest
 
 # Arguments of `run before_vm_start`, and what the error must name.
 BAD_COMBINATIONS = [
@@ -168,7 +168,7 @@ class CommandLineTest(CommandTest):
         self.assertEqual(self.call("help").stdout, done.stdout)
 
     def test_help_lists_the_actions(self):
-        for words, actions in [(("props",), PROPS), (("props", "profile"), PROFILE)]:
+        for words, actions in [(("props",), PROPS), (("props", "profile"), PROFILE), (("libvirt-bridge",), BRIDGE)]:
             done = self.call(*words, "--help")
             self.check(done, DONE)
             for action in actions:
@@ -197,10 +197,16 @@ class CommandLineTest(CommandTest):
                 if subcommand == "check":
                     (self.config / "properties.toml").unlink()  # no hook would read what is in it
                 help_text = self.call(*subcommand.split(), "--help").stdout
-                example = help_text.split("Example:\n  ")[1].split("\n")[0].replace("'", "").split()[1:]
+                example, _, document = help_text.split("Example:\n  ")[1].split("\n")[0].replace("'", "").partition(" < ")
+                example = example.split()[1:]
                 example = [word if word != "/etc/vdsm/hooks" else str(self.hooks) for word in example]
                 places = self.places() if "--hooks-dir" in help_text else []
-                self.check(self.call(*example, *places), DONE)
+                if "--libvirt-hooks-dir" in help_text:
+                    places = ["--libvirt-hooks-dir", self.hooks, *(self.places()[2:] if "--runtime-dir" in help_text else [])]
+                if subcommand == "libvirt-bridge status":
+                    self.check(self.call("libvirt-bridge", "install", *places), DONE)
+                stdin = (SOURCE / document).read_text() if document else None
+                self.check(self.call(*example, *places, stdin=stdin), DONE)
 
 
 if __name__ == "__main__":
