@@ -10,7 +10,7 @@
 namespace vdsm_hook::cli {
 namespace {
 
-int vm_main(int argc, char** argv) { continue_with_libvirt("vm", argc, argv); }
+int vm_main(int argc, char** argv) { continue_with_libvirt({"vm"}, argc, argv); }
 
 constexpr Command kCommands[] = {
     {"run", "run the hooks of one event on a document", &run_main},

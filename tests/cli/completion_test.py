@@ -5,8 +5,9 @@ import re
 import shutil
 import subprocess
 import unittest
+from xml.sax.saxutils import escape
 
-from command import BRIDGE, COMMANDS, DEADLINE_S, PROFILE, PROGRAM, PROPS, SOURCE, SUBCOMMANDS, CommandTest
+from command import BRIDGE, COMMANDS, DEADLINE_S, PROFILE, PROGRAM, PROPS, SOURCE, SUBCOMMANDS, VM, CommandTest
 
 COMPLETION = SOURCE / "core" / "cli" / "completion" / "vdsm-hook"
 
@@ -35,12 +36,15 @@ printf '%s\\n' "${COMPREPLY[@]}" | grep -e --mine
 
 @unittest.skipUnless(shutil.which("bash"), "no bash is installed")
 class CompletionTest(CommandTest):
-    def complete(self, *words):
+    def complete_lines(self, *words):
         """What bash offers for the last of WORDS."""
         done = subprocess.run(["bash", "--norc", "-c", CALL, "bash", COMPLETION, PROGRAM, *words], cwd=self.dir, env=self.env,
                               capture_output=True, text=True, timeout=DEADLINE_S, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        return sorted(done.stdout.split())
+        return done.stdout.splitlines()
+
+    def complete(self, *words):
+        return sorted(" ".join(self.complete_lines(*words)).split())
 
     def test_subcommands(self):
         self.assertEqual(self.complete(""), sorted([*SUBCOMMANDS, "--help", "--version"]))
@@ -51,6 +55,8 @@ class CompletionTest(CommandTest):
         self.assertEqual(self.complete("props", ""), sorted(PROPS))
         self.assertEqual(self.complete("props", "de"), ["define", "definitions"])
         self.assertEqual(self.complete("props", "profile", ""), sorted(PROFILE))
+        self.assertEqual(self.complete("vm", ""), sorted(VM))
+        self.assertEqual(self.complete("vm", "re"), ["reboot", "recover", "restore", "resume"])
 
     def test_all_options_of_a_subcommand_are_those_of_its_help(self):
         for subcommand in COMMANDS:
@@ -114,6 +120,7 @@ class CompletionTest(CommandTest):
     def test_names_of_properties_and_values_of_plain_choices(self):
         self.file("config/properties.toml", "[UserDefinedVMProperties]\n'4.8' = 'macspoof=^(true|false)$;free=.*'\n"
                   "[CustomDeviceProperties]\n'4.8' = '{type=interface;prop={duplex=^(full|half)$}}'\n")
+        self.env["LIBVIRT_DEFAULT_URI"] = self.vms()
         places = ["--config-dir", "config", "--hooks-dir", "hooks"]
         for words in [("run", *places, "-p"), ("props", "set", *places), ("props", "set", *places, "free=1")]:
             self.assertEqual(self.complete(*words, "ma"), ["macspoof="])
@@ -153,6 +160,33 @@ class CompletionTest(CommandTest):
         self.assertEqual(self.complete("libvirt-bridge", ""), sorted(BRIDGE))
         for action in BRIDGE:
             self.assertEqual(self.complete("libvirt-bridge", action, "lxc", ""), ["bhyve", "daemon", "libxl", "lxc", "qemu"])
+
+    def vms(self, *names, file="node.xml"):
+        """A libvirt that has these."""
+        domains = "".join(f"<domain type='test'><name>{escape(name)}</name><memory>65536</memory><os><type>hvm</type></os></domain>" for name in names)
+        return f"test://{self.file(file, f'<node>{domains}</node>')}"
+
+    def test_names_of_vms(self):
+        self.env["LIBVIRT_DEFAULT_URI"] = self.vms("web-01", "web-02", "db")
+        for words in [("vm", "start"), ("vm", "attach-device"), ("vm", "migrate", "--live"), ("props", "show"), ("props", "set", "--device", "interface:1")]:
+            self.assertEqual(self.complete(*words, "w"), ["web-01", "web-02"], words)
+        self.assertEqual(self.complete("vm", "start", ""), ["db", "web-01", "web-02"])
+        self.assertEqual(self.complete("vm", "start", "web-01", "w"), [])
+        self.assertEqual(self.complete("props", "set", "web-01", "w"), [])
+        self.assertEqual(self.complete("props", "set", "--domxml", "vm.xml", "w"), [])
+
+    def test_names_of_vms_are_those_of_the_connection_that_is_given(self):
+        self.env["LIBVIRT_DEFAULT_URI"] = self.vms("web-01")
+        other = self.vms("other", file="other.xml")
+        for option in [("-c", other), ("--connect", other), ("--connect", "=", other)]:
+            self.assertEqual(self.complete("vm", "start", *option, ""), ["other"])
+            self.assertEqual(self.complete("props", "show", *option, ""), ["other"])
+
+    def test_names_of_vms_become_one_word_and_are_not_run(self):
+        self.env["LIBVIRT_DEFAULT_URI"] = self.vms("a b", "a$(touch here)", "a'c")
+        self.assertEqual(self.complete_lines("vm", "start", "a"), ["a\\ b", "a\\$\\(touch\\ here\\)", "a\\'c"])
+        self.assertEqual(self.complete_lines("vm", "start", "a\\ "), ["a\\ b"])
+        self.assertFalse((self.dir / "here").exists())
 
     def test_nothing_is_offered_where_nothing_is_known(self):
         for words in [("nonsense", ""), ("run", "--timeout", ""), ("run", "-p", "a", "=", ""), ("props", "set", "--device", ""),
