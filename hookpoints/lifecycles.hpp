@@ -17,6 +17,7 @@ struct Phase {
   EventNames devices;        ///< types of device that it is about; empty: the VM
   EventNames before, after;
   EventNames failed;         ///< when libvirt refused
+  bool is_watched;           ///< libvirt tells vdsm-hookd when it happened
   bool failed_after_veto;    ///< ... or a hook vetoed
   EventNames undo;           ///< when either happened and at least one hook had run; devices in reverse order
 };

@@ -34,6 +34,13 @@ int new_main(int argc, char** argv);
 int props_main(int argc, char** argv);
 int libvirt_call_main(int argc, char** argv);
 
+int libvirt_bridge_main(int argc, char** argv);
+
+/// The program when libvirt calls it by the link that `libvirt-bridge install` makes. Its exit codes: 0 libvirt goes on, 1 it
+/// must not. Throws nothing.
+inline constexpr std::string_view kBridgeName = "50-vdsm-hook";
+int bridge_main(int argc, char** argv);
+
 /// The program when it is called engine-config. Its exit codes: 0 done, 1 not. Throws nothing.
 int engine_config_main(int argc, char** argv);
 

@@ -63,12 +63,13 @@ bool is_called(std::string_view name, int argc, char** argv) {
   return path.substr(path.rfind('/') + 1) == name;
 }
 
-void continue_with_libvirt(std::string_view command, int argc, char** argv) {
+void continue_with_libvirt(std::initializer_list<std::string_view> command, int argc, char** argv) {
   auto paths = Paths::of_this_program();
   paths.apply_environment();
   auto program = paths.libexec_dir + "/vdsm-hook-libvirt";
-  std::string first(command);
-  std::vector<char*> words{program.data(), first.data()};
+  std::vector<std::string> first(command.begin(), command.end());
+  std::vector<char*> words{program.data()};
+  for (auto& word : first) words.push_back(word.data());
   words.insert(words.end(), argv + 1, argv + argc);
   words.push_back(nullptr);
   ::execv(program.c_str(), words.data());

@@ -3,11 +3,14 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/cli/front.hpp"
+#include "vdsm_hook/cli/libvirt_vms.hpp"
 #include "vdsm_hook/cli/vm.hpp"
 
 int main(int argc, char** argv) {
   using namespace vdsm_hook;
   return cli::run_program([&] {
+    const auto vms = cli::make_libvirt_vms();
+    cli::libvirt_vms = vms.get();
     const std::string_view word = argc > 1 ? argv[1] : "";
     if (word == "vm") return cli::vm_main(argc - 1, argv + 1);
     if (word == "props") return cli::props_main(argc - 1, argv + 1);

@@ -10,7 +10,7 @@
 namespace vdsm_hook::cli {
 namespace {
 
-int vm_main(int argc, char** argv) { continue_with_libvirt("vm", argc, argv); }
+int vm_main(int argc, char** argv) { continue_with_libvirt({"vm"}, argc, argv); }
 
 constexpr Command kCommands[] = {
     {"run", "run the hooks of one event on a document", &run_main},
@@ -22,6 +22,7 @@ constexpr Command kCommands[] = {
     {"props", "custom properties: define, show, set and check them", &props_main},
     {"new", "make the folder of a new hook", &new_main},
     {"libvirt-call", "run libvirt's own hook scripts as libvirtd does", &libvirt_call_main},
+    {"libvirt-bridge", "make vdsm-hook one of libvirt's hook scripts", &libvirt_bridge_main},
 };
 
 std::string usage() {
@@ -65,6 +66,7 @@ int dispatch(int argc, char** argv) {
 int main(int argc, char** argv) {
   using namespace vdsm_hook;
   using namespace vdsm_hook::cli;
+  if (is_called(kBridgeName, argc, argv)) return run_program([&] { return bridge_main(argc, argv); });
   if (is_called("engine-config", argc, argv)) return run_program([&] { return engine_config_main(argc, argv); });
   return run_program([&] { return dispatch(argc, argv); });
 }

@@ -21,11 +21,6 @@ constexpr Command kActions[] = {
     {"profile", "vNIC profiles: named properties that several vNICs share", &props_profile_main},
 };
 
-std::string locked_content(ReplaceableFile& file, std::size_t max_bytes) {
-  file.lock();
-  return file.read(max_bytes).value_or("");  // what is locked is there
-}
-
 }  // namespace
 
 int props_main(int argc, char** argv) {
@@ -49,20 +44,6 @@ int run_action(std::span<const Command> actions, const std::string& of, const st
   throw Error(Errc::wrong_use, (word.empty() ? "no action was given" : "there is no action '" + printable(word.substr(0, 80)) + "'" +
                                                                             did_you_mean(word, names)) +
                                    "; " + of + " --help lists them");
-}
-
-void DomainOptions::add_to(CLI::App& app, const std::string& device_description, const std::string& file_type) {
-  add_value(app, "--domxml", domxml, file_type, std::string("the domain XML that the VM is") + (file_type == "FILE" ? "" : "; - is stdin"))->required();
-  if (!device_description.empty()) add_value(app, "--device", device, "DEVICE", device_description);
-}
-
-DomainFile::DomainFile(const std::string& name, const Settings& settings)
-    : file_(name), before_(locked_content(file_, settings.max_payload_bytes)), editor_(before_) {}
-
-bool DomainFile::save() const {
-  if (editor_.document() == before_) return false;
-  file_.replace(editor_.document());
-  return true;
 }
 
 int tell(const Change& change, const FormatOption& format) {

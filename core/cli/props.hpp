@@ -9,10 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/domain_options.hpp"
 #include "vdsm_hook/engine/host_properties.hpp"
-#include "vdsm_hook/properties/editor.hpp"
 
 namespace vdsm_hook::cli {
 
@@ -26,30 +25,6 @@ int props_profile_main(int argc, char** argv);
 
 /// Runs the one of ACTIONS that ARGV[1] names; OF ("vdsm-hook props") and SUMMARY are for its --help.
 int run_action(std::span<const Command> actions, const std::string& of, const std::string& summary, int argc, char** argv);
-
-/// `--domxml FILE` and, where DEVICE is said, `--device DEVICE`.
-struct DomainOptions {
-  std::string domxml, device;
-
-  void add_to(CLI::App& app, const std::string& device_description, const std::string& file_type = "FILE");
-};
-
-/// A domain XML file that is changed in place: locked from construction to the end, replaced as a whole by save(), which
-/// throws when somebody put another file there meanwhile.
-class DomainFile {
- public:
-  DomainFile(const std::string& name, const Settings& settings);
-  DomainEditor& editor() { return editor_; }
-  const DomainEditor& editor() const { return editor_; }
-  /// False: nothing had been changed.
-  bool save() const;
-  const std::string& name() const { return file_.name(); }
-
- private:
-  ReplaceableFile file_;
-  std::string before_;
-  DomainEditor editor_;
-};
 
 /// What an action that changes something did, or why it did not.
 struct Change {

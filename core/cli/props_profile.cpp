@@ -7,6 +7,7 @@
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/front.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
 #include "vdsm_hook/cli/props.hpp"
@@ -26,12 +27,12 @@ VnicProfile& profile_of(PropertyStore& store, const std::string& name) {
   throw Error(Errc::wrong_use, "there is no vNIC profile " + in_quotes(name) + did_you_mean(name, names));
 }
 
-// The vNICs in DOMAIN, which is in FILE, that refer to the profile NAME.
-std::vector<std::string> users_in(const DomainEditor& domain, const std::string& file, const std::string& name) {
+// The vNICs in DOMAIN, which is " in FILE", that refer to the profile NAME.
+std::vector<std::string> users_in(const DomainEditor& domain, const std::string& where, const std::string& name) {
   std::vector<std::string> users;
   for (const auto& device : domain.devices())
     if (const auto* metadata = domain.facts().about(device); metadata != nullptr && metadata->profile == name)
-      users.push_back(device.to_text() + " of the VM " + domain.facts().name + " in " + file);
+      users.push_back(device.to_text() + " of the VM " + domain.facts().name + where);
   return users;
 }
 
@@ -44,9 +45,22 @@ std::vector<std::string> users_of(const VnicProfile& profile, const std::string&
       continue;
     }
     try {
-      for (auto& user : users_in(DomainEditor(read_regular_file(file, settings.max_payload_bytes)), file, name)) users.push_back(std::move(user));
+      for (auto& user : users_in(DomainEditor(read_regular_file(file, settings.max_payload_bytes)), " in " + file, name)) users.push_back(std::move(user));
     } catch (const Error& error) {
       users.push_back("nobody knows whom: " + file + " cannot be read: " + error.what());
+    }
+  }
+  return users;
+}
+
+// Among libvirt's VMs. Throws Error when libvirt cannot be asked.
+std::vector<std::string> users_in_libvirt(const LibvirtVms& vms, const std::string& name) {
+  std::vector<std::string> users;
+  for (const auto& document : vms.read("", "")) {
+    try {
+      for (auto& user : users_in(DomainEditor(document.xml), document.is_running ? ", which runs" : "", name)) users.push_back(std::move(user));
+    } catch (const Error& error) {
+      users.push_back("nobody knows whom: the metadata of the VM " + read_domain_facts(document.xml).name + " cannot be read: " + error.what());
     }
   }
   return users;
@@ -61,7 +75,7 @@ std::string profile_at(const DomainEditor& domain, std::size_t device) {
 // The store need not look into FILE for users of the profile NAME when none is left there.
 void forget_unused(PropertyStore& store, const std::string& name, const DomainFile& file) {
   const auto known = store.profiles.find(name);
-  if (known != store.profiles.end() && users_in(file.editor(), file.name(), name).empty()) std::erase(known->second.files, file.name());
+  if (known != store.profiles.end() && users_in(file.editor(), "", name).empty()) std::erase(known->second.files, file.name());
 }
 
 std::string to_text(const PropertyStore& store, const std::string& only) {
@@ -190,8 +204,9 @@ int edit_main(int argc, char** argv) {
 }
 
 int delete_main(int argc, char** argv) {
-  CLI::App app("Deletes a vNIC profile that no vNIC refers to. Only files that were given to vdsm-hook props profile attach "
-               "are known, by their names then: a reference elsewhere is not seen, and of a file that is gone nobody knows.",
+  CLI::App app("Deletes a vNIC profile that no vNIC refers to. Looked at are the VMs of libvirt's default connection, and files "
+               "that were given to vdsm-hook props profile attach, by their names then: a reference elsewhere is not seen, and of a "
+               "file that is gone nobody knows.",
                "vdsm-hook props profile delete");
   app.footer("Example:\n  vdsm-hook props profile delete fast\n\n"
              "Exit code: 0 deleted; 1 it is in use, or nobody knows: by whom is listed; 2 there is no such profile, or wrong use.");
@@ -204,8 +219,18 @@ int delete_main(int argc, char** argv) {
 
   const auto settings = options.locations.load();
   Change change;
+  std::vector<std::string> libvirt_users;
+  try {
+    if (libvirt_vms == nullptr) continue_with_libvirt({"props", "profile", "delete"}, argc, argv);
+    libvirt_users = users_in_libvirt(*libvirt_vms, options.name);
+  } catch (const Error& error) {
+    std::string why = error.what();
+    std::replace(why.begin(), why.end(), '\n', ' ');
+    change.notes.push_back("VMs in libvirt were not looked at: " + why);
+  }
   change_store(settings, [&](PropertyStore& store) {
     auto users = users_of(profile_of(store, options.name), options.name, settings);
+    users.insert(users.end(), libvirt_users.begin(), libvirt_users.end());
     if (!users.empty() && !is_forced) {
       change.in_use = std::move(users);
       change.way_out = "--force deletes it although it is in use or nobody knows";
@@ -240,7 +265,7 @@ int attach_main(int argc, char** argv) {
   ProfileOptions options;
   DomainOptions domain;
   options.add_to(app, "its name");
-  domain.add_to(app, "the vNIC: by MAC address, alias, target device, address, or interface:N");
+  domain.add_file_to(app, "the vNIC: by MAC address, alias, target device, address, or interface:N");
   app.get_option("--device")->required();
   options.add_rest_to(app);
   if (!parse(app, argc, argv)) return done;
@@ -277,7 +302,7 @@ int detach_main(int argc, char** argv) {
   DomainOptions domain;
   FormatOption format;
   LocationOptions locations;
-  domain.add_to(app, "the vNIC: by MAC address, alias, target device, address, or interface:N");
+  domain.add_file_to(app, "the vNIC: by MAC address, alias, target device, address, or interface:N");
   app.get_option("--device")->required();
   format.add_to(app);
   locations.add_to(app);

@@ -75,6 +75,11 @@ std::string on_one_line(const std::string& name) {
 
 std::string in_quotes(const std::string& vm) { return "'" + on_one_line(vm) + "'"; }
 
+std::string waiting_for(const std::optional<VmRun>& holder) {
+  return "waiting for " + (holder ? "`vdsm-hook vm " + holder->command + "` (process " + std::to_string(holder->pid) + ")" : std::string("another command")) +
+         ", which holds the VM";
+}
+
 // ---- what all of them do
 
 class VmCommand::Teller final : public LifecycleObserver {
@@ -95,8 +100,7 @@ class VmCommand::Teller final : public LifecycleObserver {
   }
   bool on_wait(const std::optional<VmRun>& holder) override {
     if (command_.does_not_wait_) return false;
-    on_note("waiting for " + (holder ? "`vdsm-hook vm " + holder->command + "` (process " + std::to_string(holder->pid) + ")" : std::string("another command")) +
-            ", which holds the VM");
+    on_note(waiting_for(holder));
     return true;
   }
 

@@ -44,6 +44,9 @@ std::string on_one_line(const std::string& name);
 /// The same for messages.
 std::string in_quotes(const std::string& vm);
 
+/// "waiting for `vdsm-hook vm start` (process 12), which holds the VM". HOLDER: nullopt, nobody knows.
+std::string waiting_for(const std::optional<VmRun>& holder);
+
 /// One command: its --help, the options that all of them take, and its work.
 class VmCommand {
  public:

@@ -27,17 +27,6 @@ std::string state_of(virDomain* domain) {
   }
 }
 
-std::vector<DomainHandle> domains_of(virConnect* connection, unsigned flags) {
-  virDomain** list = nullptr;
-  const int count = ::virConnectListAllDomains(connection, &list, flags);
-  if (count < 0) throw LibvirtError("Failed to list domains");
-  std::vector<DomainHandle> domains;
-  for (int i = 0; i < count; ++i) domains.emplace_back(list[i]);
-  ::free(list);
-  std::sort(domains.begin(), domains.end(), [](const auto& a, const auto& b) { return name_of(a.get()) < name_of(b.get()); });
-  return domains;
-}
-
 }  // namespace
 
 int vm_list_main(int argc, char** argv) {

@@ -1,6 +1,11 @@
 #include "vdsm_hook/libvirt/handles.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <mutex>
+
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/xml/reader.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -14,6 +19,30 @@ std::string last_text() {
   const auto* text = ::virGetLastErrorMessage();
   return text == nullptr ? "unknown error" : text;
 }
+
+// <capabilities><host><uuid>
+class HostUuidReader final : public XmlHandler {
+ public:
+  void start(const XmlName& name, const XmlAttributes&) override {
+    ++depth_;
+    is_in_host_ = is_in_host_ || (depth_ == 2 && name.local == "host");
+    is_open_ = depth_ == 3 && is_in_host_ && name.local == "uuid";
+  }
+  void end() override {
+    is_open_ = false;
+    if (--depth_ == 1) is_in_host_ = false;
+  }
+  void text(std::string_view piece) override {
+    if (is_open_) uuid += piece;
+  }
+  bool is_done() const override { return !uuid.empty(); }
+
+  std::string uuid;
+
+ private:
+  std::size_t depth_ = 0;
+  bool is_in_host_ = false, is_open_ = false;
+};
 
 }  // namespace
 
@@ -41,6 +70,36 @@ std::string take_text(char* text, const std::string& what) {
   const LibvirtText owner(text);
   if (!owner) throw LibvirtError(what);
   return text;
+}
+
+DomainHandle find_domain(virConnect* connection, const std::string& word) {
+  int id = -1;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
+  DomainHandle domain;
+  if (error == std::errc() && end == word.data() + word.size()) domain.reset(::virDomainLookupByID(connection, id));
+  if (!domain && is_uuid(word)) domain.reset(::virDomainLookupByUUIDString(connection, word.c_str()));
+  if (!domain) domain.reset(::virDomainLookupByName(connection, word.c_str()));
+  if (!domain) throw LibvirtError("failed to get domain '" + printable(word) + "'");
+  return domain;
+}
+
+std::vector<DomainHandle> domains_of(virConnect* connection, unsigned flags) {
+  virDomain** list = nullptr;
+  const int count = ::virConnectListAllDomains(connection, &list, flags);
+  if (count < 0) throw LibvirtError("Failed to list domains");
+  std::vector<DomainHandle> domains;
+  for (int i = 0; i < count; ++i) domains.emplace_back(list[i]);
+  ::free(list);
+  std::sort(domains.begin(), domains.end(), [](const auto& a, const auto& b) { return name_of(a.get()) < name_of(b.get()); });
+  return domains;
+}
+
+std::string host_uuid_of(virConnect* connection) {
+  HostUuidReader reader;
+  static_cast<void>(read_xml(take_text(::virConnectGetCapabilities(connection), "cannot tell the UUID of the host"), reader));
+  auto uuid = trimmed(reader.uuid);
+  // libvirt's test driver has none.
+  return is_uuid(uuid) ? uuid : "00000000-0000-0000-0000-000000000000";
 }
 
 std::string uuid_of(virDomain* domain) {

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "vdsm_hook/base/error.hpp"
 
@@ -48,6 +49,13 @@ ConnectionHandle connect_to(const std::string& uri);
 
 /// Throws LibvirtError saying WHAT when TEXT is null.
 std::string take_text(char* text, const std::string& what);
+
+/// The domain that WORD means, as virsh has it: an id, a UUID or a name. Throws LibvirtError.
+DomainHandle find_domain(virConnect* connection, const std::string& word);
+/// FLAGS: VIR_CONNECT_LIST_DOMAINS_*. By name. Throws LibvirtError.
+std::vector<DomainHandle> domains_of(virConnect* connection, unsigned flags);
+/// Of the host, lower case. Throws LibvirtError.
+std::string host_uuid_of(virConnect* connection);
 
 std::string uuid_of(virDomain* domain);
 std::string name_of(virDomain* domain);

@@ -36,12 +36,16 @@ bool holds(const std::vector<std::string>& words, std::string_view word) { retur
 
 Lifecycle::Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, std::string_view command)
     : engine_(engine), options_(std::move(options)), observer_(observer), stop_(std::move(stop)) {
-  for (const auto& facts : vm_command_facts())
-    if (facts.name == command) phases_ = facts.phases;
+  follow(command);
   run_.command = command;
   run_.pid = ::getpid();
   run_.since = now_as_text();
   run_.properties = options_.properties;
+}
+
+void Lifecycle::follow(std::string_view command) {
+  for (const auto& facts : vm_command_facts())
+    if (facts.name == command) phases_ = facts.phases;
 }
 
 bool Lifecycle::begin(std::string_view host_uuid, std::string_view vm_uuid, WhenLeft when_left) {
@@ -74,7 +78,7 @@ bool Lifecycle::begin(std::string_view host_uuid, std::string_view vm_uuid, When
 
 // ---- what the run is known by, to the bridge, vdsm-hookd and whoever comes after a crash
 
-std::vector<std::string> Lifecycle::events_from(const Phase& current, bool has_acted) const {
+std::vector<std::string> Lifecycle::events_from(const Phase& current, bool is_over) const {
   std::vector<std::string> events;
   const auto add = [&events](EventNames names) { events.insert(events.end(), names.begin(), names.end()); };
   bool is_later = false;
@@ -83,17 +87,16 @@ std::vector<std::string> Lifecycle::events_from(const Phase& current, bool has_a
     if (one.name != current.name && !is_later) continue;
     add(one.before);
     add(one.after);
-    if (is_later || !has_acted) add(one.undo), add(one.failed);
+    if (is_later || !is_over) add(one.undo), add(one.failed);
     is_later = true;
   }
-  if (!is_later) add(current.before), add(current.after), add(current.undo);  // of another command: a start that restores
   return events;
 }
 
-void Lifecycle::enter(const Phase& current, bool has_acted, const Subject& subject) {
+void Lifecycle::enter(const Phase& current, Stage stage, const Subject& subject) {
   run_.phase = current.name;
-  run_.has_acted = has_acted;
-  run_.own_events = events_from(current, has_acted);
+  run_.has_acted = stage != Stage::before;
+  run_.own_events = events_from(current, stage == Stage::after);
   run_.document = without_passwords(subject.domain_xml);
   run_.parameters = subject.parameters;
   state_->write_run(host_uuid_, run_);
@@ -106,12 +109,13 @@ void Lifecycle::take_over(VmRun run) {
 }
 
 void Lifecycle::finish() {
-  if (ended_ != Ended::cancelled) return state_->remove_run(host_uuid_);
-  if (state_->read_run(host_uuid_)) observer_.on_note("libvirt has done its part, but not all hooks ran after it: `vdsm-hook vm recover` runs them");
+  if (ended_ == Ended::cancelled && run_.has_acted) return observer_.on_note("libvirt had done it: `vdsm-hook vm recover` fires what was left out");
+  state_->remove_run(host_uuid_);
 }
 
 // vdsm-hookd hears of it from libvirt.
 void Lifecycle::expect(const Phase& current, bool is_expected) {
+  if (!current.is_watched) return;
   for (const auto event : current.after) {
     if (is_expected) {
       state_->expect(event);
@@ -231,7 +235,7 @@ bool Lifecycle::fire(std::string_view event, Subject& subject, bool is_reversed)
 
 bool Lifecycle::before(const Phase& current, Subject& subject) {
   secrets_.learn(subject.domain_xml);
-  enter(current, false, subject);
+  enter(current, Stage::before, subject);
   is_creating_ = !current.undo.empty();
   try {
     for (const auto event : current.before) {
@@ -249,10 +253,11 @@ bool Lifecycle::before(const Phase& current, Subject& subject) {
 }
 
 void Lifecycle::act(const Phase& current, Subject& subject, const std::function<void()>& act) {
-  enter(current, true, subject);
+  enter(current, Stage::acting, subject);
   expect(current, true);
   try {
     act();
+    enter(current, Stage::after, subject);
   } catch (LibvirtError& error) {
     error.add(blame(error.libvirt_text(), edits_));
     error.set_what(secrets_.hidden(error.what()));
@@ -282,6 +287,7 @@ Ended Lifecycle::pass(std::string_view name, Subject& subject, const std::functi
 void Lifecycle::fail(const Phase& current, Subject& subject, bool is_veto) {
   also_judge_ = nullptr;
   is_creating_ = false;
+  run_.has_acted = false;
   const auto stop = std::exchange(stop_, std::stop_token());  // hooks take back what they did, also of a command that was cancelled
   if (!is_veto || current.failed_after_veto)
     for (const auto event : current.failed) fire(event, subject);

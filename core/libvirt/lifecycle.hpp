@@ -60,6 +60,9 @@ class Lifecycle {
   /// COMMAND: of lifecycles.toml. ENGINE and OBSERVER must outlive this.
   Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, std::string_view command);
 
+  /// Goes on as COMMAND would: a start that restores.
+  void follow(std::string_view command);
+
   /// Locks the VM, waiting for others. False: stopped while waiting. Throws refused when the observer does not want to wait,
   /// engine_failure. A run that was killed is told to the observer, or by WHEN_LEFT refused.
   bool begin(std::string_view host_uuid, std::string_view vm_uuid, WhenLeft when_left);
@@ -87,7 +90,7 @@ class Lifecycle {
   /// What follows takes back what was done: it is not cancelled any more, and a veto before it does not count.
   void take_back_from_here();
 
-  /// Nothing is left to recover from, unless hooks after libvirt's part were cancelled.
+  /// Nothing is left to recover from, unless the command was cancelled when libvirt had acted.
   void finish();
 
   Ended ended() const { return ended_; }
@@ -101,8 +104,9 @@ class Lifecycle {
   Report run(std::string_view event, const std::string& document, const Subject& subject, const std::string& device);
   void fail(const Phase& phase, Subject& subject, bool is_veto);
   void fail_after_error(const Phase& phase, Subject& subject, bool is_veto);
-  void enter(const Phase& phase, bool has_acted, const Subject& subject);
-  std::vector<std::string> events_from(const Phase& phase, bool has_acted) const;
+  enum class Stage { before, acting, after };
+  void enter(const Phase& phase, Stage stage, const Subject& subject);
+  std::vector<std::string> events_from(const Phase& phase, bool is_over) const;
   void expect(const Phase& phase, bool is_expected);
 
   const Engine& engine_;

@@ -1,36 +1,9 @@
 #include "vdsm_hook/libvirt/vm.hpp"
 
-#include <charconv>
-
 #include "vdsm_hook/libvirt/vm_steps.hpp"
-#include "vdsm_hook/xml/reader.hpp"
 
 namespace vdsm_hook {
 namespace {
-
-// <capabilities><host><uuid>
-class HostUuidReader final : public XmlHandler {
- public:
-  void start(const XmlName& name, const XmlAttributes&) override {
-    ++depth_;
-    is_in_host_ = is_in_host_ || (depth_ == 2 && name.local == "host");
-    is_open_ = depth_ == 3 && is_in_host_ && name.local == "uuid";
-  }
-  void end() override {
-    is_open_ = false;
-    if (--depth_ == 1) is_in_host_ = false;
-  }
-  void text(std::string_view piece) override {
-    if (is_open_) uuid += piece;
-  }
-  bool is_done() const override { return !uuid.empty(); }
-
-  std::string uuid;
-
- private:
-  std::size_t depth_ = 0;
-  bool is_in_host_ = false, is_open_ = false;
-};
 
 int state_of(virDomain* domain) {
   int state = 0, why = 0;
@@ -40,24 +13,9 @@ int state_of(virDomain* domain) {
 
 }  // namespace
 
-DomainHandle VmHost::find(const std::string& word) const {
-  int id = -1;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
-  DomainHandle domain;
-  if (error == std::errc() && end == word.data() + word.size()) domain.reset(::virDomainLookupByID(connection.get(), id));
-  if (!domain && is_uuid(word)) domain.reset(::virDomainLookupByUUIDString(connection.get(), word.c_str()));
-  if (!domain) domain.reset(::virDomainLookupByName(connection.get(), word.c_str()));
-  if (!domain) throw LibvirtError("failed to get domain '" + printable(word) + "'");
-  return domain;
-}
+DomainHandle VmHost::find(const std::string& word) const { return find_domain(connection.get(), word); }
 
-std::string VmHost::uuid() const {
-  HostUuidReader reader;
-  static_cast<void>(read_xml(take_text(::virConnectGetCapabilities(connection.get()), "cannot tell the UUID of the host"), reader));
-  auto uuid = trimmed(reader.uuid);
-  // libvirt's test driver has none.
-  return is_uuid(uuid) ? uuid : "00000000-0000-0000-0000-000000000000";
-}
+std::string VmHost::uuid() const { return host_uuid_of(connection.get()); }
 
 Variables reason(std::string_view why) { return {{"VDSM_HOOK_REASON", std::string(why)}}; }
 

@@ -21,9 +21,8 @@ struct VmHost {
   LifecycleObserver& observer;
   std::stop_token stop;
 
-  /// The domain that WORD means, as virsh has it: an id, a UUID or a name. Throws LibvirtError.
+  /// find_domain() and host_uuid_of() of the connection.
   DomainHandle find(const std::string& word) const;
-  /// Of the host, lower case. Throws LibvirtError.
   std::string uuid() const;
 };
 

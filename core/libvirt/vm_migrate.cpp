@@ -28,7 +28,7 @@ class TypedParameters {
 
 void transfer(const VmHost& host, virDomain* domain, const MigrateOptions& options) {
   const TypedParameters parameters(options.parameters);
-  const std::stop_callback abort(host.stop, [domain] { ::virDomainAbortJob(domain); });
+  const std::stop_callback on_stop(host.stop, [domain] { ::virDomainAbortJob(domain); });
   if ((options.flags & VIR_MIGRATE_PEER2PEER) != 0) {
     if (::virDomainMigrateToURI3(domain, options.destination.c_str(), parameters.get(), parameters.size(), options.flags) != 0)
       throw LibvirtError("");

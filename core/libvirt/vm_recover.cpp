@@ -82,9 +82,10 @@ Ended recover_vm(const VmHost& host, const std::string& vm, std::string& what_wa
     lifecycle.undo(current, subject);
     what_was_done = what + ": taken back";
   }
+  if (lifecycle.ended() == Ended::cancelled) return Ended::cancelled;  // it is still left
   if (runs && is_paused(domain.get())) what_was_done += "; the VM is paused";
   lifecycle.finish();
-  return lifecycle.ended();
+  return Ended::done;
 }
 
 }  // namespace vdsm_hook

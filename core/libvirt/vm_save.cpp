@@ -113,6 +113,7 @@ Ended restore_vm(const VmHost& host, const std::string& file, const RestoreOptio
 
 Ended restore_managed(const VmHost& host, Lifecycle& lifecycle, virDomain* domain, StartOptions& options) {
   const auto failure = "Failed to start domain '" + name_of(domain) + "'";
+  lifecycle.follow("restore");
   LibvirtText text(::virDomainManagedSaveGetXMLDesc(domain, VIR_DOMAIN_SAVE_IMAGE_XML_SECURE));
   const auto xml = text ? std::string(text.get()) : xml_of(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
   if (options.is_dry_run) {

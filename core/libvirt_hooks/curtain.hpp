@@ -8,7 +8,8 @@
 namespace vdsm_hook {
 
 /// Hides libvirt's sockets from the calling thread and every process that it starts from then on, in a mount namespace of
-/// their own: a client fails at once, instead of hanging. What is mounted in there is not mounted for the rest of the host. TCP is not hidden.
+/// their own: a client fails at once, instead of hanging. What is mounted in there is not mounted for the rest of the host. Where
+/// libvirt listens on TCP is not hidden.
 class LibvirtCurtain {
  public:
   /// Covers /run/libvirt ("No such file or directory") and every other place on which the process DAEMON listens ("Connection

@@ -54,7 +54,7 @@ bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n\v\
 
 class ScriptsRun {
  public:
-  ScriptsRun(const LibvirtCall& call, bool filters, const Settings& settings, Runner& runner, CallReport& report)
+  ScriptsRun(const LibvirtCall& call, bool filters, bool runs_plain_text, const Settings& settings, Runner& runner, CallReport& report)
       : filters_(filters), settings_(settings), runner_(runner), report_(report) {
     if (filters)
       if (const auto wrong = unsound(PayloadKind::domain_xml, call.input, identity_))
@@ -65,6 +65,7 @@ class ScriptsRun {
     spec_.arguments = {call.object, call.operation, call.sub_operation, call.extra};
     spec_.deadline = settings.deadline;
     spec_.grace = settings.grace;
+    spec_.runs_plain_text = runs_plain_text;
     if (filters) spec_.max_output_bytes = settings.max_payload_bytes;
     if (file_) spec_.input_file = file_->path();
   }
@@ -137,7 +138,8 @@ CallReport run_scripts(const Discovery& scripts, AfterFailure after_failure, con
     if (after_failure == AfterFailure::stop) why = "not reached: " + printable(file.path) + " is not run";
   }
   std::optional<ScriptsRun> run;
-  if (!scripts.hooks.empty() && why.empty()) run.emplace(call, operation.filters, settings, runner, report);
+  if (!scripts.hooks.empty() && why.empty())
+    run.emplace(call, operation.filters, after_failure == AfterFailure::stop, settings, runner, report);
   for (const auto& hook : scripts.hooks) {
     auto& script = report.scripts.emplace_back();
     script.path = hook.path;

@@ -27,7 +27,7 @@ struct CallReport {
   bool is_cancelled = false;
   bool changed = false;       ///< `document` differs from the input
   std::string document;       ///< the one to go on with; the input where the operation is no filter
-  std::string error;          ///< in libvirt's words, of every script that failed; empty: none did
+  std::string error;          ///< in libvirt's words, one for each script that failed (libvirt shows the last); empty: none did
   std::vector<ScriptOutcome> scripts;  ///< in the order they run
   std::vector<IgnoredFile> ignored;    ///< files that are not run, with the reason
   std::size_t survivors = 0;  ///< processes that scripts left running
@@ -45,9 +45,11 @@ Discovery find_driver_scripts(const std::string& hooks_dir, const std::string& d
 /// Every directory from HOOKS_DIR on must be trusted, and each link and what it leads to. Does not throw for what it finds.
 Discovery find_vm_scripts(const std::string& hooks_dir, const LibvirtCall& call, const Trust& trust);
 
+/// Whose rules hold.
 enum class AfterFailure {
-  go_on,  ///< all run, then the call has failed: libvirt's rule
-  stop,   ///< the first failure is the last: the rule of the VMs' trees. A file that is not trusted stops all
+  go_on,  ///< libvirt's: all run, then the call has failed. A script without #! does not start
+  stop,   ///< the VMs' trees': the first failure is the last. A file that is not trusted stops all. A script without #! runs
+          ///< as sh would run it, as it did under the shell scripts that made these trees known
 };
 
 /// Runs SCRIPTS one after the other with CALL's arguments, each with the document on its standard input. Where the operation

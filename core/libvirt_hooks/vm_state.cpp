@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
+#include <ctime>
 #include <charconv>
 #include <memory>
 #include <thread>
@@ -159,7 +160,7 @@ std::optional<VmRun> VmState::read_run(std::string_view host_uuid) const {
   if (!text) return std::nullopt;
   try {
     return run_from(boost::json::parse(*text));
-  } catch (const boost::system::system_error& error) {
+  } catch (const std::exception& error) {  // no JSON, or other JSON
     throw Error(Errc::engine_failure, name + " cannot be read (" + error.what() + "): remove it");
   }
 }
@@ -175,12 +176,23 @@ bool VmState::is_fired_by_command(std::string_view event) const {
   return false;
 }
 
+// What libvirt never told of, or nobody listened to, must not hide what others do later.
+void VmState::forget_old_expected() const {
+  const auto now = std::time(nullptr);
+  for (const auto& name : names_in(directory_)) {
+    struct stat st{};
+    if (name.starts_with(kExpected) && ::stat(file(name).c_str(), &st) == 0 && now - st.st_mtime > kExpectedFor.count()) remove_file(file(name));
+  }
+}
+
 void VmState::expect(std::string_view event) {
   make_directory();
+  forget_old_expected();
   write_file(file(std::string(kExpected) + std::string(event) + "." + random_uuid().substr(0, 8)), "");
 }
 
 bool VmState::take_expected(std::string_view event) {
+  forget_old_expected();
   const auto wanted = std::string(kExpected) + std::string(event) + ".";
   for (const auto& name : names_in(directory_))
     if (name.starts_with(wanted) && ::unlink(file(name).c_str()) == 0) return true;

@@ -17,6 +17,8 @@
 
 namespace vdsm_hook {
 
+inline constexpr std::chrono::seconds kExpectedFor{60};
+
 /// What a command is doing to a VM. Kept in a file as it goes, so that the next command knows what a killed one left.
 struct VmRun {
   std::string command;     ///< "start"
@@ -60,7 +62,7 @@ class VmState {
 
   // Events that a command fires and libvirt tells vdsm-hookd about as well, maybe later.
 
-  /// vdsm-hookd shall leave out the next of EVENT for this VM.
+  /// vdsm-hookd shall leave out the next of EVENT for this VM, if it comes within kExpectedFor.
   void expect(std::string_view event);
   /// True once for each expect().
   bool take_expected(std::string_view event);
@@ -77,6 +79,7 @@ class VmState {
   void set_seen(std::string_view word, std::chrono::milliseconds lasts = {});
 
  private:
+  void forget_old_expected() const;
   std::string file(std::string_view name) const;
   void make_directory();
 

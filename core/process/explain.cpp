@@ -71,7 +71,7 @@ std::string explain_start_failure(const std::string& program, int errnum) {
              " execute it, its file system is mounted noexec, or a security module (SELinux, AppArmor) forbids it";
     case ENOEXEC:
       return first_line(program).is_elf ? "it is a program for another kind of machine"
-                                        : "it is neither a program nor a script";
+                                        : "it is neither a program nor a script (a script names its interpreter in its first line: #!/bin/sh)";
     case ETXTBSY: return "the file is open for writing: it is still being copied (write it elsewhere and rename it)";
     case E2BIG: return "the environment is too large for the kernel (or an argument): too many or too long properties";
     case EMFILE: return "this process has no free file descriptor left (raise LimitNOFILE or ulimit -n)";

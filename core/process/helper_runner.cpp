@@ -108,6 +108,7 @@ std::string pack(const std::vector<ProcessSpec>& specs, const WatchedFile& file)
     for (const auto& word : spec.arguments) out.text(word);
     out.text(spec.input_file);
     out.number(static_cast<std::int64_t>(spec.max_output_bytes));
+    out.number(spec.runs_plain_text);
   }
   return std::move(out).finish();
 }
@@ -129,6 +130,7 @@ Batch unpack_batch(std::string_view data) {
     for (auto count = in.number(); count > 0; --count) spec.arguments.push_back(in.text());
     spec.input_file = in.text();
     spec.max_output_bytes = static_cast<std::size_t>(in.number());
+    spec.runs_plain_text = in.number() != 0;
   }
   return batch;
 }

@@ -29,6 +29,7 @@ struct ProcessSpec {
   std::vector<std::string> arguments{};  ///< behind argument 0
   std::string input_file{};              ///< absolute path of what is its stdin; opened just before the start; empty: /dev/null
   std::size_t max_output_bytes = kOutputTailBytes;  ///< stdout up to this is kept whole; of more only the tail is
+  bool runs_plain_text = true;           ///< a text without #! runs as sh would run it; false: it does not start
 };
 
 /// What is kept of one output stream.

@@ -250,7 +250,7 @@ class LocalRunner final : public Runner {
     std::vector<std::string> words{spec.program};
     words.insert(words.end(), spec.arguments.begin(), spec.arguments.end());
     auto started = start_process(stack_, words, spec.environment, in, out, err);
-    if (started.error == ENOEXEC && is_script_without_interpreter(spec.program)) {
+    if (started.error == ENOEXEC && spec.runs_plain_text && is_script_without_interpreter(spec.program)) {
       words.insert(words.begin(), "/bin/sh");
       started = start_process(stack_, words, spec.environment, in, out, err);
     }

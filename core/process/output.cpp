@@ -59,7 +59,8 @@ bool Output::take_some() {
     return count < 0 && errno == EINTR;
   }
   tail_.text.append(buffer_.data(), static_cast<std::size_t>(count));
-  if (tail_.text.size() > std::max(whole_bytes_, 4 * kOutputTailBytes)) keep_tail();
+  const auto whole = tail_.cut > 0 ? 0 : whole_bytes_;  // it is not whole any more
+  if (tail_.text.size() > std::max(whole, 4 * kOutputTailBytes)) keep_tail();
   return true;
 }
 

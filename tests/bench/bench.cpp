@@ -109,9 +109,10 @@ double peak_mib(const std::vector<std::string>& words) {
   return static_cast<double>(kib) / 1024;
 }
 
-pid_t spawn(std::vector<std::string> words) {
+pid_t spawn(std::vector<std::string> words, const std::string& input = "/dev/null") {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 0, input.c_str(), O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
   std::vector<char*> arguments;
   for (auto& word : words) arguments.push_back(word.data());
@@ -223,6 +224,12 @@ int main(int argc, char** argv) {
                                          (place.root() / "empty").string(), "--runtime-dir", (place.root() / "run").string()};
   add("bin_true", [&] { wait_for(spawn({"/bin/true"})); });
   add("command_empty_event", [&] { wait_for(spawn(command)); });
+  const auto bridge = (place.root() / "libvirt/qemu.d/50-vdsm-hook").string();
+  fs::create_directories(fs::path(bridge).parent_path());
+  fs::create_symlink(VDSM_HOOK_COMMAND, bridge);
+  for (const auto& [name, value] : {std::pair("HOOKS_DIR", "empty"), {"CONFIG_DIR", "config"}, {"RUNTIME_DIR", "run"}})
+    ::setenv((std::string("VDSM_HOOK_") + name).c_str(), (place.root() / value).c_str(), 1);
+  add("bridge_nothing_to_run", [&] { wait_for(spawn({bridge, "vm", "prepare", "begin", "-"}, vm_file)); });
 
   std::vector<char*> arguments(argv, argv + argc);
   std::string defaults[] = {"--benchmark_repetitions=7", "--benchmark_enable_random_interleaving=true",
@@ -250,6 +257,7 @@ int main(int argc, char** argv) {
       {"20 hooks skipped, sidecars read", us["library_20_skipped_again"], 100, "us"},
       {"the same with a property nobody defines", us["library_20_skipped_with_property"], 200, "us"},
       {"vdsm-hook run, empty event / bin/true", us["command_empty_event"] / us["bin_true"], 3, "x"},
+      {"bridge call with nothing to run / bin/true", us["bridge_nothing_to_run"] / us["bin_true"], 5, "x"},
       {"vdsm-hook run, peak memory, 10 kB document", peak_mib(command), 12, "MiB"},
       {"10 MB document / 1000 times 10 kB document", us["edit_10_MB"] / (1000 * us["edit_10_kB"]), 1, "x"},
       {"200 events on 8 threads / in turn", us["events_200_on_8_threads"] / us["events_200_in_turn"], 1, "x"},

@@ -15,11 +15,16 @@ PROGRAM = BUILD / "bin" / "vdsm-hook"
 SOURCE = Path(__file__).resolve().parents[2]
 DEADLINE_S = 60
 
-SUBCOMMANDS = ["run", "plan", "list", "points", "check", "props", "new"]
+SUBCOMMANDS = ["run", "plan", "list", "points", "check", "vm", "props", "new", "libvirt-call", "libvirt-bridge"]
+VM = ["start", "create", "define", "destroy", "shutdown", "reboot", "suspend", "resume", "save", "restore", "managedsave", "migrate",
+      "attach-device", "detach-device", "update-device", "set-vcpus", "set-memory", "set-password", "list", "show", "recover"]
 PROPS = ["show", "set", "unset", "validate", "definitions", "define", "profile"]
 PROFILE = ["list", "create", "edit", "delete", "attach", "detach"]
+BRIDGE = ["install", "remove", "status"]
 # Every command with options of its own.
-COMMANDS = [*(name for name in SUBCOMMANDS if name != "props"), *(f"props {name}" for name in PROPS if name != "profile"),
+COMMANDS = [*(name for name in SUBCOMMANDS if name not in ("vm", "props", "libvirt-bridge")), *(f"vm {name}" for name in VM),
+            *(f"libvirt-bridge {name}" for name in BRIDGE),
+            *(f"props {name}" for name in PROPS if name != "profile"),
             *(f"props profile {name}" for name in PROFILE)]
 DONE, VETOED, WRONG_USE, ENGINE_FAILURE = range(4)
 
@@ -57,6 +62,7 @@ class CommandTest(unittest.TestCase):
         self.runtime = self.directory("runtime")
         self.domain = self.file("vm.xml", DOMAIN)
         self.env = {"PATH": os.environ["PATH"], "HOME": str(self.dir), "LC_ALL": "C.UTF-8",
+                    "LIBVIRT_DEFAULT_URI": "test:///default",  # never the machine's own; with one VM, named test
                     "TSAN_OPTIONS": "atexit_sleep_ms=0",  # else every call takes a second
                     **{name: value for name, value in os.environ.items() if re.match("[A-Z]*SAN_OPTIONS", name)}}
 

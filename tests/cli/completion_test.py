@@ -5,8 +5,9 @@ import re
 import shutil
 import subprocess
 import unittest
+from xml.sax.saxutils import escape
 
-from command import COMMANDS, DEADLINE_S, PROFILE, PROGRAM, PROPS, SOURCE, SUBCOMMANDS, CommandTest
+from command import BRIDGE, COMMANDS, DEADLINE_S, PROFILE, PROGRAM, PROPS, SOURCE, SUBCOMMANDS, VM, CommandTest
 
 COMPLETION = SOURCE / "core" / "cli" / "completion" / "vdsm-hook"
 
@@ -35,12 +36,15 @@ printf '%s\\n' "${COMPREPLY[@]}" | grep -e --mine
 
 @unittest.skipUnless(shutil.which("bash"), "no bash is installed")
 class CompletionTest(CommandTest):
-    def complete(self, *words):
+    def complete_lines(self, *words):
         """What bash offers for the last of WORDS."""
         done = subprocess.run(["bash", "--norc", "-c", CALL, "bash", COMPLETION, PROGRAM, *words], cwd=self.dir, env=self.env,
                               capture_output=True, text=True, timeout=DEADLINE_S, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        return sorted(done.stdout.split())
+        return done.stdout.splitlines()
+
+    def complete(self, *words):
+        return sorted(" ".join(self.complete_lines(*words)).split())
 
     def test_subcommands(self):
         self.assertEqual(self.complete(""), sorted([*SUBCOMMANDS, "--help", "--version"]))
@@ -51,13 +55,15 @@ class CompletionTest(CommandTest):
         self.assertEqual(self.complete("props", ""), sorted(PROPS))
         self.assertEqual(self.complete("props", "de"), ["define", "definitions"])
         self.assertEqual(self.complete("props", "profile", ""), sorted(PROFILE))
+        self.assertEqual(self.complete("vm", ""), sorted(VM))
+        self.assertEqual(self.complete("vm", "re"), ["reboot", "recover", "restore", "resume"])
 
     def test_all_options_of_a_subcommand_are_those_of_its_help(self):
         for subcommand in COMMANDS:
             help_text = self.call(*subcommand.split(), "--help").stdout
             options = sorted(re.findall(r"(?<=[ ,] )-{1,2}[a-z][a-z-]*", "\n".join(
                 line[:36] for line in help_text.splitlines() if line.startswith("  -"))))
-            self.assertGreater(len(options), 3)
+            self.assertGreaterEqual(len(options), 3)
             self.assertEqual(self.complete(*subcommand.split(), "-"), options)
         self.assertEqual(self.complete("run", "before_vm_start", "--o"), ["--on-error", "--output"])
 
@@ -87,7 +93,8 @@ class CompletionTest(CommandTest):
 
     def test_nothing_leaks_out_of_or_into_the_users_shell(self):
         for words in [("",), ("props", ""), ("props", "profile", ""), ("run", ""), ("run", "--format", ""), ("props", "set", ""),
-                      ("props", "profile", "edit", ""), ("run", "-")]:
+                      ("props", "profile", "edit", ""), ("run", "-"), ("libvirt-call", ""), ("libvirt-call", "daemon", "-", ""),
+                      ("libvirt-call", "qemu", "a", "start", "")]:
             with self.subTest(words=words):
                 done = subprocess.run(["bash", "--norc", "-c", KEEPS, "bash", COMPLETION, PROGRAM, *words], cwd=self.dir, env=self.env,
                                       capture_output=True, text=True, timeout=DEADLINE_S, check=False)
@@ -113,6 +120,7 @@ class CompletionTest(CommandTest):
     def test_names_of_properties_and_values_of_plain_choices(self):
         self.file("config/properties.toml", "[UserDefinedVMProperties]\n'4.8' = 'macspoof=^(true|false)$;free=.*'\n"
                   "[CustomDeviceProperties]\n'4.8' = '{type=interface;prop={duplex=^(full|half)$}}'\n")
+        self.env["LIBVIRT_DEFAULT_URI"] = self.vms()
         places = ["--config-dir", "config", "--hooks-dir", "hooks"]
         for words in [("run", *places, "-p"), ("props", "set", *places), ("props", "set", *places, "free=1")]:
             self.assertEqual(self.complete(*words, "ma"), ["macspoof="])
@@ -135,6 +143,50 @@ class CompletionTest(CommandTest):
         for action in ["edit", "delete", "attach"]:
             self.assertEqual(self.complete("props", "profile", action, "--config-dir", "config", "r"), ["red", "rough"])
         self.assertEqual(self.complete("props", "profile", "delete", "--config-dir", "config", "red", "r"), [])
+
+    def test_calls_of_libvirt(self):
+        call = ("libvirt-call",)
+        self.assertEqual(self.complete(*call, ""), ["bhyve", "daemon", "libxl", "lxc", "network", "qemu"])
+        self.assertEqual(self.complete(*call, "-v", "l"), ["libxl", "lxc"])
+        self.assertEqual(self.complete(*call, "qemu", "web-01", "st"), ["start", "started", "stopped"])
+        self.assertEqual(self.complete(*call, "daemon", "-", ""), ["reload", "shutdown", "start"])
+        for words, sub in [(("qemu", "a", "start"), "begin"), (("qemu", "a", "release"), "end"), (("daemon", "-", "start"), "-"),
+                           (("network", "a", "port-created"), "begin")]:
+            self.assertEqual(self.complete(*call, *words, ""), [sub], words)
+        for words in [("qemu", ""), ("none", "a", ""), ("qemu", "a", "none", ""), ("qemu", "a", "start", "begin", "")]:
+            self.assertEqual(self.complete(*call, *words), [], words)
+
+    def test_the_bridge_into_libvirt(self):
+        self.assertEqual(self.complete("libvirt-bridge", ""), sorted(BRIDGE))
+        for action in BRIDGE:
+            self.assertEqual(self.complete("libvirt-bridge", action, "lxc", ""), ["bhyve", "daemon", "libxl", "lxc", "qemu"])
+
+    def vms(self, *names, file="node.xml"):
+        """A libvirt that has these."""
+        domains = "".join(f"<domain type='test'><name>{escape(name)}</name><memory>65536</memory><os><type>hvm</type></os></domain>" for name in names)
+        return f"test://{self.file(file, f'<node>{domains}</node>')}"
+
+    def test_names_of_vms(self):
+        self.env["LIBVIRT_DEFAULT_URI"] = self.vms("web-01", "web-02", "db")
+        for words in [("vm", "start"), ("vm", "attach-device"), ("vm", "migrate", "--live"), ("props", "show"), ("props", "set", "--device", "interface:1")]:
+            self.assertEqual(self.complete(*words, "w"), ["web-01", "web-02"], words)
+        self.assertEqual(self.complete("vm", "start", ""), ["db", "web-01", "web-02"])
+        self.assertEqual(self.complete("vm", "start", "web-01", "w"), [])
+        self.assertEqual(self.complete("props", "set", "web-01", "w"), [])
+        self.assertEqual(self.complete("props", "set", "--domxml", "vm.xml", "w"), [])
+
+    def test_names_of_vms_are_those_of_the_connection_that_is_given(self):
+        self.env["LIBVIRT_DEFAULT_URI"] = self.vms("web-01")
+        other = self.vms("other", file="other.xml")
+        for option in [("-c", other), ("--connect", other), ("--connect", "=", other)]:
+            self.assertEqual(self.complete("vm", "start", *option, ""), ["other"])
+            self.assertEqual(self.complete("props", "show", *option, ""), ["other"])
+
+    def test_names_of_vms_become_one_word_and_are_not_run(self):
+        self.env["LIBVIRT_DEFAULT_URI"] = self.vms("a b", "a$(touch here)", "a'c")
+        self.assertEqual(self.complete_lines("vm", "start", "a"), ["a\\ b", "a\\$\\(touch\\ here\\)", "a\\'c"])
+        self.assertEqual(self.complete_lines("vm", "start", "a\\ "), ["a\\ b"])
+        self.assertFalse((self.dir / "here").exists())
 
     def test_nothing_is_offered_where_nothing_is_known(self):
         for words in [("nonsense", ""), ("run", "--timeout", ""), ("run", "-p", "a", "=", ""), ("props", "set", "--device", ""),

@@ -35,6 +35,9 @@ REQUIRED = {
     "props-show": "name uuid properties devices devices.device devices.profile devices.properties notes",
     "props-definitions": "definitions definitions.name definitions.of definitions.pattern definitions.declared_by definitions.readers",
     "props-profiles": "profiles profiles.name profiles.properties profiles.files",
+    "libvirt-bridge": "drivers drivers.driver drivers.state drivers.link drivers.target drivers.obstacle drivers.main_script",
+    "vm-list": "vms vms.name vms.state vms.uuid",
+    "vm-show": "name uuid state is_persistent has_managed_save properties properties.name properties.value devices_with_properties busy left",
     "props-change": "changed problems problems.kind in_use notes",
 }
 
@@ -177,9 +180,40 @@ class SchemaTest(CommandTest):
         self.valid("props-change", self.json_of("props profile detach", *nic))
         self.assertTrue(self.valid("props-change", self.json_of("props profile delete", "red"))["changed"])
 
+    def test_the_status_of_the_bridge_is_valid(self):
+        scripts = self.directory("libvirt")
+        for prepare, code in [(lambda: None, VETOED), (lambda: self.file("libvirt/qemu", "#!/bin/sh\n", 0o755), VETOED),
+                              (lambda: self.call("libvirt-bridge", "install", "--libvirt-hooks-dir", scripts), 0),
+                              (lambda: (scripts / "qemu.d/50-vdsm-hook").unlink(), VETOED),
+                              (lambda: self.file("libvirt/qemu.d/50-vdsm-hook"), VETOED)]:
+            prepare()
+            done = self.call("libvirt-bridge", "status", "--format", "json", "--libvirt-hooks-dir", scripts)
+            self.check(done, code)
+            self.assertEqual(len(self.valid("libvirt-bridge", json.loads(done.stdout))["drivers"]), 2)
+
+    def test_vms_and_their_properties_are_valid(self):
+        self.env["LIBVIRT_DEFAULT_URI"] = f"test://{SOURCE}/tests/data/test_node.xml"
+        self.assertEqual([vm["name"] for vm in self.valid("vm-list", self.json_of("vm list", "--all"))["vms"]], ["web-01"])
+        self.assertEqual(self.valid("vm-list", self.json_of("vm list"))["vms"], [])
+        self.assertEqual(self.valid("vm-show", self.json_of("vm show", "web-01"))["properties"], [{"name": "macspoof", "value": "true"}])
+        self.assertEqual([one["name"] for one in self.valid("props-show", self.json_of("props show", "web-01"))["properties"]], ["macspoof"])
+        self.assertTrue(self.valid("props-change", self.json_of("props unset", "web-01", "macspoof"))["changed"])
+
+    def test_the_report_of_a_command_on_a_vm_has_a_report_of_each_event(self):
+        self.env["LIBVIRT_DEFAULT_URI"] = f"test://{SOURCE}/tests/data/test_node.xml"
+        self.hook("50_a", EDIT)
+        self.check(self.command("vm start", "web-01", "--report", "report.json"), 0)
+        report = json.loads((self.dir / "report.json").read_text())
+        self.assertEqual((report["command"], report["vm"], report["result"]), ("start", "web-01", "done"))
+        for event in report["events"]:
+            self.assertIsNone(event.pop("device"))
+            self.valid("report", event)
+        self.assertEqual([len(event["hooks"]) for event in report["events"] if event["event"] == "before_vm_start"], [1])
+
     def test_json_is_one_line_that_ends(self):
         self.hook("50_a", "#!/bin/sh\nprintf 'two\\nlines\\n'\n")
-        for words in [("list",), ("points",), ("check",), ("plan", "before_vm_start", "--domxml", "vm.xml")]:
+        for words in [("list",), ("points",), ("check",), ("plan", "before_vm_start", "--domxml", "vm.xml"), ("vm list",),
+                      ("vm show", "test")]:
             done = self.command(*words, "--format", "json")
             self.assertEqual(done.stdout.count("\n"), 1)
         self.report_of()

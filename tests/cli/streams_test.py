@@ -127,11 +127,11 @@ class StreamTest(CommandTest):
 
     def test_a_full_disk_behind_stdout_is_an_engine_failure(self):
         calls = [("run", "before_vm_start", "--domxml", "vm.xml"), ("plan", "before_vm_start", "--domxml", "vm.xml"),
-                 ("list",), ("points",), ("check",), ("run", "--help"),
+                 ("list",), ("points",), ("check",), ("run", "--help"), ("vm", "list"), ("vm", "start", "--help"), ("props", "show", "test"),
                  ("run", "before_vm_start", "--domxml", "vm.xml", "--output", "new.xml", "--report", "-")]
         for call in calls:
             with self.subTest(call=call), open("/dev/full", "wb") as full:
-                done = subprocess.run([PROGRAM, call[0], *self.places(), *call[1:]], cwd=self.dir, env=self.env, stdout=full,
+                done = subprocess.run([PROGRAM, *call, *self.places()], cwd=self.dir, env=self.env, stdout=full,
                                       stderr=subprocess.PIPE, timeout=DEADLINE_S, check=False)
                 self.assertEqual(done.returncode, ENGINE_FAILURE)
                 self.assertIn(b"standard output: No space left on device", done.stderr)

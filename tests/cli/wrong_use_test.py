@@ -3,7 +3,7 @@
 
 import unittest
 
-from command import COMMANDS, DOMAIN, DONE, NIC, PROFILE, PROPS, SOURCE, SUBCOMMANDS, VETOED, WRONG_USE, CommandTest
+from command import BRIDGE, COMMANDS, DOMAIN, DONE, NIC, PROFILE, PROPS, SOURCE, SUBCOMMANDS, VETOED, VM, WRONG_USE, CommandTest
 
 # Arguments of `run before_vm_start`, and what the error must name.
 BAD_COMBINATIONS = [
@@ -55,6 +55,12 @@ BAD_VALUES = {
     "a surrogate": b"\xed\xa0\x80",
     "cut UTF-8": b"\xc3",
 }
+
+
+# Commands of VMs whose example is about one that runs; and those that libvirt's test driver cannot do, in its words.
+NEED_A_RUNNING_VM = {f"vm {name}" for name in ("destroy", "shutdown", "reboot", "suspend", "resume", "save", "managedsave", "migrate", "attach-device",
+                                               "detach-device", "update-device", "set-vcpus", "set-memory", "set-password")}
+NOT_ON_TEST_DRIVER = {}
 
 
 class WrongUseTest(CommandTest):
@@ -168,7 +174,7 @@ class CommandLineTest(CommandTest):
         self.assertEqual(self.call("help").stdout, done.stdout)
 
     def test_help_lists_the_actions(self):
-        for words, actions in [(("props",), PROPS), (("props", "profile"), PROFILE)]:
+        for words, actions in [(("props",), PROPS), (("props", "profile"), PROFILE), (("libvirt-bridge",), BRIDGE), (("vm",), VM)]:
             done = self.call(*words, "--help")
             self.check(done, DONE)
             for action in actions:
@@ -186,9 +192,7 @@ class CommandLineTest(CommandTest):
             with self.subTest(subcommand=subcommand):
                 # What the examples are about: a VM with a vNIC, and properties that somebody defines.
                 (self.dir / "vm.xml").write_text((SOURCE / "tests/data/web-01.xml").read_text())
-                if subcommand == "props unset":
-                    self.check(self.command("props set", "sap_agent=true", "--domxml", "vm.xml"), DONE)
-                    (self.dir / "vm.xml").write_text((self.dir / "vm.xml").read_text().replace("sap_agent", "macspoof"))
+                self.prepare_vm(subcommand)
                 fast = "" if subcommand == "props profile create" else "[profiles.fast.properties]\nduplex = 'full'\n"
                 self.file("config/properties.toml", "[UserDefinedVMProperties]\n'4.8' = 'macspoof=.*'\n[CustomDeviceProperties]\n"
                           "'4.8' = '{type=interface;prop={speed=.*;duplex=.*}}'\n" + fast)
@@ -197,10 +201,35 @@ class CommandLineTest(CommandTest):
                 if subcommand == "check":
                     (self.config / "properties.toml").unlink()  # no hook would read what is in it
                 help_text = self.call(*subcommand.split(), "--help").stdout
-                example = help_text.split("Example:\n  ")[1].split("\n")[0].replace("'", "").split()[1:]
+                example, _, document = help_text.split("Example:\n  ")[1].split("\n")[0].replace("'", "").partition(" < ")
+                example = example.split()[1:]
                 example = [word if word != "/etc/vdsm/hooks" else str(self.hooks) for word in example]
                 places = self.places() if "--hooks-dir" in help_text else []
-                self.check(self.call(*example, *places), DONE)
+                if "--libvirt-hooks-dir" in help_text:
+                    places = ["--libvirt-hooks-dir", self.hooks, *(self.places()[2:] if "--runtime-dir" in help_text else [])]
+                if subcommand == "libvirt-bridge status":
+                    self.check(self.call("libvirt-bridge", "install", *places), DONE)
+                stdin = (SOURCE / document).read_text() if document else None
+                done = self.call(*example, *places, stdin=stdin)
+                if subcommand in NOT_ON_TEST_DRIVER:
+                    self.check(done, VETOED, "", NOT_ON_TEST_DRIVER[subcommand])
+                else:
+                    self.check(done, DONE)
+
+    def prepare_vm(self, subcommand):
+        """web-01 on libvirt's test driver, in the state that the example of SUBCOMMAND is for, and the files that it names."""
+        node = (SOURCE / "tests/data/test_node.xml").read_text()
+        if subcommand in NEED_A_RUNNING_VM:
+            node = node.replace("runstate>5", f"runstate>{3 if subcommand == 'vm resume' else 1}")
+        domain = "<domain type='test'" + node.split("<domain type='test'")[1].split("<test:runstate")[0] + "</domain>"
+        if subcommand.startswith("vm "):
+            self.file("vm.xml", domain)
+            self.file("nic.xml", NIC)
+            self.file("secret", "abc", 0o600)
+        if subcommand == "vm restore":
+            self.env["LIBVIRT_DEFAULT_URI"] = f"test://{self.file('node.xml', node.replace('runstate>5', 'runstate>1'))}"
+            self.check(self.command("vm save", "web-01", "web-01.save"), DONE)
+        self.env["LIBVIRT_DEFAULT_URI"] = f"test://{self.file('node.xml', node)}"
 
 
 if __name__ == "__main__":

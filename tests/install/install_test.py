@@ -52,7 +52,8 @@ class InstalledTree(unittest.TestCase):
         for place in ("bin/vdsm-hook", "libexec/vdsm-hook/run-helper", "libexec/vdsm/hooks/before_vm_start/50_macspoof",
                       "libexec/vdsm/hooks/before_vm_start/50_macspoof.toml", "share/vdsm-hook/python/hooking.py",
                       "share/vdsm-hook/shell/hooking.sh", "include/vdsm_hook/engine/engine.hpp",
-                      "include/vdsm_hook/hooking.hpp", "bin/engine-config", "share/man/man8/engine-config.8"):
+                      "include/vdsm_hook/hooking.hpp", "bin/engine-config", "share/man/man8/engine-config.8",
+                      "share/man/man1/vdsm-hook-vm.1"):
             self.assertTrue((self.usr / place).is_file(), place)
         self.assertEqual(os.readlink(self.usr / "bin/engine-config"), "vdsm-hook")
         self.assertEqual(len(self.events), 58)

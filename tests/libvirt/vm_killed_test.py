@@ -228,7 +228,7 @@ class KilledTest(VmFaultTest):
         _, err = start.communicate(timeout=60)
         wait.remove()
         self.assertEqual(start.returncode, -signal.SIGTERM, err)
-        self.assertIn("not all hooks ran after it: `vdsm-hook vm recover` runs them", err)
+        self.assertIn("libvirt had done it: `vdsm-hook vm recover` fires what was left out", err)
         self.assertEqual((self.state(host), self.logged()), ("running", CREATED + STARTED[:1]))
         self.vm(host, "recover", "t1")
         self.assertEqual(self.logged(), STARTED)

@@ -32,7 +32,7 @@ struct Fact {
 
 // What upstream does, written down apart from the table.
 std::vector<Fact> upstream() {
-  std::ifstream file((fs::path(__FILE__).parent_path() / "../data/upstream_hookpoints.txt").string());
+  std::ifstream file(VDSM_HOOK_TEST_DATA "/upstream_hookpoints.txt");
   std::vector<Fact> facts;
   for (std::string line; std::getline(file, line);) {
     if (line.starts_with('#')) continue;

@@ -46,6 +46,17 @@ BOOST_DATA_TEST_CASE(arguments_arrive_as_they_are, data::make(kRunners) * data::
   host.check_nothing_left();
 }
 
+BOOST_DATA_TEST_CASE(a_text_without_an_interpreter_does_not_start_where_nobody_wants_it, data::make(kRunners)) {
+  const Host host;
+  auto given = script(host, "exit 3\n");
+  const auto runner = make_runner(sample);
+  BOOST_TEST(runner->run(given, {}).exit_code == 3);
+  given.runs_plain_text = false;
+  const auto outcome = runner->run(given, {});
+  BOOST_TEST((outcome.kind == Kind::not_started));
+  BOOST_TEST(mentions(outcome.why, "#!"), outcome.why);
+}
+
 BOOST_DATA_TEST_CASE(an_argument_that_is_too_large_says_so, data::make(kRunners)) {
   const Host host;
   auto given = script(host, "#!/bin/sh\n");

@@ -1,0 +1,67 @@
+// vdsm-hook when libvirt calls it: DIR/DRIVER.d/50-vdsm-hook OBJECT OPERATION SUB_OPERATION EXTRA
+#include <syslog.h>
+#include <unistd.h>
+
+#include <exception>
+
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/interrupts.hpp"
+#include "vdsm_hook/libvirt_hooks/bridge.hpp"
+#include "vdsm_hook/libvirt_hooks/curtain.hpp"
+
+namespace vdsm_hook::cli {
+namespace {
+
+using Level = BridgeResult::Level;
+
+// libvirt shows stderr when the call fails; when it goes on, what hooks say is found in the journal only.
+void tell(const LibvirtCall& call, Level level, const std::string& text) {
+  const auto priority = level == Level::error ? LOG_ERR : level == Level::warning ? LOG_WARNING : LOG_INFO;
+  const auto line = printable(call.driver + " " + call.object + " " + call.operation + ": " + text);
+  ::syslog(priority, "%s", line.c_str());
+  if (level != Level::info) complain(text);
+}
+
+// /etc/libvirt/hooks/qemu.d/50-vdsm-hook -> /etc/libvirt/hooks, qemu. Throws wrong_use.
+std::pair<std::string, std::string> called_as(const std::string& program) {
+  const auto directory = program.substr(0, std::min(program.rfind('/'), program.size()));
+  const auto slash = directory.rfind('/');
+  if (!program.starts_with('/') || slash == std::string::npos || !directory.ends_with(".d"))
+    throw Error(Errc::wrong_use, "called as " + printable(program) + ", it does not know which driver of libvirt's calls it: it belongs into "
+                                 "/etc/libvirt/hooks/DRIVER.d, where vdsm-hook libvirt-bridge install puts it");
+  return {directory.substr(0, slash), directory.substr(slash + 1, directory.size() - slash - 3)};
+}
+
+int serve(const std::string& hooks_dir, LibvirtCall& call) {
+  const Interrupts interrupts;
+  auto settings = Settings::load(Paths::of_this_program(), {});
+  if (call.driver != "daemon") call.input = read_input("-", settings.max_payload_bytes);
+  const Engine engine(std::move(settings), Engine::Isolation::whole_process);
+  LibvirtCurtain curtain;
+  const BridgeHost host{hooks_dir, &make_local_runner, [&curtain] { curtain.close(::getppid()); }, [&curtain] { curtain.open(); }};
+  const auto result = run_bridge(call, engine, host, interrupts.token());
+  for (const auto& line : result.lines) tell(call, line.level, line.text);
+  print(result.output);
+  return result.exit_code;
+}
+
+}  // namespace
+
+int bridge_main(int argc, char** argv) {
+  ::openlog("vdsm-hook", LOG_PID, LOG_DAEMON);
+  LibvirtCall call;
+  try {
+    const auto [hooks_dir, driver] = called_as(argv[0]);
+    if (argc != 5)
+      throw Error(Errc::wrong_use, "libvirt calls its hook scripts with four arguments, and these are " + std::to_string(argc - 1));
+    call = {driver, argv[1], argv[2], argv[3], argv[4], {}};
+    return serve(hooks_dir, call);
+  } catch (const std::exception& error) {
+    const bool is_refused = call.driver.empty() || must_refuse(call);
+    tell(call, is_refused ? Level::error : Level::warning, (is_refused ? "error: " : "warning: ") + std::string(error.what()));
+    return is_refused ? vetoed : done;
+  }
+}
+
+}  // namespace vdsm_hook::cli

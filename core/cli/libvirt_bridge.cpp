@@ -1,0 +1,216 @@
+// vdsm-hook libvirt-bridge install|remove|status
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/filesystem/operations.hpp>
+#include <boost/json/value.hpp>
+#include <cerrno>
+
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/json.hpp"
+#include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/props.hpp"
+
+namespace vdsm_hook::cli {
+namespace {
+
+namespace fs = boost::filesystem;
+using boost::system::error_code;
+
+const std::vector<std::string> kDrivers{"qemu", "lxc", "libxl", "bhyve", "daemon"};
+const std::vector<std::string> kUsualDrivers{"qemu", "daemon"};
+
+[[noreturn]] void failed(const std::string& what, const std::string& path, const error_code& error) {
+  throw Error(Errc::engine_failure, "cannot " + what + " " + path + ": " + error.message());
+}
+
+std::string this_program() { return fs::read_symlink("/proc/self/exe").string(); }
+
+// What one driver's scripts are.
+struct Place {
+  enum class State { installed, missing, broken, obstructed };
+  std::string driver, main_script, directory, link;
+  State state = State::missing;
+  std::string target;    // of our link
+  std::string obstacle;  // what is there instead of it
+  std::string main;      // "none", "runs" or "not executable"
+};
+
+std::string_view to_string(Place::State state) {
+  switch (state) {
+    case Place::State::installed: return "installed";
+    case Place::State::missing: return "not installed";
+    case Place::State::broken: return "broken";
+    case Place::State::obstructed: return "something else is there";
+  }
+  return "";
+}
+
+std::string_view kind_of(const fs::file_status& status) {
+  switch (status.type()) {
+    case fs::symlink_file: return "a link to something else";
+    case fs::directory_file: return "a directory";
+    case fs::regular_file: return "a file";
+    default: return "something";
+  }
+}
+
+Place look(const std::string& hooks_dir, const std::string& driver) {
+  Place place{driver, hooks_dir + "/" + driver, hooks_dir + "/" + driver + ".d", {}, Place::State::missing, {}, {}, "none"};
+  place.link = place.directory + "/" + std::string(kBridgeName);
+  error_code error;
+  if (const auto main = fs::status(place.main_script, error); fs::exists(main))
+    place.main = fs::is_regular_file(main) && ::access(place.main_script.c_str(), X_OK) == 0 ? "runs" : "not executable";
+  const auto status = fs::symlink_status(place.link, error);
+  if (status.type() == fs::status_error) failed("look at", place.link, error);
+  if (!fs::exists(status)) return place;
+  const auto target = fs::is_symlink(status) ? fs::read_symlink(place.link, error) : fs::path();
+  if (target.filename() != "vdsm-hook") {
+    place.state = Place::State::obstructed;
+    place.obstacle = kind_of(status);
+    return place;
+  }
+  place.target = target.string();
+  place.state = ::access(place.link.c_str(), X_OK) == 0 ? Place::State::installed : Place::State::broken;
+  return place;
+}
+
+// An example of ACTION, what drivers there are (completion reads this too), and its exit codes.
+std::string footer(const std::string& action, const std::string& exit_codes) {
+  return "Drivers, and what libvirt calls their scripts for:\n"
+         "  qemu    guests: QEMU and KVM\n"
+         "  lxc     guests: containers of LXC\n"
+         "  libxl   guests: Xen\n"
+         "  bhyve   guests: bhyve of FreeBSD\n"
+         "  daemon  host: libvirtd itself starts and stops\n\n"
+         "Example:\n  vdsm-hook libvirt-bridge " + action + " qemu daemon\n\nExit code: " + exit_codes;
+}
+
+struct BridgeOptions {
+  std::vector<std::string> drivers;
+  std::string hooks_dir = "/etc/libvirt/hooks";
+
+  void add_to(CLI::App& app, const std::vector<std::string>& usual) {
+    app.add_option("DRIVER", drivers, joined(kDrivers, ", ") + "; unless given: " + joined(usual, ", "))->check(CLI::IsMember(kDrivers));
+    add_value(app, "--libvirt-hooks-dir", hooks_dir, "DIR", "instead of /etc/libvirt/hooks");
+  }
+  std::vector<Place> places(const std::vector<std::string>& usual) const {
+    const auto absolute = fs::absolute(hooks_dir).lexically_normal().string();
+    std::vector<Place> all;
+    for (const auto& driver : drivers.empty() ? usual : drivers) all.push_back(look(absolute.ends_with('/') ? absolute.substr(0, absolute.size() - 1) : absolute, driver));
+    return all;
+  }
+};
+
+// 0755 whatever the umask is, where it is made here.
+void make_directory(const fs::path& directory) {
+  if (fs::is_directory(directory)) return;
+  if (directory.has_parent_path()) make_directory(directory.parent_path());
+  if (::mkdir(directory.c_str(), 0755) != 0 || ::chmod(directory.c_str(), 0755) != 0)
+    throw Error::from_errno("cannot make the directory " + directory.string(), errno);
+}
+
+void make_link(const std::string& target, const std::string& link) {
+  const auto beside = link + "." + random_uuid().substr(0, 8);
+  if (::symlink(target.c_str(), beside.c_str()) != 0) throw Error::from_errno("cannot make " + link, errno);
+  if (::rename(beside.c_str(), link.c_str()) == 0) return;
+  const int error = errno;
+  ::unlink(beside.c_str());
+  throw Error::from_errno("cannot make " + link, error);
+}
+
+int install_main(int argc, char** argv) {
+  CLI::App app("Makes vdsm-hook one of libvirt's hook scripts, so that VMs which libvirtd starts run through their hooks. A main "
+               "script /etc/libvirt/hooks/DRIVER is not touched, and stays first.", "vdsm-hook libvirt-bridge install");
+  app.footer(footer("install", "0 done; 2 wrong use, or something else is in the place of a link; 3 the engine could not do its work."));
+  BridgeOptions options;
+  options.add_to(app, kUsualDrivers);
+  if (!parse(app, argc, argv)) return done;
+  const auto places = options.places(kUsualDrivers);
+  for (const auto& place : places)
+    if (place.state == Place::State::obstructed)
+      throw Error(Errc::wrong_use, place.link + " is " + place.obstacle + ", no link to vdsm-hook: nothing was changed. Move it away, then install again");
+  const auto program = this_program();
+  bool is_changed = false;
+  for (const auto& place : places) {
+    if (place.target == program && place.state == Place::State::installed) {
+      print(place.link + " is there already\n");
+      continue;
+    }
+    make_directory(place.directory);
+    make_link(program, place.link);
+    is_changed = true;
+    print(place.link + " -> " + program + "\n");
+  }
+  if (is_changed)
+    print("libvirtd calls it at once if it had a hook script of that driver when it started; else after: systemctl reload libvirtd\n");
+  return done;
+}
+
+int remove_main(int argc, char** argv) {
+  CLI::App app("Takes the links away that install made, and their directories where nothing else is in them.", "vdsm-hook libvirt-bridge remove");
+  app.footer(footer("remove", "0 done; 2 wrong use; 3 the engine could not do its work."));
+  BridgeOptions options;
+  options.add_to(app, kDrivers);
+  if (!parse(app, argc, argv)) return done;
+  bool is_changed = false;
+  for (const auto& place : options.places(kDrivers)) {
+    if (place.state == Place::State::obstructed) complain("note: " + place.link + " is " + place.obstacle + ", no link to vdsm-hook: it stays");
+    if (place.target.empty()) continue;
+    if (::unlink(place.link.c_str()) != 0) throw Error::from_errno("cannot remove " + place.link, errno);
+    is_changed = true;
+    print("removed " + place.link + "\n");
+    if (::rmdir(place.directory.c_str()) == 0) print("removed " + place.directory + "\n");
+  }
+  if (!is_changed) print("there is nothing to remove\n");
+  return done;
+}
+
+boost::json::value to_json(const Place& place) {
+  return {{"driver", place.driver}, {"state", to_string(place.state)}, {"link", printable(place.link)}, {"target", printable(place.target)},
+          {"obstacle", place.obstacle}, {"main_script", place.main}};
+}
+
+int status_main(int argc, char** argv) {
+  CLI::App app("Says whether libvirt calls vdsm-hook, driver by driver.", "vdsm-hook libvirt-bridge status");
+  app.footer(footer("status", "0 it does, for each of them; 1 not for all; 2 wrong use; 3 the engine could not do its work."));
+  BridgeOptions options;
+  FormatOption format;
+  options.add_to(app, kUsualDrivers);
+  format.add_to(app);
+  if (!parse(app, argc, argv)) return done;
+  const auto places = options.places(kUsualDrivers);
+  boost::json::array drivers;
+  Table table;
+  bool is_all = true;
+  for (const auto& place : places) {
+    is_all = is_all && place.state == Place::State::installed;
+    drivers.push_back(to_json(place));
+    auto state = std::string(to_string(place.state));
+    if (!place.obstacle.empty()) state += " (" + place.obstacle + ")";
+    table.push_back({place.driver, state, place.link + (place.target.empty() ? "" : " -> " + place.target)});
+    if (place.main != "none")
+      table.push_back({"", place.main_script + (place.main == "runs" ? " runs before it" : " does not run: it is no executable file")});
+  }
+  if (format.is_json()) {
+    print(to_line({{"drivers", std::move(drivers)}}));
+  } else {
+    for (const auto& line : aligned(table, 0)) print(printable(line));
+  }
+  return is_all ? done : vetoed;
+}
+
+constexpr Command kActions[] = {
+    {"install", "make libvirt call vdsm-hook", &install_main},
+    {"remove", "take that back", &remove_main},
+    {"status", "say whether libvirt does", &status_main},
+};
+
+}  // namespace
+
+int libvirt_bridge_main(int argc, char** argv) {
+  return run_action(kActions, "vdsm-hook libvirt-bridge", "vdsm-hook as one of libvirt's hook scripts: events fire for VMs that libvirtd starts.", argc, argv);
+}
+
+}  // namespace vdsm_hook::cli

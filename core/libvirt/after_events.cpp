@@ -1,0 +1,210 @@
+#include "vdsm_hook/libvirt/after_events.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <map>
+#include <mutex>
+
+#include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/hookpoints/lifecycles.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_state.hpp"
+#include "vdsm_hook/properties/devices.hpp"
+
+namespace vdsm_hook {
+namespace {
+
+using Pool = boost::asio::thread_pool;
+using Events = std::vector<std::string_view>;
+
+// The phase of COMMAND that is about this type of device.
+const Phase* phase_for(std::string_view command, std::string_view type) {
+  for (const auto& facts : vm_command_facts()) {
+    if (facts.name != command) continue;
+    for (const auto& name : facts.phases)
+      if (const auto& one = phase(name); std::find(one.devices.begin(), one.devices.end(), type) != one.devices.end()) return &one;
+  }
+  return nullptr;
+}
+
+const DeviceElement* find_alias(const std::vector<DeviceElement>& devices, std::string_view alias) {
+  const auto found = std::find_if(devices.begin(), devices.end(), [&](const DeviceElement& one) { return one.identity.alias == alias; });
+  return found == devices.end() ? nullptr : &*found;
+}
+
+Request device_request(std::string_view event, const DeviceElement& device, const std::string& document) {
+  Request request;
+  request.event = event;
+  request.document = device.xml;
+  request.domain_xml = document;
+  return request;
+}
+
+}  // namespace
+
+std::vector<Request> requests_after(const HookPoint& point, const std::string& document) {
+  std::vector<Request> requests;
+  if (point.ours.payload == PayloadKind::device_xml) {
+    const auto facts = read_domain_facts(document);
+    for (const auto& device : device_elements(document))
+      if (has_properties(facts, device.identity)) requests.push_back(device_request(point.name, device, document));
+    return requests;
+  }
+  auto& request = requests.emplace_back();
+  request.event = point.name;
+  (point.ours.payload == PayloadKind::domain_xml ? request.document : request.domain_xml) = document;
+  return requests;
+}
+
+void forget_lost_events(const std::string& runtime_dir, const std::string& uuid) {
+  VmState state(runtime_dir, uuid);
+  for (const auto& command : vm_command_facts())
+    for (const auto& name : command.phases)
+      for (const auto event : phase(name).after)
+        while (!state.is_fired_by_command(event) && state.take_expected(event)) {
+        }
+}
+
+class AfterEvents::Vm {
+ public:
+  Vm(Pool& pool, std::string uuid, std::string name)
+      : strand_(pool.get_executor()), uuid_(std::move(uuid)), name_(std::move(name)) {}
+
+  std::string to_text() const { return "VM " + printable(name_) + " (" + uuid_ + ")"; }
+
+  boost::asio::strand<Pool::executor_type> strand_;
+  const std::string uuid_, name_;
+  std::string document_;  // of the strand
+  std::atomic<std::size_t> waiting_ = 0;
+};
+
+struct AfterEvents::State {
+  State(const Engine& with, LogSink to) : engine(with), log(std::move(to)) {}
+
+  // Runs JOB when all that was posted for VM before is done. WHAT is for the log.
+  template <class Job>
+  void post(const VmRef& vm, std::string_view what, Job job) {
+    if (vm->waiting_.fetch_add(1) >= kMaxWaiting) {
+      --vm->waiting_;
+      log(LogLevel::error, vm->to_text() + ": no hooks run after " + std::string(what) + ": " + std::to_string(kMaxWaiting) +
+                               " things that happened to it wait for hooks already");
+      return;
+    }
+    boost::asio::post(vm->strand_, [this, vm, job = std::move(job)] {
+      --vm->waiting_;
+      if (stop.stop_requested()) {
+        ++dropped;
+        return;
+      }
+      try {
+        job(*vm);
+      } catch (const std::exception& error) {
+        log(LogLevel::error, vm->to_text() + ": " + error.what());
+      }
+    });
+  }
+
+  // False: a command fires it.
+  bool is_ours(const Vm& vm, std::string_view event) const {
+    return !VmState(engine.settings().paths.runtime_dir, vm.uuid_).take_expected(event);
+  }
+
+  void run(const Vm& vm, const Request& request) const {
+    if (stop.stop_requested()) return;
+    const auto report = engine.run(request, stop.get_token());
+    for (const auto& problem : report.problems) log(LogLevel::warning, problem.what + ": " + problem.why);
+    const auto ran = std::count_if(report.hooks.begin(), report.hooks.end(), [](const HookOutcome& hook) { return hook.ran; });
+    if (ran == 0) return;
+    log(LogLevel::info, vm.to_text() + ": " + report.event + ": " + std::to_string(ran) + (ran == 1 ? " hook ran" : " hooks ran"));
+  }
+
+  void run_after(Vm& vm, std::string_view phase_name, const Events& events, const LiveXml& live) const {
+    if (auto document = live()) vm.document_ = std::move(*document);
+    if (vm.document_.empty())
+      throw Error(Errc::refused, "no hooks run after " + std::string(phase_name) + ": its domain XML was never seen");
+    for (const auto event : events)
+      if (const auto* point = engine.settings().points.find(event))
+        for (const auto& request : requests_after(*point, vm.document_)) run(vm, request);
+  }
+
+  // DEVICES: those among which ALIAS is.
+  void run_for_device(const Vm& vm, std::string_view command, const std::vector<DeviceElement>& devices, const std::string& alias) const {
+    const auto* device = find_alias(devices, alias);
+    if (device == nullptr) {
+      log(LogLevel::notice, vm.to_text() + ": no hooks run for the device " + printable(alias) + ": it was never seen in the domain XML");
+      return;
+    }
+    const auto* after = phase_for(command, device->identity.element);
+    if (after == nullptr) return;
+    for (const auto event : after->after)
+      if (is_ours(vm, event)) run(vm, device_request(event, *device, vm.document_));
+  }
+
+  const Engine& engine;
+  const LogSink log;
+  std::stop_source stop;
+  std::atomic<std::size_t> dropped = 0;
+  std::mutex mutex;
+  std::map<std::string, std::weak_ptr<Vm>> vms;  // of mutex
+  Pool pool{kThreads};
+};
+
+AfterEvents::AfterEvents(const Engine& engine, LogSink log) : state_(std::make_unique<State>(engine, std::move(log))) {}
+
+AfterEvents::~AfterEvents() { stop(); }
+
+AfterEvents::VmRef AfterEvents::vm(const std::string& uuid, const std::string& name) {
+  const std::lock_guard alone(state_->mutex);
+  if (auto known = state_->vms[uuid].lock()) return known;
+  std::erase_if(state_->vms, [&](const auto& entry) { return entry.second.expired(); });
+  auto made = std::make_shared<Vm>(state_->pool, uuid, name);
+  state_->vms[uuid] = made;
+  return made;
+}
+
+void AfterEvents::look(const VmRef& vm, LiveXml live) {
+  state_->post(vm, "a look at it", [live = std::move(live)](Vm& one) {
+    if (auto document = live()) one.document_ = std::move(*document);
+  });
+}
+
+void AfterEvents::happened(const VmRef& vm, std::string_view phase_name, LiveXml live) {
+  Events events;
+  for (const auto event : phase(phase_name).after)
+    if (state_->is_ours(*vm, event)) events.push_back(event);
+  if (events.empty()) return look(vm, std::move(live));
+  state_->post(vm, phase_name, [state = state_.get(), phase_name, events = std::move(events), live = std::move(live)](Vm& one) {
+    state->run_after(one, phase_name, events, live);
+  });
+}
+
+void AfterEvents::plugged(const VmRef& vm, std::string alias, LiveXml live) {
+  state_->post(vm, "the device " + printable(alias) + " came", [state = state_.get(), alias, live = std::move(live)](Vm& one) {
+    if (auto document = live()) one.document_ = std::move(*document);
+    state->run_for_device(one, "attach-device", device_elements(one.document_), alias);
+  });
+}
+
+void AfterEvents::unplugged(const VmRef& vm, std::string alias, LiveXml live) {
+  state_->post(vm, "the device " + printable(alias) + " went", [state = state_.get(), alias, live = std::move(live)](Vm& one) {
+    const auto devices = device_elements(one.document_);  // as they were when it was there
+    if (auto document = live()) one.document_ = std::move(*document);
+    state->run_for_device(one, "detach-device", devices, alias);
+  });
+}
+
+void AfterEvents::forget_lost(const VmRef& vm) {
+  state_->post(vm, "lost events", [&paths = state_->engine.settings().paths](Vm& one) { forget_lost_events(paths.runtime_dir, one.uuid_); });
+}
+
+void AfterEvents::stop() {
+  state_->stop.request_stop();
+  state_->pool.join();
+  if (const auto count = state_->dropped.exchange(0); count > 0)
+    state_->log(LogLevel::notice, std::to_string(count) + " things that happened to VMs wait no longer for their hooks");
+}
+
+}  // namespace vdsm_hook

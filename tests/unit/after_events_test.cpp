@@ -1,0 +1,195 @@
+// Hooks after what happened to VMs, without a libvirt: order, what is left out, documents, the end.
+#define BOOST_TEST_MODULE after_events
+#include <atomic>
+#include <boost/filesystem.hpp>
+#include <boost/test/unit_test.hpp>
+#include <mutex>
+#include <sstream>
+
+#include "host.hpp"
+#include "vdsm_hook/hookpoints/lifecycles.hpp"
+#include "vdsm_hook/libvirt/after_events.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_state.hpp"
+
+using namespace vdsm_hook;
+using namespace vdsm_hook::test;
+
+namespace {
+
+const std::string kOne = "11111111-1111-4111-8111-111111111111", kTwo = "22222222-2222-4222-8222-222222222222";
+
+std::string domain(const std::string& uuid, const std::string& devices = "") {
+  return "<domain type='test' id='1'><name>vm</name><uuid>" + uuid +
+         "</uuid><metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:device alias='net0'><o:custom><o:lane>fast</o:lane></o:custom>"
+         "</o:device></o:vm></metadata><devices>" + devices + "</devices></domain>";
+}
+std::string nic(const std::string& alias) { return "<interface type='user'><alias name='" + alias + "'/></interface>"; }
+
+LiveXml lives(std::string document) {
+  return [document = std::move(document)] { return std::optional(document); };
+}
+LiveXml gone() {
+  return [] { return std::nullopt; };
+}
+std::string_view after(std::string_view name) { return phase(name).after[0]; }
+
+// Hooks append to HOST/record what they are run for.
+struct Fixture {
+  Fixture() {
+    for (const auto name : {"pause", "continue", "hibernate", "plug_nic", "unplug_nic"}) record(after(name));
+    for (const auto event : phase("leave").after) record(event);
+  }
+  void record(std::string_view event) const {
+    host.file(event, "90_record", "#!/bin/sh\necho \"$VDSM_HOOK_EVENT $vmId $(cat \"$_hook_domxml\")\" >>" + host.root() + "/record\n");
+  }
+  // Holds up the hooks of one VM until HOST/go is there.
+  void wait_at(std::string_view event, const std::string& uuid) const {
+    host.file(event, "10_wait", "#!/bin/sh\n[ $vmId = " + uuid + " ] || exit 0\n: >" + host.root() + "/waits\nuntil [ -e " + host.root() +
+                                    "/go ]; do sleep 0.02; done\n");
+  }
+  std::vector<std::string> seen(const std::string& uuid = "") const {
+    std::vector<std::string> lines;
+    std::istringstream in(host.read("record"));
+    for (std::string line; std::getline(in, line);)
+      if (line.find(" " + uuid) != std::string::npos) lines.push_back(line.substr(0, line.find(' ')));
+    return lines;
+  }
+  bool sees(std::size_t count, const std::string& uuid = "") const {
+    return eventually([&] { return seen(uuid).size() >= count; }) && seen(uuid).size() == count;
+  }
+  bool has_logged(std::string_view words) {
+    const std::lock_guard alone(mutex);
+    return mentions(log, words);
+  }
+
+  Host host;
+  const Engine engine{host.settings()};
+  std::mutex mutex;
+  std::string log;
+  AfterEvents events{engine, [this](LogLevel level, const std::string& text) {
+                       const std::lock_guard alone(mutex);
+                       log += std::to_string(static_cast<int>(level)) + " " + text + "\n";
+                     }};
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_CASE(a_vms_events_run_in_order_and_others_do_not_wait_for_them, Fixture) {
+  wait_at(after("pause"), kOne);
+  const auto one = events.vm(kOne, "one"), two = events.vm(kTwo, "two");
+  for (const auto name : {"pause", "continue", "pause"}) events.happened(one, name, lives(domain(kOne)));
+  for (const auto name : {"pause", "continue"}) events.happened(two, name, lives(domain(kTwo)));
+  BOOST_TEST(sees(2, kTwo));
+  BOOST_TEST(seen(kOne).empty());
+  host.write("go", "");
+  BOOST_TEST(sees(3, kOne));
+  const std::vector<std::string> wanted{std::string(after("pause")), std::string(after("continue")), std::string(after("pause"))};
+  BOOST_TEST(seen(kOne) == wanted, boost::test_tools::per_element());
+}
+
+BOOST_FIXTURE_TEST_CASE(what_a_command_fires_itself_is_left_out_once_each, Fixture) {
+  VmState(host.runtime_dir(), kOne).expect(after("pause"));
+  const auto vm = events.vm(kOne, "one");
+  for (const auto name : {"continue", "pause", "pause"}) events.happened(vm, name, lives(domain(kOne)));
+  BOOST_TEST(sees(2));
+  events.happened(vm, "continue", lives(domain(kOne)));
+  BOOST_TEST(sees(3));
+  const std::vector<std::string> wanted{std::string(after("continue")), std::string(after("pause")), std::string(after("continue"))};
+  BOOST_TEST(seen() == wanted, boost::test_tools::per_element());
+}
+
+BOOST_FIXTURE_TEST_CASE(hooks_of_a_vm_that_is_gone_get_what_was_known_last, Fixture) {
+  const auto vm = events.vm(kOne, "one");
+  events.look(vm, lives(domain(kOne, "<!--first-->")));
+  events.look(vm, lives(domain(kOne, "<!--last-->")));
+  events.happened(vm, "hibernate", gone());
+  BOOST_TEST(sees(1));
+  BOOST_TEST(mentions(host.read("record"), "<!--last-->"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_vm_of_which_nothing_was_ever_known_is_an_error_of_the_log, Fixture) {
+  events.happened(events.vm(kOne, "one"), "hibernate", gone());
+  BOOST_TEST(eventually([&] { return has_logged("3 VM one (" + kOne + "): no hooks run after hibernate"); }));
+  BOOST_TEST(seen().empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_phase_fires_the_vm_first_and_then_its_devices_with_properties, Fixture) {
+  events.happened(events.vm(kOne, "one"), "leave", lives(domain(kOne, nic("net1") + nic("net0"))));
+  BOOST_TEST(sees(2));
+  const std::vector<std::string> wanted(phase("leave").after.begin(), phase("leave").after.end());
+  BOOST_TEST(seen() == wanted, boost::test_tools::per_element());
+  BOOST_TEST(mentions(host.read("record"), kOne + " " + nic("net0")));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_device_that_came_and_went_fires_with_its_own_element, Fixture) {
+  const auto vm = events.vm(kOne, "one");
+  events.look(vm, lives(domain(kOne)));
+  events.plugged(vm, "net7", lives(domain(kOne, nic("net7"))));
+  events.unplugged(vm, "net7", lives(domain(kOne)));
+  BOOST_TEST(sees(2));
+  BOOST_TEST(host.read("record") == std::string(after("plug_nic")) + " " + kOne + " " + nic("net7") + "\n" +
+                                      std::string(after("unplug_nic")) + " " + kOne + " " + nic("net7") + "\n");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_device_that_no_hook_point_is_about_fires_nothing, Fixture) {
+  const auto vm = events.vm(kOne, "one");
+  events.plugged(vm, "input0", lives(domain(kOne, "<input type='tablet'><alias name='input0'/></input>")));
+  events.unplugged(vm, "never", lives(domain(kOne)));
+  events.happened(vm, "pause", lives(domain(kOne)));
+  BOOST_TEST(sees(1));
+  BOOST_TEST(has_logged("no hooks run for the device never"));
+  BOOST_TEST(!has_logged("input0"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_hook_that_fails_is_named_in_the_log, Fixture) {
+  host.file(after("pause"), "50_fails", "#!/bin/sh\necho no such lamp >&2\nexit 1\n");
+  events.happened(events.vm(kOne, "one"), "pause", lives(domain(kOne)));
+  BOOST_TEST(eventually([&] { return has_logged("50_fails failed at " + std::string(after("pause"))) && has_logged("no such lamp"); }));
+  BOOST_TEST(sees(1));
+}
+
+BOOST_FIXTURE_TEST_CASE(stop_ends_the_hook_that_runs_and_starts_no_other, Fixture) {
+  wait_at(after("pause"), kOne);
+  const auto vm = events.vm(kOne, "one");
+  for (const auto name : {"pause", "continue", "continue"}) events.happened(vm, name, lives(domain(kOne)));
+  BOOST_REQUIRE(eventually([&] { return boost::filesystem::exists(host.root() + "/waits"); }));
+  events.stop();
+  BOOST_TEST(seen().empty());
+  BOOST_TEST(has_logged("5 2 things that happened to VMs wait no longer"));
+  host.check_nothing_left();
+}
+
+BOOST_FIXTURE_TEST_CASE(too_much_that_waits_for_hooks_of_one_vm_is_dropped_and_said, Fixture) {
+  wait_at(after("pause"), kOne);
+  const auto vm = events.vm(kOne, "one");
+  events.happened(vm, "pause", lives(domain(kOne)));
+  BOOST_REQUIRE(eventually([&] { return boost::filesystem::exists(host.root() + "/waits"); }));
+  std::atomic<std::size_t> looked = 0;
+  for (std::size_t i = 0; i < AfterEvents::kMaxWaiting; ++i)
+    events.look(vm, [&looked] {
+      ++looked;
+      return std::optional(domain(kOne));
+    });
+  BOOST_TEST(!has_logged("wait for hooks already"));
+  events.happened(vm, "continue", lives(domain(kOne)));
+  BOOST_TEST(has_logged("no hooks run after continue: 64 things"));
+  host.write("go", "");
+  BOOST_TEST(eventually([&] { return looked == AfterEvents::kMaxWaiting; }));
+  events.happened(vm, "continue", lives(domain(kOne)));
+  BOOST_TEST(sees(2));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_ended_commands_expected_is_forgotten_but_not_what_a_running_one_does, Fixture) {
+  const std::string host_uuid = "99999999-9999-4999-8999-999999999999";
+  VmState state(host.runtime_dir(), kOne);
+  const auto lock = state.lock(host_uuid, {}, [](const auto&) { return false; });
+  BOOST_REQUIRE(lock);
+  VmRun run;
+  run.own_events = {std::string(after("pause"))};
+  state.write_run(host_uuid, run);
+  for (const auto name : {"pause", "continue", "plug_nic"}) state.expect(after(name));
+  forget_lost_events(host.runtime_dir(), kOne);
+  BOOST_TEST(state.take_expected(after("pause")));
+  BOOST_TEST(!state.take_expected(after("continue")));
+  BOOST_TEST(!state.take_expected(after("plug_nic")));
+}

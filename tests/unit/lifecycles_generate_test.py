@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""The generator of the table of lifecycles: what it refuses, by name, and the manual page that it makes."""
+
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[2] / "hookpoints"
+GENERATE = FOLDER / "generate_lifecycles.py"
+
+GOOD = """\
+[phase.start]
+does = "starts the VM"
+before = ["after_disk_prepare", "before_device_create", "before_vm_start"]
+after = ["after_vm_start"]
+undo = ["before_vm_destroy"]
+
+[phase.plug_nic]
+does = "attaches the network interface"
+devices = ["interface"]
+before = ["before_nic_hotplug"]
+after = ["after_nic_hotplug"]
+failed = ["after_nic_hotplug_fail"]
+
+[command.start]
+summary = "start a VM"
+phases = ["start"]
+note = "With an image: as restore. Else not."
+
+[command.attach-device]
+summary = "plug a device"
+phases = ["plug_nic"]
+
+[command.list]
+summary = "list the VMs"
+phases = []
+
+[[bridge]]
+drivers = ["guest"]
+call = "prepare begin"
+events = ["before_vm_start"]
+then = "prepare"
+"""
+TEMPLATE = "HEAD\n@start@\nBETWEEN\n@attach-device@\n@list@\nTAIL\n"
+
+# What is replaced in GOOD, by what, and what the fault names.
+WRONG = [
+    ('["before_vm_start"]\nthen', '["before_vm_strat"]\nthen', "[[bridge]] 1: events: there is no hook point before_vm_strat"),
+    ('["after_vm_start"]', '["after_vm_strat"]', "[phase.start]: after: there is no hook point after_vm_strat"),
+    ('undo = ["before_vm_destroy"]', 'undo = ["destroy"]', "[phase.start]: undo: there is no hook point destroy"),
+    ('["after_nic_hotplug_fail"]', '["oops"]', "[phase.plug_nic]: failed: there is no hook point oops"),
+    ('phases = ["start"]', 'phases = ["strat"]', "[command.start]: phases: there is no phase strat"),
+    ('["guest"]', '["qemu"]', "[[bridge]] 1: drivers: there is no driver qemu"),
+    ("does = \"starts the VM\"", "dose = \"starts the VM\"", "[phase.start]: unknown key 'dose' (did you mean does?)"),
+    ("note =", "notes =", "[command.start]: unknown key 'notes' (did you mean note?)"),
+    ("then =", "than =", "[[bridge]] 1: unknown key 'than' (did you mean then?)"),
+    ("[phase.start]", "[phases.start]", "unknown key 'phases' (did you mean phase?)"),
+    ('after = ["after_vm_start"]\n', "", "[phase.start]: after is missing"),
+    ('summary = "list the VMs"\n', "", "[command.list]: summary is missing"),
+    ('after = ["after_vm_start"]', 'after = "after_vm_start"', "[phase.start]: after must be a list"),
+    ('after = ["after_vm_start"]', "after = [1]", "[phase.start]: after must be a list of texts"),
+    ('summary = "list the VMs"', 'summary = " list"', "[command.list]: summary must be a text without blanks around it"),
+    ('"prepare begin"', '"prepare"', "[[bridge]] 1: call must be an operation and a sub-operation"),
+    ('then = "prepare"', 'parameters = ["a"]', "[[bridge]] 1: parameters: a is not NAME=VALUE"),
+    ("[phase.start]", "[phase.start", "(at line 1, column 13)"),
+]
+
+
+class GenerateLifecycles(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def generate(self, table, template=TEMPLATE):
+        (self.folder / "table.toml").write_text(table)
+        (self.folder / "page.in").write_text(template)
+        return subprocess.run([sys.executable, "-B", GENERATE, FOLDER / "hookpoints.toml", "table.toml", "--cpp", "table.inc",
+                               "--man", "page.in", "page.1"], cwd=self.folder, capture_output=True, text=True, check=False)
+
+    def refused(self, done, *parts):
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        for part in parts:
+            self.assertIn(part, done.stderr)
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["page.in", "table.toml"])
+
+    def test_a_wrong_table_is_refused_by_what_is_wrong(self):
+        for old, new, fault in WRONG:
+            with self.subTest(fault=fault):
+                self.assertEqual(GOOD.count(old), 1)
+                self.refused(self.generate(GOOD.replace(old, new)), "table.toml: ", fault)
+
+    def test_every_fault_of_a_table_is_named(self):
+        done = self.generate(GOOD.replace('["after_vm_start"]', '["oops"]').replace("note =", "notes ="))
+        self.refused(done, "there is no hook point oops", "unknown key 'notes'")
+
+    def test_the_page_says_what_fires_in_its_order_and_around_what(self):
+        done = self.generate(GOOD)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        page = (self.folder / "page.1").read_text()
+        self.assertTrue(page.startswith("HEAD\nStart a VM.\n"))
+        self.assertTrue(page.endswith("List the VMs.\n.Pp\nNo hook points fire.\nTAIL\n"))
+        start, _, rest = page.partition("BETWEEN\n")
+        self.assertEqual(start[start.index(".It"):start.index(".El")].splitlines(), [
+            ".It", ".Cm after_disk_prepare :", "for each disk; its changes are used; may veto",
+            ".It", ".Cm before_device_create :", "for each device with properties; its changes are used; may veto",
+            ".It", ".Cm before_vm_start :", "its changes are used; may veto",
+            ".It", "libvirt starts the VM",
+            ".It", ".Cm after_vm_start"])
+        self.assertIn(".Cm before_vm_destroy .\n", start[start.index(".El"):])
+        self.assertTrue(start.endswith(".Pp\nWith an image: as restore.\nElse not.\n"))
+        self.assertIn("Hook points of a device of type interface", rest)
+        self.assertIn(".Cm before_nic_hotplug :\nfor the device; its changes are used; may veto\n", rest)
+        self.assertIn("When libvirt refuses:\n.Cm after_nic_hotplug_fail .\n", rest)
+
+    def test_a_page_without_a_command_or_with_one_too_many_is_refused(self):
+        for template in (TEMPLATE.replace("@list@\n", ""), TEMPLATE + "@stop@\n", TEMPLATE.replace("@start@", "@list@")):
+            with self.subTest(template=template):
+                self.refused(self.generate(GOOD, template), "page.in: the lines @COMMAND@ must be", "start attach-device list")
+
+
+if __name__ == "__main__":
+    unittest.main()
