@@ -67,6 +67,9 @@ Ended recover_vm(const VmHost& host, const std::string& vm, std::string& what_wa
   const auto& current = phase(run->phase);
   const auto what = "`vdsm-hook vm " + run->command + "` (" + run->since + ")";
   const bool runs = domain != nullptr && is_active(domain.get());
+  if (runs && !run->has_acted && !current.undo.empty())
+    throw Error(Errc::refused, what + " did not start the VM, and yet it runs: to take back now what hooks did would take it away from the running VM; "
+                                      "`vdsm-hook vm destroy` ends it and lets hooks take that back");
   Subject subject{run->document, "", run->parameters};
   what_was_done = what + ": nothing was left to do";
   if (has_happened(current, domain.get()) && (run->has_acted || current.does.empty())) {

@@ -23,6 +23,8 @@ class KilledTest(VmFaultTest):
         process = self.running(host, *words)
         wait.reach()
         kill(process)
+        hook = wait.reached.read_text().strip()
+        host.eventually(lambda: host.run_inside(["kill", "-0", hook]).returncode != 0, "the hook is stopped with its command")
         wait.remove()
         return self.logged()
 
@@ -66,6 +68,16 @@ class KilledTest(VmFaultTest):
             self.assert_nothing_is_left(host)
         self.vm(host, "start", "t1")
         self.assertEqual(self.logged(), CREATED + STARTED)
+
+    def test_a_vm_that_somebody_else_started_since_is_not_taken_back_while_it_runs(self):
+        host = self.vm_host()
+        self.killed(host, "before_vm_start", "start", "t1")
+        host.virsh("start", "t1")
+        self.assertIn("did not start the VM, and yet it runs", self.refused(host, "recover", "t1")[0])
+        self.assertEqual((self.state(host), self.logged()), ("running", []))
+        self.vm(host, "destroy", "t1")
+        self.assertEqual(self.logged()[0], "before_device_destroy 1 destroyed")
+        self.assert_nothing_is_left(host)
 
     def test_only_devices_whose_create_event_ran_are_taken_back(self):
         host = self.vm_host()

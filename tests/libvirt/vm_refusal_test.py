@@ -51,6 +51,25 @@ class RefusalTest(VmFaultTest):
         self.assertEqual(self.state(host), "running")
         self.assert_nothing_is_left(host)
 
+    def test_a_libvirtd_that_dies_while_a_vm_is_saved_refuses_that_and_the_vm_may_be_paused(self):
+        host = self.vm_host()
+        host.virsh("start", "t1")
+        wait = self.waiting_hook(host, "before_vm_hibernate")
+        save = self.running(host, "save", "t1", host.dir / "t1.save")
+        wait.reach()
+        host.kill_daemon()
+        wait.go_on()
+        _, err = save.communicate(timeout=60)
+        self.assertEqual(save.returncode, 1, err)
+        self.assertIn("note: the VM may be paused: ", err)
+        self.assertIn(f"error: Failed to save domain 't1' to {host.dir}/t1.save\nvdsm-hook: error: ", err)
+        host.start_daemon()
+        self.assertEqual(self.state(host), "paused")
+        self.assert_nothing_is_left(host)
+        wait.remove()
+        self.vm(host, "resume", "t1")
+        self.assertEqual(self.state(host), "running")
+
     def test_what_is_missing_active_or_inactive_is_said_as_virsh_says_it(self):
         host = self.vm_host()
 
