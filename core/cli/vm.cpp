@@ -67,7 +67,13 @@ std::string hook_points_of(std::string_view name) {
 
 }  // namespace
 
-std::string in_quotes(const std::string& vm) { return "'" + printable(vm) + "'"; }
+std::string on_one_line(const std::string& name) {
+  auto text = printable(name);
+  for (auto at = text.find_first_of("\n\t"); at != std::string::npos; at = text.find_first_of("\n\t", at + 2)) text.replace(at, 1, text[at] == '\n' ? "\\n" : "\\t");
+  return text;
+}
+
+std::string in_quotes(const std::string& vm) { return "'" + on_one_line(vm) + "'"; }
 
 std::string waiting_for(const std::optional<VmRun>& holder) {
   return "waiting for " + (holder ? "`vdsm-hook vm " + holder->command + "` (process " + std::to_string(holder->pid) + ")" : std::string("another command")) +
@@ -83,7 +89,7 @@ class VmCommand::Teller final : public LifecycleObserver {
   void on_report(const Report& report, const std::string& device) override {
     if (verbosity_ == Verbosity::verbose && !report.hooks.empty()) complain(report.event + (device.empty() ? "" : " (" + device + ")") + ":");
     tell(report, verbosity_, command_.wants_diff_);
-    if (report.vetoed) vetoed_by_ = report.event;
+    if (report.vetoed && vetoed_by_.empty()) vetoed_by_ = report.event;  // others take back what was done
     auto entry = to_json(report).as_object();
     entry["device"] = device.empty() ? boost::json::value(nullptr) : boost::json::value(printable(device));
     entry.erase("document");  // what a VM runs with is libvirt's to tell
@@ -148,31 +154,39 @@ int VmCommand::run(int argc, char** argv, const Work& work) {
   std::string success;
   Ended ended = Ended::done;
   std::exception_ptr failure;
+  std::string error_text;
   try {
     const VmHost host{connect_to(uri_), engine, std::move(hooks), teller, interrupts.token()};
     ended = work(host, success);
-  } catch (const Error&) {
+  } catch (const Error& error) {
     failure = std::current_exception();
+    error_text = error.what();
   }
   interrupts.release();
-  if (!report_file_.empty()) {
-    const auto report = to_line({{"command", name_}, {"vm", printable(vm_)},
-                                 {"result", failure ? "refused" : ended == Ended::vetoed ? "vetoed" : ended == Ended::cancelled ? "cancelled" : "done"},
-                                 {"events", teller.take_events()}});
-    report_file_ == "-" ? print(report) : replace_file(report_file_, report);
+  std::exception_ptr unwritten;  // what became of the VM is told first
+  try {
+    write_report(failure ? "refused" : ended == Ended::vetoed ? "vetoed" : ended == Ended::cancelled ? "cancelled" : "done", error_text, teller.take_events());
+  } catch (const Error&) {
+    unwritten = std::current_exception();
   }
-  if (failure) std::rethrow_exception(failure);
-  if (ended == Ended::cancelled) {
+  if (failure && !unwritten) std::rethrow_exception(failure);
+  if (failure) complain("error: " + error_text);
+  if (!failure && ended == Ended::cancelled) {
     complain("error: the command was cancelled");
     interrupts.die_if_caught();
-    return vetoed;
   }
-  if (ended == Ended::vetoed) {
-    complain("error: " + teller.vetoed_by() + " vetoed: `vdsm-hook vm " + name_ + "` changed nothing");
-    return vetoed;
-  }
-  if (report_file_ != "-") print(success);
-  return done;
+  if (!failure && ended == Ended::vetoed) complain("error: " + teller.vetoed_by() + " vetoed `vdsm-hook vm " + name_ + "`");
+  if (!failure && ended == Ended::done && report_file_ != "-") print(success);
+  if (unwritten) std::rethrow_exception(unwritten);
+  return ended == Ended::done ? done : vetoed;
+}
+
+void VmCommand::write_report(std::string_view result, const std::string& error, boost::json::array events) const {
+  if (report_file_.empty()) return;
+  const auto report = to_line({{"command", name_}, {"vm", printable(vm_)}, {"result", result},
+                               {"error", error.empty() ? boost::json::value(nullptr) : boost::json::value(printable(error))},
+                               {"events", std::move(events)}});
+  report_file_ == "-" ? print(report) : replace_file(report_file_, report);
 }
 
 void VmCommand::check_skip(const Settings& settings, const std::vector<std::string>& skip) const {

@@ -1,6 +1,7 @@
 // What the commands of `vdsm-hook vm` share.
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,7 +39,9 @@ int vm_list_main(int argc, char** argv);
 int vm_show_main(int argc, char** argv);
 int vm_recover_main(int argc, char** argv);
 
-/// A VM's name for messages: fit for a terminal.
+/// A VM's name fit for a terminal and a table: libvirt takes some with a line end in them.
+std::string on_one_line(const std::string& name);
+/// The same for messages.
 std::string in_quotes(const std::string& vm);
 
 /// "waiting for `vdsm-hook vm start` (process 12), which holds the VM". HOLDER: nullopt, nobody knows.
@@ -63,6 +66,7 @@ class VmCommand {
  private:
   class Teller;
   HookOptions hook_options() const;
+  void write_report(std::string_view result, const std::string& error, boost::json::array events) const;
   void check_skip(const Settings& settings, const std::vector<std::string>& skip) const;
 
   std::string name_;

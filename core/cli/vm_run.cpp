@@ -75,7 +75,8 @@ int vm_shutdown_main(int argc, char** argv) {
   VmCommand command("shutdown", "web-01");
   command.add_vm();
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
-    if (::virDomainShutdown(host.find(command.vm()).get()) != 0) throw LibvirtError("Failed to shutdown domain " + in_quotes(command.vm()));
+    const auto domain = host.find(command.vm());
+    if (::virDomainShutdown(domain.get()) != 0) throw LibvirtError("Failed to shutdown domain " + in_quotes(command.vm()));
     success = "Domain " + in_quotes(command.vm()) + " is being shutdown\n";
     return Ended::done;
   });
@@ -85,7 +86,8 @@ int vm_reboot_main(int argc, char** argv) {
   VmCommand command("reboot", "web-01");
   command.add_vm();
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
-    if (::virDomainReboot(host.find(command.vm()).get(), 0) != 0) throw LibvirtError("Failed to reboot domain " + in_quotes(command.vm()));
+    const auto domain = host.find(command.vm());
+    if (::virDomainReboot(domain.get(), 0) != 0) throw LibvirtError("Failed to reboot domain " + in_quotes(command.vm()));
     success = "Domain " + in_quotes(command.vm()) + " is being rebooted\n";
     return Ended::done;
   });

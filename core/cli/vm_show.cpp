@@ -43,9 +43,9 @@ int vm_list_main(int argc, char** argv) {
     boost::json::array json;
     if (!is_names) table.push_back({"NAME", "STATE", "UUID"});
     for (const auto& domain : domains_of(host.connection.get(), flags)) {
-      const auto name = printable(name_of(domain.get())), uuid = uuid_of(domain.get()), state = state_of(domain.get());
-      table.push_back(is_names ? std::vector<std::string>{name} : std::vector<std::string>{name, state, uuid});
-      json.push_back({{"name", name}, {"state", state}, {"uuid", uuid}});
+      const auto name = name_of(domain.get()), uuid = uuid_of(domain.get()), state = state_of(domain.get());
+      table.push_back(is_names ? std::vector<std::string>{on_one_line(name)} : std::vector<std::string>{on_one_line(name), state, uuid});
+      json.push_back({{"name", printable(name)}, {"state", state}, {"uuid", uuid}});
     }
     if (format.is_json()) {
       success = to_line({{"vms", json}});
@@ -83,7 +83,7 @@ int vm_show_main(int argc, char** argv) {
                          {"properties", properties}, {"devices_with_properties", devices}, {"busy", busy}, {"left", left}});
       return Ended::done;
     }
-    Table table{{"Name:", printable(name_of(domain.get()))}, {"UUID:", uuid}, {"State:", state_of(domain.get())},
+    Table table{{"Name:", on_one_line(name_of(domain.get()))}, {"UUID:", uuid}, {"State:", state_of(domain.get())},
                 {"Persistent:", ::virDomainIsPersistent(domain.get()) == 1 ? "yes" : "no"}, {"Managed save:", has_image ? "yes" : "no"},
                 {"Busy with:", text(busy)}, {"Left behind:", text(left)}};
     for (const auto& property : properties) table.push_back({"Property:", std::string(property.at("name").as_string()) + " = " + std::string(property.at("value").as_string())});
@@ -97,9 +97,10 @@ int vm_recover_main(int argc, char** argv) {
   VmCommand command("recover", "web-01");
   command.add_vm();
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
-    const auto what = recover_vm(host, command.vm());
+    std::string what;
+    const auto ended = recover_vm(host, command.vm(), what);
     success = what.empty() ? "Nothing was left of domain " + in_quotes(command.vm()) + "\n" : what + "\n";
-    return Ended::done;
+    return ended;
   });
 }
 

@@ -32,6 +32,8 @@ class LibvirtError : public Error {
   int libvirt_code() const { return code_; }           ///< virErrorNumber
   const std::string& libvirt_text() const { return text_; }  ///< its words alone
   const char* what() const noexcept override { return all_.c_str(); }
+  /// Instead of what() up to now.
+  void set_what(std::string text) { all_ = std::move(text); }
   /// Another line of what().
   void add(const std::string& line) { all_ += line.empty() ? "" : "\n" + line; }
 

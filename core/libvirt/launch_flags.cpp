@@ -18,6 +18,11 @@ namespace {
 constexpr unsigned kKnown = VIR_DOMAIN_START_PAUSED | VIR_DOMAIN_START_VALIDATE | VIR_DOMAIN_START_RESET_NVRAM;
 constexpr std::size_t kMaxFileBytes = 64;
 
+void forget_in(const std::string& directory) {
+  ::unlink((directory + "/launchflags").c_str());
+  ::rmdir(directory.c_str());  // fails where something else is in it
+}
+
 }  // namespace
 
 LaunchFlags::LaunchFlags(const std::string& dir, std::string_view vm_id, unsigned flags)
@@ -27,12 +32,15 @@ LaunchFlags::LaunchFlags(const std::string& dir, std::string_view vm_id, unsigne
   write();
 }
 
-LaunchFlags::~LaunchFlags() {
-  ::unlink(file_.c_str());
-  ::rmdir(directory_.c_str());  // fails where something else is in it
-}
+LaunchFlags::~LaunchFlags() { forget_in(directory_); }
 
-void LaunchFlags::write() const { replace_file(file_, std::to_string(flags_) + "\n", 0644); }
+void LaunchFlags::forget(const std::string& dir, std::string_view vm_id) { forget_in(dir + "/" + std::string(vm_id)); }
+
+void LaunchFlags::write() const {
+  // What a hook put there instead, a link or a pipe, is not written to.
+  if (::unlink(file_.c_str()) != 0 && errno != ENOENT) throw Error::from_errno("cannot replace " + file_, errno);
+  replace_file(file_, std::to_string(flags_) + "\n", 0644);
+}
 
 std::string LaunchFlags::read_back() {
   const auto refuse = [this](const std::string& why) {

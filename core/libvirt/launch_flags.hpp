@@ -16,6 +16,9 @@ class LaunchFlags {
   LaunchFlags& operator=(const LaunchFlags&) = delete;
   ~LaunchFlags();
 
+  /// Removes what a start that was killed left.
+  static void forget(const std::string& dir, std::string_view vm_id);
+
   /// What was read last.
   unsigned flags() const { return flags_; }
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <ctime>
-#include <set>
 
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/discovery/discovery.hpp"
@@ -21,6 +20,14 @@ std::string now_as_text() {
   char text[32];
   ::gmtime_r(&now, &parts);
   return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+// "before_vm_start/50_a, before_vm_start/60_b": the hooks that left the document as it is.
+std::string changers_in(const Report& report) {
+  std::string names;
+  for (const auto& hook : report.hooks)
+    if (hook.adopted) names += (names.empty() ? "" : ", ") + report.event + "/" + hook.name;
+  return names;
 }
 
 bool holds(const std::vector<std::string>& words, std::string_view word) { return std::find(words.begin(), words.end(), word) != words.end(); }
@@ -41,7 +48,7 @@ void Lifecycle::follow(std::string_view command) {
     if (facts.name == command) phases_ = facts.phases;
 }
 
-bool Lifecycle::begin(std::string_view host_uuid, std::string_view vm_uuid, bool starts) {
+bool Lifecycle::begin(std::string_view host_uuid, std::string_view vm_uuid, WhenLeft when_left) {
   host_uuid_ = host_uuid;
   state_.emplace(engine_.settings().paths.runtime_dir, vm_uuid);
   std::optional<VmRun> holder;
@@ -62,7 +69,8 @@ bool Lifecycle::begin(std::string_view host_uuid, std::string_view vm_uuid, bool
     const auto what = "`vdsm-hook vm " + left->command + "` (process " + std::to_string(left->pid) + ", since " + left->since +
                       ") was killed before it came to its end, " + (left->has_acted ? "after libvirt had been asked" : "before libvirt was asked") +
                       (left->hooks_ran ? "; hooks had run" : "; no hook had run");
-    if (starts && left->hooks_ran) throw Error(Errc::refused, what + ": first let hooks take that back with `vdsm-hook vm recover`");
+    const bool is_start = !phase(left->phase).undo.empty();
+    if (left->hooks_ran && (when_left == WhenLeft::refuse || (when_left == WhenLeft::refuse_start && is_start))) throw Error(Errc::refused, what + ": `vdsm-hook vm recover` takes that back or finishes it, do that first");
     if (left->hooks_ran || left->has_acted) observer_.on_note(what + ": `vdsm-hook vm recover` takes that back or finishes it");
   }
   return true;
@@ -90,6 +98,7 @@ void Lifecycle::enter(const Phase& current, Stage stage, const Subject& subject)
   run_.has_acted = stage != Stage::before;
   run_.own_events = events_from(current, stage == Stage::after);
   run_.document = without_passwords(subject.domain_xml);
+  run_.parameters = subject.parameters;
   state_->write_run(host_uuid_, run_);
 }
 
@@ -140,9 +149,15 @@ Report Lifecycle::run(std::string_view event, const std::string& document, const
   request.compat_vdsm = options_.compat_vdsm;
   request.wants_diffs = options_.wants_diffs || rules.result_used;  // for blame()
   if (rules.vetoes) request.also_judge = also_judge_;
+  // Written down before: what is killed together with its hook has to be taken back too.
+  if (!run_.hooks_ran) {
+    const auto plan = engine_.plan(request);
+    run_.hooks_ran = !plan.is_blocked && std::any_of(plan.hooks.begin(), plan.hooks.end(), [](const PlannedHook& hook) { return hook.runs; });
+    if (run_.hooks_ran) state_->write_run(host_uuid_, run_);
+  }
   auto report = engine_.run(request, stop_);
   for (const auto& hook : report.hooks) {
-    run_.hooks_ran = run_.hooks_ran || hook.ran;
+    secrets_.learn_from_part(hook.diff);  // also of what was discarded
     if (hook.adopted && rules.result_used) edits_.push_back({report.event + "/" + hook.name, hook.diff});
   }
   if (report.is_cancelled) ended_ = Ended::cancelled;
@@ -176,7 +191,7 @@ bool Lifecycle::fire_for_devices(const HookPoint& point, Subject& subject, bool 
       state_->write_run(host_uuid_, run_);
     }
     const auto report = run(point.name, devices[place].xml, subject, name);
-    if (report.vetoed || (report.is_cancelled && point.rules(options_.compat_vdsm).vetoes)) return false;
+    if (!is_reversed && (report.vetoed || report.is_cancelled)) return false;
     if (report.changed) subject.domain_xml = with_devices(subject.domain_xml, {{place, report.document}});
   }
   return true;
@@ -191,7 +206,13 @@ bool Lifecycle::fire_for_disks(const HookPoint& point, Subject& subject) {
     const auto report = run(point.name, drive, subject, name);
     if (report.vetoed) return false;
     if (!report.changed) continue;
-    const auto disk = changed_disk(devices[i].xml, drive, report.document);
+    const auto disk = [&] {
+      try {
+        return changed_disk(devices[i].xml, drive, report.document);
+      } catch (const Error& error) {
+        throw Error(Errc::refused, changers_in(report) + ": " + name + ": " + error.what());
+      }
+    }();
     for (const auto& key : disk.unused) observer_.on_note(name + ": " + std::string(point.name) + ": the domain XML has no place for the changed '" + printable(key) + "': it is not used");
     subject.domain_xml = with_devices(subject.domain_xml, {{i, disk.xml}});
   }
@@ -216,11 +237,16 @@ bool Lifecycle::before(const Phase& current, Subject& subject) {
   secrets_.learn(subject.domain_xml);
   enter(current, Stage::before, subject);
   is_creating_ = !current.undo.empty();
-  for (const auto event : current.before) {
-    if (fire(event, subject) && ended_ == Ended::done) continue;
-    if (ended_ == Ended::done) ended_ = Ended::vetoed;
-    fail(current, subject, true);
-    return false;
+  try {
+    for (const auto event : current.before) {
+      if (fire(event, subject) && ended_ == Ended::done) continue;
+      if (ended_ == Ended::done) ended_ = Ended::vetoed;
+      fail(current, subject, true);
+      return false;
+    }
+  } catch (const Error&) {  // the engine's, not a hook's: what ran before is taken back all the same
+    fail_after_error(current, subject, true);
+    throw;
   }
   is_creating_ = false;
   return true;
@@ -233,13 +259,14 @@ void Lifecycle::act(const Phase& current, Subject& subject, const std::function<
     act();
     enter(current, Stage::after, subject);
   } catch (LibvirtError& error) {
-    error.add(blame(error.libvirt_text()));
+    error.add(blame(error.libvirt_text(), edits_));
+    error.set_what(secrets_.hidden(error.what()));
     expect(current, false);
-    fail(current, subject, false);
+    fail_after_error(current, subject, false);
     throw;
   } catch (...) {
     expect(current, false);
-    fail(current, subject, false);
+    fail_after_error(current, subject, false);
     throw;
   }
 }
@@ -254,7 +281,7 @@ Ended Lifecycle::pass(std::string_view name, Subject& subject, const std::functi
   if (!before(current, subject)) return ended_;
   act(current, subject, action);
   after(current, subject);
-  return Ended::done;
+  return ended_;
 }
 
 void Lifecycle::fail(const Phase& current, Subject& subject, bool is_veto) {
@@ -266,36 +293,26 @@ void Lifecycle::fail(const Phase& current, Subject& subject, bool is_veto) {
     for (const auto event : current.failed) fire(event, subject);
   if (run_.hooks_ran) undo(current, subject);
   stop_ = stop;
-  finish();
+  state_->remove_run(host_uuid_);
+}
+
+// The error that made it fail says more than one that comes of it.
+void Lifecycle::fail_after_error(const Phase& current, Subject& subject, bool is_veto) {
+  try {
+    fail(current, subject, is_veto);
+  } catch (const Error& error) {
+    observer_.on_note(std::string("what hooks did is not taken back: ") + error.what());
+  }
+}
+
+void Lifecycle::take_back_from_here() {
+  stop_ = std::stop_token();
+  ended_ = Ended::done;
 }
 
 void Lifecycle::undo(const Phase& current, Subject subject) {
   if (!current.undo.empty()) subject.parameters.emplace_back("VDSM_HOOK_REASON", "failed");
   for (const auto event : current.undo) fire(event, subject, true);
-}
-
-std::string Lifecycle::blame(const std::string& error) const {
-  if (edits_.empty()) return "";
-  // The words of the error that stand in what a hook put in.
-  std::set<std::string> suspects, all;
-  for (const auto& edit : edits_) {
-    all.insert(edit.hook);
-    std::string added;
-    for (std::size_t at = 0; at < edit.diff.size();) {
-      const auto end = std::min(edit.diff.find('\n', at), edit.diff.size());
-      if (edit.diff[at] == '+') added += edit.diff.substr(at, end - at) + "\n";
-      at = end + 1;
-    }
-    for (std::size_t at = error.find('\''); at != std::string::npos;) {
-      const auto end = error.find('\'', at + 1);
-      if (end == std::string::npos) break;
-      if (end > at + 2 && added.find(error.substr(at + 1, end - at - 1)) != std::string::npos) suspects.insert(edit.hook);
-      at = error.find('\'', end + 1);
-    }
-  }
-  std::string names;
-  for (const auto& name : suspects.empty() ? all : suspects) names += (names.empty() ? "" : ", ") + name;
-  return suspects.empty() ? "the domain XML that libvirt refused was changed by " + names : "what libvirt refuses was put into the domain XML by " + names;
 }
 
 }  // namespace vdsm_hook

@@ -12,6 +12,7 @@
 
 #include "vdsm_hook/engine/engine.hpp"
 #include "vdsm_hook/hookpoints/lifecycles.hpp"
+#include "vdsm_hook/libvirt/blame.hpp"
 #include "vdsm_hook/libvirt/secrets.hpp"
 #include "vdsm_hook/libvirt_hooks/vm_state.hpp"
 
@@ -44,6 +45,13 @@ struct Subject {
   Variables parameters;
 };
 
+/// What a command does where one before it was killed once hooks had run.
+enum class WhenLeft {
+  refuse,        ///< whatever that was
+  refuse_start,  ///< a start, of which only recover() knows what hooks did
+  tell,
+};
+
 /// How a command ended that libvirt did not refuse.
 enum class Ended { done, vetoed, cancelled };
 
@@ -56,9 +64,8 @@ class Lifecycle {
   void follow(std::string_view command);
 
   /// Locks the VM, waiting for others. False: stopped while waiting. Throws refused when the observer does not want to wait,
-  /// engine_failure. A run that was killed is told to the observer; where STARTS, it is refused: hooks have to take back
-  /// first what they did.
-  bool begin(std::string_view host_uuid, std::string_view vm_uuid, bool starts);
+  /// engine_failure. A run that was killed is told to the observer, or by WHEN_LEFT refused.
+  bool begin(std::string_view host_uuid, std::string_view vm_uuid, WhenLeft when_left);
 
   /// Fires PHASE's hook points before. False: vetoed or cancelled (ended() says which); then what follows a failure has been
   /// fired. Where a point's changes are used, SUBJECT has them afterwards.
@@ -66,7 +73,7 @@ class Lifecycle {
   /// Lets libvirt do it: ACT may throw LibvirtError; then what follows a failure is fired before it is thrown on, and it
   /// names the hooks whose changes it may be about.
   void act(const Phase& phase, Subject& subject, const std::function<void()>& act);
-  /// Fires PHASE's hook points after.
+  /// Fires PHASE's hook points after. Cancelled, it leaves them to recover().
   void after(const Phase& phase, Subject& subject);
   /// All three. ACT brings SUBJECT up to date.
   Ended pass(std::string_view phase, Subject& subject, const std::function<void()>& act);
@@ -79,6 +86,9 @@ class Lifecycle {
   void judge_before_with(std::function<std::string(std::string_view)> function) { also_judge_ = std::move(function); }
   /// Whether anything may run at PHASE's hook points before.
   bool has_hooks_before(const Phase& phase) const;
+
+  /// What follows takes back what was done: it is not cancelled any more, and a veto before it does not count.
+  void take_back_from_here();
 
   /// Nothing is left to recover from, unless the command was cancelled when libvirt had acted.
   void finish();
@@ -93,15 +103,11 @@ class Lifecycle {
   bool fire_for_disks(const HookPoint& point, Subject& subject);
   Report run(std::string_view event, const std::string& document, const Subject& subject, const std::string& device);
   void fail(const Phase& phase, Subject& subject, bool is_veto);
+  void fail_after_error(const Phase& phase, Subject& subject, bool is_veto);
   enum class Stage { before, acting, after };
   void enter(const Phase& phase, Stage stage, const Subject& subject);
-  std::string blame(const std::string& error) const;
   std::vector<std::string> events_from(const Phase& phase, bool is_over) const;
   void expect(const Phase& phase, bool is_expected);
-
-  struct Edit {
-    std::string hook, diff;
-  };
 
   const Engine& engine_;
   HookOptions options_;

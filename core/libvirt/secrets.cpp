@@ -1,6 +1,7 @@
 #include "vdsm_hook/libvirt/secrets.hpp"
 
 #include <algorithm>
+#include <functional>
 
 #include "vdsm_hook/xml/reader.hpp"
 
@@ -22,19 +23,28 @@ class PasswordReader final : public XmlHandler {
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
+// FOUND is called with where each value begins and ends.
+void for_each_value(std::string_view xml, const std::function<void(std::size_t begin, std::size_t end)>& found) {
+  for (auto at = xml.find(kAttribute); at != std::string_view::npos; at = xml.find(kAttribute, at)) {
+    auto quote = at + kAttribute.size();
+    while (quote < xml.size() && (is_blank(xml[quote]) || xml[quote] == '=')) ++quote;
+    const bool is_attribute = quote < xml.size() && (xml[quote] == '\'' || xml[quote] == '"') && quote > at + kAttribute.size();
+    at += kAttribute.size();
+    if (!is_attribute) continue;
+    at = std::min(xml.find(xml[quote], quote + 1), xml.size());
+    found(quote + 1, at);
+  }
+}
+
 }  // namespace
 
 std::string without_passwords(std::string_view xml) {
   std::string result;
   std::size_t at = 0;
-  for (auto found = xml.find(kAttribute); found != std::string_view::npos; found = xml.find(kAttribute, found + kAttribute.size())) {
-    auto quote = found + kAttribute.size();
-    while (quote < xml.size() && (is_blank(xml[quote]) || xml[quote] == '=')) ++quote;
-    const bool is_attribute = quote < xml.size() && (xml[quote] == '\'' || xml[quote] == '"') && quote > found + kAttribute.size();
-    if (!is_attribute || found < at) continue;
-    result.append(xml, at, quote + 1 - at).append(kHidden);
-    at = std::min(xml.find(xml[quote], quote + 1), xml.size());
-  }
+  for_each_value(xml, [&](std::size_t begin, std::size_t end) {
+    result.append(xml, at, begin - at).append(kHidden);
+    at = end;
+  });
   return result.append(xml.substr(at));
 }
 
@@ -43,6 +53,13 @@ void Secrets::learn(std::string_view document) {
   PasswordReader reader;
   static_cast<void>(read_xml(document, reader));
   for (const auto& password : reader.found) learn_password(password);
+}
+
+void Secrets::learn_from_part(std::string_view text) {
+  for_each_value(text, [&](std::size_t begin, std::size_t end) {
+    const std::string quote(text.substr(begin - 1, 1));
+    learn("<x passwd=" + quote + std::string(text.substr(begin, end - begin)) + quote + "/>");
+  });
 }
 
 void Secrets::learn_password(const std::string& password) {

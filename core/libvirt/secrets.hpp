@@ -17,6 +17,8 @@ class Secrets {
  public:
   /// Takes the passwords of DOCUMENT: attributes `passwd`, as libvirt's VIR_DOMAIN_XML_SECURE gives them.
   void learn(std::string_view document);
+  /// The same of a part of one, such as a diff.
+  void learn_from_part(std::string_view text);
   void learn_password(const std::string& password);
   bool is_empty() const { return known_.empty(); }
 

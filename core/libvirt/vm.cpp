@@ -27,12 +27,12 @@ bool is_active(virDomain* domain) {
 
 bool is_paused(virDomain* domain) { return state_of(domain) == VIR_DOMAIN_PAUSED; }
 
-Ended on_running_vm(const VmHost& host, const std::string& vm, std::string_view command,
+Ended on_running_vm(const VmHost& host, const std::string& vm, std::string_view command, const std::string& failure,
                     const std::function<Ended(virDomain* domain, Lifecycle& lifecycle)>& work) {
   const auto domain = host.find(vm);
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, command);
-  if (!lifecycle.begin(host.uuid(), uuid_of(domain.get()), false)) return lifecycle.ended();
-  if (!is_active(domain.get())) throw Error(Errc::refused, "Requested operation is not valid: domain '" + name_of(domain.get()) + "' is not running");
+  if (!lifecycle.begin(host.uuid(), uuid_of(domain.get()), command == "destroy" ? WhenLeft::tell : WhenLeft::refuse_start)) return lifecycle.ended();
+  if (!is_active(domain.get())) throw Error(Errc::refused, (failure.empty() ? "" : failure + "\n") + "Requested operation is not valid: domain is not running");
   const auto ended = work(domain.get(), lifecycle);
   lifecycle.finish();
   return ended;
@@ -41,7 +41,9 @@ Ended on_running_vm(const VmHost& host, const std::string& vm, std::string_view 
 void check_still_defined(const VmHost& host, virDomain* domain, const std::string& failure) {
   const auto uuid = uuid_of(domain);
   const DomainHandle now(::virDomainLookupByUUIDString(host.connection.get(), uuid.c_str()));
-  if (!now || ::virDomainIsPersistent(now.get()) != 1)
+  const auto* error = ::virGetLastError();
+  if (!now && (error == nullptr || error->code != VIR_ERR_NO_DOMAIN)) throw LibvirtError(failure);
+  if (!now || ::virDomainIsPersistent(now.get()) == 0)
     throw Error(Errc::refused, failure + "\nthe domain was undefined while its hooks ran: define it again, and see what the hooks do");
 }
 
@@ -53,10 +55,10 @@ Ended pause(virDomain* domain, Lifecycle& lifecycle) {
   });
 }
 
-Ended go_on(virDomain* domain, Lifecycle& lifecycle, bool is_restored) {
+Ended go_on(virDomain* domain, Lifecycle& lifecycle, bool may_run) {
   Subject subject{xml_of(domain, 0), "", {}};
   return lifecycle.pass("continue", subject, [&] {
-    if (is_restored && !is_paused(domain)) return;
+    if (may_run && !is_paused(domain)) return;
     if (::virDomainResume(domain) != 0) throw LibvirtError("Failed to resume domain", domain);
     subject.domain_xml = xml_of(domain, 0);
   });

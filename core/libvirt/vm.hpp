@@ -81,7 +81,7 @@ struct TicketOptions {
 };
 Ended set_password(const VmHost& host, const std::string& vm, const TicketOptions& options);
 
-/// What a killed command left is finished, or taken back by hooks. The text says which; empty: nothing was left.
-std::string recover_vm(const VmHost& host, const std::string& vm);
+/// What a killed command left is finished, or taken back by hooks. WHAT_WAS_DONE says which; empty: nothing was left.
+Ended recover_vm(const VmHost& host, const std::string& vm, std::string& what_was_done);
 
 }  // namespace vdsm_hook

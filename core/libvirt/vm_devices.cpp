@@ -49,7 +49,7 @@ Ended with_hooks(const VmHost& host, const std::string& vm, std::string_view com
   const auto domain = host.find(vm);
   const auto* around = phase_for(command, read_device_identity(device_xml).type);
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, command);
-  if (!lifecycle.begin(host.uuid(), uuid_of(domain.get()), false)) return lifecycle.ended();
+  if (!lifecycle.begin(host.uuid(), uuid_of(domain.get()), WhenLeft::refuse_start)) return lifecycle.ended();
   if (around == nullptr || !affects_running(domain.get(), flags)) {
     work(domain.get(), device_xml);
     return Ended::done;

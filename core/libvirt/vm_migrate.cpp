@@ -42,7 +42,7 @@ void transfer(const VmHost& host, virDomain* domain, const MigrateOptions& optio
 }  // namespace
 
 Ended migrate_vm(const VmHost& host, const std::string& vm, const MigrateOptions& options) {
-  return on_running_vm(host, vm, "migrate", [&](virDomain* domain, Lifecycle& lifecycle) {
+  return on_running_vm(host, vm, "migrate", "", [&](virDomain* domain, Lifecycle& lifecycle) {
     Subject subject{xml_of(domain, 0), "", {}};
     const auto ended = lifecycle.pass("leave", subject, [&] { transfer(host, domain, options); });
     if (ended != Ended::done) return ended;

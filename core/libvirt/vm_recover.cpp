@@ -1,4 +1,7 @@
 // recover
+#include <algorithm>
+
+#include "vdsm_hook/libvirt/launch_flags.hpp"
 #include "vdsm_hook/libvirt/vm_steps.hpp"
 #include "vdsm_hook/properties/metadata.hpp"
 
@@ -14,9 +17,28 @@ bool has_happened(const Phase& current, virDomain* domain) {
   return runs && current.name == "continue" && !is_paused(domain);
 }
 
+// Those of the run's command, or of the command that the phase is of: a start that restores.
+EventNames phases_of(const VmRun& run) {
+  EventNames found;
+  for (const auto& facts : vm_command_facts())
+    if (std::find(facts.phases.begin(), facts.phases.end(), run.phase) != facts.phases.end() && (found.empty() || facts.name == run.command))
+      found = facts.phases;
+  return found;
+}
+
+// Hook points that just fire, behind PHASE in the run.
+void fire_what_follows(Lifecycle& lifecycle, const VmRun& run, Subject& subject) {
+  const auto phases = phases_of(run);
+  for (auto next = std::find(phases.begin(), phases.end(), run.phase); next != phases.end() && ++next != phases.end();) {
+    if (!phase(*next).does.empty() || lifecycle.ended() != Ended::done) continue;
+    if (*next == "release") subject.parameters = reason(run.phase == "leave" ? "migrated" : "saved");
+    lifecycle.pass(*next, subject, [] {});
+  }
+}
+
 }  // namespace
 
-std::string recover_vm(const VmHost& host, const std::string& vm) {
+Ended recover_vm(const VmHost& host, const std::string& vm, std::string& what_was_done) {
   DomainHandle domain;
   std::string uuid = vm;
   // One that is gone is known by its UUID only.
@@ -37,24 +59,33 @@ std::string recover_vm(const VmHost& host, const std::string& vm) {
     LifecycleObserver& other_;
   } observer(host.observer);
   Lifecycle lifecycle(host.engine, host.hooks, observer, host.stop, "recover");
-  if (!lifecycle.begin(host.uuid(), uuid, false)) return "";
+  if (!lifecycle.begin(host.uuid(), uuid, WhenLeft::tell)) return lifecycle.ended();
+  LaunchFlags::forget(host.engine.settings().paths.launchflags_dir, uuid);
   const auto run = lifecycle.state().read_run(host.uuid());
-  if (!run) return "";
+  if (!run) return Ended::done;
   lifecycle.take_over(*run);
   const auto& current = phase(run->phase);
   const auto what = "`vdsm-hook vm " + run->command + "` (" + run->since + ")";
-  Subject subject{run->document, "", {}};
-  std::string result = what + ": nothing was left to do";
-  if (run->has_acted && has_happened(current, domain.get())) {
-    if (domain && is_active(domain.get())) subject.domain_xml = xml_of(domain.get(), 0);
-    lifecycle.after(current, subject);
-    result = what + ": finished";
+  const bool runs = domain != nullptr && is_active(domain.get());
+  Subject subject{run->document, "", run->parameters};
+  what_was_done = what + ": nothing was left to do";
+  if (has_happened(current, domain.get()) && (run->has_acted || current.does.empty())) {
+    if (runs) subject.domain_xml = xml_of(domain.get(), 0);
+    if (run->has_acted) {
+      lifecycle.after(current, subject);
+    } else {
+      lifecycle.pass(current.name, subject, [] {});
+    }
+    fire_what_follows(lifecycle, *run, subject);
+    what_was_done = what + ": finished";
   } else if (run->hooks_ran && !current.undo.empty()) {
     lifecycle.undo(current, subject);
-    result = what + ": taken back";
+    what_was_done = what + ": taken back";
   }
+  if (lifecycle.ended() == Ended::cancelled) return Ended::cancelled;  // it is still left
+  if (runs && is_paused(domain.get())) what_was_done += "; the VM is paused";
   lifecycle.finish();
-  return result;
+  return Ended::done;
 }
 
 }  // namespace vdsm_hook

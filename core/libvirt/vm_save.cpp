@@ -28,7 +28,7 @@ struct Image {
   std::function<DomainHandle(const char* changed_xml)> restore;
 };
 
-Ended restore_image(Lifecycle& lifecycle, const Image& image, bool stays_paused) {
+Ended restore_image(const VmHost& host, Lifecycle& lifecycle, const Image& image, bool stays_paused) {
   Subject subject{image.domain_xml, "", not_from_snapshot()};
   DomainHandle domain;
   const auto& restoring = phase("dehibernate");
@@ -40,18 +40,22 @@ Ended restore_image(Lifecycle& lifecycle, const Image& image, bool stays_paused)
   lifecycle.after(restoring, subject);
   if (!stays_paused) {
     const auto ended = go_on(domain.get(), lifecycle, true);
-    if (ended != Ended::done) return ended;  // it is there, paused
+    if (ended != Ended::done) {
+      host.observer.on_note("the VM is restored, and paused");
+      return ended;
+    }
     subject.domain_xml = xml_of(domain.get(), 0);
   }
-  lifecycle.pass("dehibernated", subject, [] {});
+  const auto ended = lifecycle.pass("dehibernated", subject, [] {});
   lifecycle.finish();
-  return Ended::done;
+  return ended;
 }
 
 }  // namespace
 
 Ended save_vm(const VmHost& host, const std::string& vm, const std::string& file, unsigned flags) {
-  return on_running_vm(host, vm, file.empty() ? "managedsave" : "save", [&](virDomain* domain, Lifecycle& lifecycle) {
+  const auto failure = "Failed to save domain '" + vm + "'" + (file.empty() ? " state" : " to " + file);
+  return on_running_vm(host, vm, file.empty() ? "managedsave" : "save", failure, [&](virDomain* domain, Lifecycle& lifecycle) {
     const bool was_paused = is_paused(domain);
     if (!was_paused) {
       if (const auto ended = pause(domain, lifecycle); ended != Ended::done) return ended;
@@ -67,12 +71,23 @@ Ended save_vm(const VmHost& host, const std::string& vm, const std::string& file
       subject.parameters = reason("saved");
       return lifecycle.pass("release", subject, [] {});
     };
+    const auto let_go_on = [&] {
+      try {
+        if (was_paused || !is_active(domain)) return;
+        lifecycle.take_back_from_here();
+        go_on(domain, lifecycle, true);
+        lifecycle.finish();
+        if (is_paused(domain)) host.observer.on_note("the VM stays paused");
+      } catch (const Error& error) {  // why it was not saved says more
+        host.observer.on_note(std::string("the VM may be paused: ") + error.what());
+      }
+    };
     try {
       const auto ended = was_saved();
-      if (ended != Ended::done && !was_paused) go_on(domain, lifecycle);
+      if (ended != Ended::done) let_go_on();
       return ended;
     } catch (const Error&) {
-      if (!was_paused && is_active(domain) && is_paused(domain)) go_on(domain, lifecycle);
+      let_go_on();
       throw;
     }
   });
@@ -84,7 +99,7 @@ Ended restore_vm(const VmHost& host, const std::string& file, const RestoreOptio
   const auto xml = take_text(::virDomainSaveImageGetXMLDesc(connection, file.c_str(), VIR_DOMAIN_SAVE_IMAGE_XML_SECURE), failure);
   const auto uuid = read_domain_facts(xml).uuid;
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, "restore");
-  if (!lifecycle.begin(host.uuid(), uuid, true)) return lifecycle.ended();
+  if (!lifecycle.begin(host.uuid(), uuid, WhenLeft::refuse)) return lifecycle.ended();
   const auto restore = [&](const char* changed) {
     if (::virDomainRestoreFlags(connection, file.c_str(), changed, options.flags | VIR_DOMAIN_SAVE_PAUSED) != 0 &&
         (options.stays_paused || changed != nullptr || !is_about_flags() || ::virDomainRestore(connection, file.c_str()) != 0))
@@ -93,7 +108,7 @@ Ended restore_vm(const VmHost& host, const std::string& file, const RestoreOptio
     if (!domain) throw LibvirtError(failure);
     return domain;
   };
-  return restore_image(lifecycle, {xml, failure, restore}, options.stays_paused);
+  return restore_image(host, lifecycle, {xml, failure, restore}, options.stays_paused);
 }
 
 Ended restore_managed(const VmHost& host, Lifecycle& lifecycle, virDomain* domain, StartOptions& options) {
@@ -114,7 +129,7 @@ Ended restore_managed(const VmHost& host, Lifecycle& lifecycle, virDomain* domai
     ::virDomainRef(domain);
     return DomainHandle(domain);
   };
-  return restore_image(lifecycle, {xml, failure, restore}, options.is_paused);
+  return restore_image(host, lifecycle, {xml, failure, restore}, options.is_paused);
 }
 
 }  // namespace vdsm_hook

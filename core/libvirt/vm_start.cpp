@@ -37,7 +37,7 @@ Ended start(const VmHost& host, Lifecycle& lifecycle, virDomain* persistent, con
   });
   lifecycle.after(starting, subject);
   lifecycle.finish();
-  return Ended::done;
+  return lifecycle.ended();
 }
 
 }  // namespace
@@ -45,9 +45,8 @@ Ended start(const VmHost& host, Lifecycle& lifecycle, virDomain* persistent, con
 Ended start_vm(const VmHost& host, const std::string& vm, StartOptions& options) {
   const auto domain = host.find(vm);
   const auto name = name_of(domain.get());
-  if (is_active(domain.get())) throw Error(Errc::refused, "Domain is already active");
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, "start");
-  if (!lifecycle.begin(host.uuid(), uuid_of(domain.get()), true)) return lifecycle.ended();
+  if (!lifecycle.begin(host.uuid(), uuid_of(domain.get()), WhenLeft::refuse)) return lifecycle.ended();
   if (is_active(domain.get())) throw Error(Errc::refused, "Domain is already active");
   const auto failure = "Failed to start domain '" + name + "'";
   if (!options.forces_boot && ::virDomainHasManagedSaveImage(domain.get(), 0) == 1) return restore_managed(host, lifecycle, domain.get(), options);
@@ -61,26 +60,28 @@ Ended create_vm(const VmHost& host, const std::string& domain_xml, StartOptions&
   if (!is_uuid(facts.uuid)) throw Error(Errc::bad_document, "the domain XML has no <uuid>: give it one, for hooks to know the VM by");
   const DomainHandle defined(::virDomainLookupByUUIDString(host.connection.get(), facts.uuid.c_str()));
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, "create");
-  if (!lifecycle.begin(host.uuid(), facts.uuid, true)) return lifecycle.ended();
+  if (!lifecycle.begin(host.uuid(), facts.uuid, WhenLeft::refuse)) return lifecycle.ended();
   if (defined && is_active(defined.get())) throw Error(Errc::refused, "Failed to create domain\nthe domain '" + name_of(defined.get()) + "' is already active");
   return start(host, lifecycle, nullptr, facts.uuid, domain_xml, options, "Failed to create domain");
 }
 
 Ended destroy_vm(const VmHost& host, const std::string& vm, unsigned flags) {
-  return on_running_vm(host, vm, "destroy", [&](virDomain* domain, Lifecycle& lifecycle) {
+  return on_running_vm(host, vm, "destroy", "Failed to destroy domain '" + vm + "'", [&](virDomain* domain, Lifecycle& lifecycle) {
     Subject subject{xml_of(domain, 0), "", reason("destroyed")};
-    return lifecycle.pass("destroy", subject, [&] {
+    const auto ended = lifecycle.pass("destroy", subject, [&] {
       if (::virDomainDestroyFlags(domain, flags) != 0) throw LibvirtError("Failed to destroy domain '" + vm + "'");
     });
+    if (ended == Ended::done) LaunchFlags::forget(host.engine.settings().paths.launchflags_dir, uuid_of(domain));  // of a start that was killed
+    return ended;
   });
 }
 
 Ended suspend_vm(const VmHost& host, const std::string& vm) {
-  return on_running_vm(host, vm, "suspend", [&](virDomain* domain, Lifecycle& lifecycle) { return pause(domain, lifecycle); });
+  return on_running_vm(host, vm, "suspend", "Failed to suspend domain '" + vm + "'", [&](virDomain* domain, Lifecycle& lifecycle) { return pause(domain, lifecycle); });
 }
 
 Ended resume_vm(const VmHost& host, const std::string& vm) {
-  return on_running_vm(host, vm, "resume", [&](virDomain* domain, Lifecycle& lifecycle) { return go_on(domain, lifecycle); });
+  return on_running_vm(host, vm, "resume", "Failed to resume domain '" + vm + "'", [&](virDomain* domain, Lifecycle& lifecycle) { return go_on(domain, lifecycle); });
 }
 
 }  // namespace vdsm_hook

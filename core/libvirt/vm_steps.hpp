@@ -12,16 +12,18 @@ namespace vdsm_hook {
 bool is_active(virDomain* domain);
 bool is_paused(virDomain* domain);
 
-/// Finds VM, which must be active ("domain is not running" else), locks it for COMMAND, and has WORK done. What WORK leaves open is closed.
-Ended on_running_vm(const VmHost& host, const std::string& vm, std::string_view command,
+/// Finds VM, locks it for COMMAND, and has WORK done. What WORK leaves open is closed. Throws refused when it is not active: FAILURE are
+/// virsh's words for what was not done.
+Ended on_running_vm(const VmHost& host, const std::string& vm, std::string_view command, const std::string& failure,
                     const std::function<Ended(virDomain* domain, Lifecycle& lifecycle)>& work);
 
 /// Throws refused when hooks undefined it: it would run and then be gone.
 void check_still_defined(const VmHost& host, virDomain* domain, const std::string& failure);
 
-/// The phases in which it is paused, or goes on. IS_RESTORED: it may run already, where libvirt cannot restore it paused.
+/// The phases in which it is paused, or goes on. MAY_RUN: libvirt may have let it go on already, when it could not save it, or could not
+/// restore it paused.
 Ended pause(virDomain* domain, Lifecycle& lifecycle);
-Ended go_on(virDomain* domain, Lifecycle& lifecycle, bool is_restored = false);
+Ended go_on(virDomain* domain, Lifecycle& lifecycle, bool may_run = false);
 
 /// What start does to a domain with a managed save image.
 Ended restore_managed(const VmHost& host, Lifecycle& lifecycle, virDomain* domain, StartOptions& options);

@@ -47,7 +47,7 @@ Ended set_vcpus(const VmHost& host, const std::string& vm, unsigned count, unsig
     if (::virDomainSetVcpusFlags(domain.get(), count, flags) != 0) throw LibvirtError("");
   };
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, "set-vcpus");
-  if (!lifecycle.begin(host.uuid(), uuid_of(domain.get()), false)) return lifecycle.ended();
+  if (!lifecycle.begin(host.uuid(), uuid_of(domain.get()), WhenLeft::refuse_start)) return lifecycle.ended();
   const bool is_live = (flags & VIR_DOMAIN_VCPU_LIVE) != 0 || ((flags & VIR_DOMAIN_VCPU_CONFIG) == 0 && is_active(domain.get()));
   if (!is_live) return set(), Ended::done;
   Subject subject{xml_of(domain.get(), 0), "", {}};
@@ -65,7 +65,7 @@ void set_memory(const VmHost& host, const std::string& vm, std::uint64_t kib, un
 }
 
 Ended set_password(const VmHost& host, const std::string& vm, const TicketOptions& options) {
-  return on_running_vm(host, vm, "set-password", [&](virDomain* domain, Lifecycle& lifecycle) {
+  return on_running_vm(host, vm, "set-password", "Failed to set the password", [&](virDomain* domain, Lifecycle& lifecycle) {
     std::string console;
     for (const auto& device : device_elements(xml_of(domain, VIR_DOMAIN_XML_SECURE))) {
       if (device.identity.element != "graphics") continue;

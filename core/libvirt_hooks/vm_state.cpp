@@ -87,14 +87,16 @@ void remove_file(const std::string& file) {
 }
 
 boost::json::value to_json(const VmRun& run) {
-  boost::json::array properties;
+  boost::json::array properties, parameters;
   for (const auto& [name, value] : run.properties) properties.push_back({name, value});
+  for (const auto& [name, value] : run.parameters) parameters.push_back({name, value});
   return {{"command", run.command},     {"pid", run.pid},
           {"since", run.since},         {"phase", run.phase},
           {"has_acted", run.has_acted}, {"hooks_ran", run.hooks_ran},
           {"own_events", boost::json::value_from(run.own_events)},
           {"created", boost::json::value_from(run.created)},
-          {"properties", properties},   {"document", run.document}};
+          {"properties", properties},   {"document", run.document},
+          {"parameters", parameters}};
 }
 
 VmRun run_from(const boost::json::value& value) {
@@ -109,6 +111,8 @@ VmRun run_from(const boost::json::value& value) {
   run.created = boost::json::value_to<std::vector<std::string>>(value.at("created"));
   for (const auto& property : value.at("properties").as_array())
     run.properties.emplace_back(property.at(0).as_string(), property.at(1).as_string());
+  for (const auto& parameter : value.at("parameters").as_array())
+    run.parameters.emplace_back(parameter.at(0).as_string(), parameter.at(1).as_string());
   run.document = value.at("document").as_string();
   return run;
 }
@@ -156,7 +160,7 @@ std::optional<VmRun> VmState::read_run(std::string_view host_uuid) const {
   if (!text) return std::nullopt;
   try {
     return run_from(boost::json::parse(*text));
-  } catch (const boost::system::system_error& error) {
+  } catch (const std::exception& error) {  // no JSON, or other JSON
     throw Error(Errc::engine_failure, name + " cannot be read (" + error.what() + "): remove it");
   }
 }

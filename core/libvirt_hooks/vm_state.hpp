@@ -31,6 +31,7 @@ struct VmRun {
   std::vector<std::string> created;     ///< devices (DeviceIdentity::to_text()) whose hooks ran, in that order
   Variables properties;                 ///< of this run
   std::string document;                 ///< the domain XML as the hooks left it
+  Variables parameters;                 ///< of the phase's hook points
 };
 
 /// The directory of one VM. All of these throw engine_failure when it cannot be made, read or written: it must belong to

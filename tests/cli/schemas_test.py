@@ -16,7 +16,7 @@ except ImportError:
 import json
 import unittest
 
-from command import DOMAIN, EDIT, NIC, SOURCE, VETOED, CommandTest
+from command import DOMAIN, DONE, EDIT, NIC, SOURCE, UUID, VETOED, CommandTest
 
 SCHEMAS = SOURCE / "core" / "cli" / "schemas"
 
@@ -25,6 +25,7 @@ REQUIRED = {
     "report": "event vm_id vetoed changed problems problems.what problems.why ignored ignored.path ignored.reason survivors "
               "hooks hooks.name hooks.path hooks.verdict hooks.reason hooks.result hooks.exit_code hooks.signal "
               "hooks.duration_ms hooks.changed hooks.adopted hooks.stderr hooks.stdout",
+    "vm-report": "command vm result error events events.event events.device events.vetoed events.changed events.problems events.hooks",
     "plan": "event hooks hooks.name hooks.path hooks.verdict hooks.reason hooks.timeout_s hooks.on_failure ignored "
             "ignored.path ignored.reason problems",
     "list": "hooks hooks.event hooks.name hooks.path hooks.checksum hooks.layer",
@@ -98,6 +99,27 @@ class SchemaTest(CommandTest):
         self.assertEqual([h["exit_code"] for h in report["hooks"]], [0, 3, None, None, None, 0, None, 2, None])
         self.assertEqual([h["adopted"] for h in report["hooks"]], [True] + [False] * 8)
         self.assertEqual(len(report["ignored"]), 2)
+
+    def test_reports_of_commands_on_a_vm_are_valid(self):
+        # libvirt's driver for tests: no daemon, and what happens is gone with the command.
+        self.file("node.xml", f"""<node xmlns:test="http://libvirt.org/schemas/domain/test/1.0"><domain type='test'><name>vm-1</name><uuid>{UUID}</uuid>
+            <memory>65536</memory><os><type>hvm</type></os><test:runstate>5</test:runstate></domain></node>""")
+        hook = self.hook("50_a", "#!/bin/sh\nexit 2\n")
+
+        def report(command, *words, code):
+            done = self.command(f"vm {command}", "-c", f"test://{self.dir}/node.xml", "--report", "vm.json", *words)
+            self.assertEqual(done.returncode, code, done.stderr)
+            return self.valid("vm-report", json.loads((self.dir / "vm.json").read_text()))
+
+        vetoed = report("start", "vm-1", code=VETOED)
+        self.assertEqual((vetoed["result"], vetoed["error"], [event["event"] for event in vetoed["events"]][0]), ("vetoed", None, "before_vm_start"))
+        hook.write_text("#!/bin/sh\necho fine\n")
+        done = report("start", "vm-1", code=DONE)
+        self.assertEqual((done["result"], done["events"][0]["hooks"][0]["stdout"], done["events"][0]["device"]), ("done", "fine\n", None))
+        refused = report("destroy", "vm-1", code=VETOED)
+        self.assertEqual((refused["result"], refused["events"]), ("refused", []))
+        self.assertIn("domain is not running", refused["error"])
+        self.assertEqual(report("list", code=DONE)["vm"], "")
 
     def test_bytes_that_are_no_text_become_text(self):
         self.hook(b"50_\xff\x1b".decode(errors="surrogateescape"), b"#!/bin/sh\nprintf '\\377\\001\\033[31m' | tee /dev/stderr\nexit 1\n")
