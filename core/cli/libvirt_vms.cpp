@@ -8,7 +8,7 @@ namespace {
 
 // Asked of libvirt, which may say -1: it failed.
 bool is_true(int answer, virDomain* domain) {
-  if (answer < 0) throw LibvirtError("cannot tell the state of domain '" + name_of(domain) + "'");
+  if (answer < 0) throw LibvirtError("cannot tell the state of domain", domain);
   return answer == 1;
 }
 bool runs(virDomain* domain) { return is_true(::virDomainIsActive(domain), domain); }

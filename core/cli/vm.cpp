@@ -57,11 +57,11 @@ std::string hook_points_of(std::string_view name) {
     std::string line = words(one.before);
     if (!one.does.empty()) line += (line.empty() ? "" : ", ") + ("(libvirt " + std::string(one.does)) + ")";
     if (!one.after.empty()) line += (line.empty() ? "" : ", ") + words(one.after);
-    text += "  " + line + "\n";
-    if (!one.failed.empty()) text += "    failed: " + words(one.failed) + "\n";
-    if (!one.undo.empty()) text += "    failed once hooks have run: " + words(one.undo) + "\n";
+    text += "  " + folded(line, 4);
+    if (!one.failed.empty()) text += "    " + folded("failed: " + words(one.failed), 6);
+    if (!one.undo.empty()) text += "    " + folded("failed once hooks have run: " + words(one.undo), 6);
   }
-  if (!facts.note.empty()) text += std::string(facts.note) + "\n";
+  if (!facts.note.empty()) text += folded(facts.note, 0);
   return text.empty() ? "" : text + "\n";
 }
 

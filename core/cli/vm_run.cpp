@@ -7,7 +7,7 @@ namespace {
 
 void add_start_options(CLI::App& app, StartOptions& options) {
   app.add_flag("--paused", options.is_paused, "leave the VM paused");
-  app.add_flag("--dry-run", options.is_dry_run, "run the hooks before the start, print what would be started, start nothing, let hooks take it back");
+  app.add_flag("--dry-run", options.is_dry_run, "run the hooks, print what would be started, start nothing, let hooks take it back");
 }
 
 std::string done_with(const StartOptions& options, const std::string& success) {

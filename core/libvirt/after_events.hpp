@@ -27,6 +27,7 @@ using LiveXml = std::function<std::optional<std::string>()>;
 /// by side. A hook that hangs holds up nothing but its own VM. All may be called from any thread; only stop() waits.
 ///
 /// Of each VM the last domain XML is kept while somebody holds its Vm: for hooks of a VM or device that is gone.
+/// No Vm may outlive this.
 class AfterEvents {
  public:
   class Vm;

@@ -51,6 +51,10 @@ LibvirtError::LibvirtError(const std::string& what) : LibvirtError(what, last_co
 LibvirtError::LibvirtError(const std::string& what, int code, std::string text)
     : Error(Errc::refused, text), code_(code), text_(std::move(text)), all_((what.empty() ? "" : what + "\n") + text_) {}
 
+LibvirtError::LibvirtError(const std::string& what, virDomain* domain, const std::string& behind) : LibvirtError("", last_code(), last_text()) {
+  all_ = what + " '" + name_of(domain) + "'" + behind + "\n" + text_;
+}
+
 void prepare_libvirt() {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -115,7 +119,9 @@ std::string name_of(virDomain* domain) {
 }
 
 std::string xml_of(virDomain* domain, unsigned flags) {
-  return take_text(::virDomainGetXMLDesc(domain, flags), "cannot read the domain XML of '" + name_of(domain) + "'");
+  const LibvirtText text(::virDomainGetXMLDesc(domain, flags));
+  if (!text) throw LibvirtError("cannot read the domain XML of", domain);
+  return text.get();
 }
 
 }  // namespace vdsm_hook

@@ -26,6 +26,8 @@ class LibvirtError : public Error {
  public:
   /// Of this thread's last error. WHAT, in virsh's words, comes in front: "Failed to start domain 't1'".
   explicit LibvirtError(const std::string& what);
+  /// The same for WHAT 'NAME OF THE DOMAIN'BEHIND.
+  LibvirtError(const std::string& what, virDomain* domain, const std::string& behind = {});
 
   int libvirt_code() const { return code_; }           ///< virErrorNumber
   const std::string& libvirt_text() const { return text_; }  ///< its words alone
@@ -58,6 +60,7 @@ std::vector<DomainHandle> domains_of(virConnect* connection, unsigned flags);
 std::string host_uuid_of(virConnect* connection);
 
 std::string uuid_of(virDomain* domain);
+/// It makes libvirt forget this thread's last error.
 std::string name_of(virDomain* domain);
 /// FLAGS: VIR_DOMAIN_XML_*. Throws LibvirtError.
 std::string xml_of(virDomain* domain, unsigned flags);

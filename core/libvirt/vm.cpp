@@ -7,7 +7,7 @@ namespace {
 
 int state_of(virDomain* domain) {
   int state = 0, why = 0;
-  if (::virDomainGetState(domain, &state, &why, 0) != 0) throw LibvirtError("cannot tell the state of domain '" + name_of(domain) + "'");
+  if (::virDomainGetState(domain, &state, &why, 0) != 0) throw LibvirtError("cannot tell the state of domain", domain);
   return state;
 }
 
@@ -21,7 +21,7 @@ Variables reason(std::string_view why) { return {{"VDSM_HOOK_REASON", std::strin
 
 bool is_active(virDomain* domain) {
   const int active = ::virDomainIsActive(domain);
-  if (active < 0) throw LibvirtError("cannot tell the state of domain '" + name_of(domain) + "'");
+  if (active < 0) throw LibvirtError("cannot tell the state of domain", domain);
   return active == 1;
 }
 
@@ -50,7 +50,7 @@ void check_still_defined(const VmHost& host, virDomain* domain, const std::strin
 Ended pause(virDomain* domain, Lifecycle& lifecycle) {
   Subject subject{xml_of(domain, 0), "", {}};
   return lifecycle.pass("pause", subject, [&] {
-    if (::virDomainSuspend(domain) != 0) throw LibvirtError("Failed to suspend domain '" + name_of(domain) + "'");
+    if (::virDomainSuspend(domain) != 0) throw LibvirtError("Failed to suspend domain", domain);
     subject.domain_xml = xml_of(domain, 0);
   });
 }
@@ -59,7 +59,7 @@ Ended go_on(virDomain* domain, Lifecycle& lifecycle, bool may_run) {
   Subject subject{xml_of(domain, 0), "", {}};
   return lifecycle.pass("continue", subject, [&] {
     if (may_run && !is_paused(domain)) return;
-    if (::virDomainResume(domain) != 0) throw LibvirtError("Failed to resume domain '" + name_of(domain) + "'");
+    if (::virDomainResume(domain) != 0) throw LibvirtError("Failed to resume domain", domain);
     subject.domain_xml = xml_of(domain, 0);
   });
 }

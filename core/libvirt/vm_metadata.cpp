@@ -50,7 +50,7 @@ std::string key_of(const std::string& xml) {
 std::string read_element(virDomain* domain, unsigned affect, const std::string& key) {
   const LibvirtText text(::virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, kNamespace.c_str(), affect));
   if (!text) {
-    const LibvirtError error("cannot read the metadata of domain '" + name_of(domain) + "'");
+    const LibvirtError error("cannot read the metadata of domain", domain);
     if (error.libvirt_code() != VIR_ERR_NO_DOMAIN_METADATA) throw error;
     return kRoot + "/>";
   }
@@ -102,8 +102,7 @@ bool VmMetadata::save() {
     element = kPlainRoot + document.substr(begin, document.size() - behind_.size() - begin);
   }
   if (::virDomainSetMetadata(domain_, VIR_DOMAIN_METADATA_ELEMENT, element.empty() ? nullptr : element.c_str(), key_.c_str(), kNamespace.c_str(), affect_) != 0)
-    throw LibvirtError(std::string("Unable to modify metadata of ") + (affect_ == VIR_DOMAIN_AFFECT_LIVE ? "the running" : "the definition of") + " domain '" +
-                       name_of(domain_) + "'");
+    throw LibvirtError(std::string("Unable to modify metadata of ") + (affect_ == VIR_DOMAIN_AFFECT_LIVE ? "the running" : "the definition of") + " domain", domain_);
   saved_ = document;
   return true;
 }

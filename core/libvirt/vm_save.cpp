@@ -16,10 +16,10 @@ bool is_about_flags() {
 void save_to(virDomain* domain, const std::string& file, unsigned flags) {
   if (file.empty()) {
     if (::virDomainManagedSave(domain, flags) == 0 || (is_about_flags() && ::virDomainManagedSave(domain, 0) == 0)) return;
-    throw LibvirtError("Failed to save domain '" + name_of(domain) + "' state");
+    throw LibvirtError("Failed to save domain", domain, " state");
   }
   if (::virDomainSaveFlags(domain, file.c_str(), nullptr, flags) == 0 || (is_about_flags() && ::virDomainSave(domain, file.c_str()) == 0)) return;
-  throw LibvirtError("Failed to save domain '" + name_of(domain) + "' to " + file);
+  throw LibvirtError("Failed to save domain", domain, " to " + file);
 }
 
 // What is restored, paused where libvirt can do that: it goes on when its hooks let it.

@@ -286,8 +286,8 @@ class Watch {
   std::string complaint_;  // what was said last about why there is none
   bool is_first_ = true;
   std::optional<std::chrono::system_clock::time_point> lost_at_;
-  std::map<std::string, Known> known_;  // VMs that are not off
-  AfterEvents hooks_;  // last: it is stopped first
+  AfterEvents hooks_;
+  std::map<std::string, Known> known_;  // VMs that are not off; behind hooks_, which their Vm must not outlive
 };
 
 }  // namespace

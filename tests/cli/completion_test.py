@@ -61,7 +61,7 @@ class CompletionTest(CommandTest):
     def test_all_options_of_a_subcommand_are_those_of_its_help(self):
         for subcommand in COMMANDS:
             help_text = self.call(*subcommand.split(), "--help").stdout
-            options = sorted(re.findall(r"(?<=[ ,] )-{1,2}[a-z][a-z-]*", "\n".join(
+            options = sorted(re.findall(r"(?<=[ ,] )-{1,2}[a-z][a-z0-9-]*", "\n".join(
                 line[:36] for line in help_text.splitlines() if line.startswith("  -"))))
             self.assertGreaterEqual(len(options), 3)
             self.assertEqual(self.complete(*subcommand.split(), "-"), options)

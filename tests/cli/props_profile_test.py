@@ -155,7 +155,7 @@ class ProfileTest(CommandTest):
 
     def test_help_says_which_users_are_known(self):
         text = " ".join(self.call("props", "profile", "delete", "--help").stdout.split())
-        self.assertIn("Only files that were given to vdsm-hook props profile attach are known", text)
+        self.assertIn("Looked at are the VMs of libvirt's default connection, and files that were given to vdsm-hook props profile attach", text)
         self.assertIn("--force", text)
 
     def test_a_vnic_has_its_profiles_properties_and_its_own_over_them(self):

@@ -21,6 +21,9 @@ class PropsOfVms(CommandTest):
         self.file("config/properties.toml", DEFINITIONS + PROFILE)
         self.node(NODE)
 
+    def leftovers(self):
+        return [name for name in super().leftovers() if name != "vms"]  # locks
+
     def node(self, text):
         """What libvirt's default connection has."""
         self.env["LIBVIRT_DEFAULT_URI"] = f"test://{self.file('node.xml', text)}"
@@ -53,11 +56,11 @@ class PropsOfVms(CommandTest):
         self.check(self.props("set", "web-01", "speed=1000", "--device", NIC), DONE,
                    f"interface {NIC}: speed=1000\nnote: no installed hook reads speed\n")
         self.check(self.props("set", "web-01", "size=big"), VETOED, "", ["size", "nothing was changed"])
-        self.check(self.props("set", "web-01", "speed=1"), VETOED, "", "give one of them with --device")
+        self.check(self.props("set", "web-01", "speed=1"), VETOED, "", "it is a property of interface devices: give --device")
         self.refused(self.props("set", "web-01", "size"), "'size' is not NAME=VALUE")
         self.refused(self.props("set", "web-01", "speed=1", "--device", "interface:9"), "no device 'interface:9'", NIC)
         self.check(self.props("unset", "web-01", "macspoof"), DONE, "VM web-01: macspoof is unset\n")
-        self.refused(self.props("unset", "web-01", "macspof"), "is not set on VM web-01, did you mean macspoof?")
+        self.refused(self.props("unset", "web-01", "macspof"), "is not set on VM web-01 (did you mean macspoof?)")
         self.assertIs(self.json_of("props set", "web-01", "macspoof=true")["changed"], False)
         self.assertIs(self.json_of("props set", "web-01", "macspoof=false")["changed"], True)
 
@@ -83,7 +86,7 @@ class PropsOfVms(CommandTest):
         self.check(self.props("set", "size=1", "--domxml", "vm.xml"), DONE)
         done = self.command("props profile delete", "fast")
         self.check(done, DONE)
-        self.assertRegex(done.stdout, "^vNIC profile fast is deleted\nnote: VMs in libvirt were not looked at: .*install the package vdsm-hook-libvirt\n$")
+        self.assertRegex(done.stdout, "^vNIC profile fast is deleted\nnote: VMs in libvirt were not looked at: .*install the package vdsm-hook-libvirt .*\n$")
 
     def test_a_profile_that_a_vm_refers_to_is_not_deleted(self):
         self.node(NODE.replace("</ovirt-vm:custom>", REFERENCE))

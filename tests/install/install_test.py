@@ -53,7 +53,7 @@ class InstalledTree(unittest.TestCase):
                       "libexec/vdsm/hooks/before_vm_start/50_macspoof.toml", "share/vdsm-hook/python/hooking.py",
                       "share/vdsm-hook/shell/hooking.sh", "include/vdsm_hook/engine/engine.hpp",
                       "include/vdsm_hook/hooking.hpp", "bin/engine-config", "share/man/man8/engine-config.8",
-                      "share/man/man1/vdsm-hook-vm.1"):
+                      "share/man/man1/vdsm-hook-vm.1", "share/man/man8/vdsm-hookd.8"):
             self.assertTrue((self.usr / place).is_file(), place)
         self.assertEqual(os.readlink(self.usr / "bin/engine-config"), "vdsm-hook")
         self.assertEqual(len(self.events), 58)

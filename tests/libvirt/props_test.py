@@ -4,7 +4,7 @@ import json
 import subprocess
 import threading
 
-from virtcase import domain_xml, main
+from virtcase import USER_NIC, domain_xml, main
 from virthost import eventually
 from vmcase import NIC, PLACES, PROGRAM, PROPERTIES, VmTest
 
@@ -43,7 +43,7 @@ class PropsOfVms(VmTest):
         host = self.started()
         self.define(host, domain_xml("vm", UUID))
         before = self.definition(host, "vm")
-        self.assertEqual(self.props(host, "set", "vm", "colour=green").stdout, "VM vm: colour=green\n")
+        self.assertEqual(self.props(host, "set", "vm", "colour=green").stdout, "VM vm: colour=green\nnote: no installed hook reads colour\n")
         self.props(host, "set", UUID, "speed=25", "--device", NIC)
         self.assertEqual(self.values(host, "vm"), {"colour": "green"})
         self.vm(host, "start vm")
@@ -80,7 +80,7 @@ class PropsOfVms(VmTest):
         host = self.started()
         self.define(host, domain_xml("vm", UUID))
         host.virsh("create", host.file("vm.xml", domain_xml("vm", UUID)))
-        host.virsh("attach-interface", "vm", "user", "--mac", "52:54:00:00:00:09", "--live")
+        host.virsh("attach-device", "vm", host.file("nic.xml", USER_NIC.replace("00:00:01", "00:00:09")), "--live")
         self.props(host, "set", "vm", "speed=25", "--device", "net0")  # an alias, which the definition has not
         for xml in (self.live_xml(host, "vm"), self.definition(host, "vm")):
             self.assertRegex(xml, f'<ovirt-vm:device mac_address="{NIC}">\\s*<ovirt-vm:custom>\\s*<ovirt-vm:speed>25<')
