@@ -124,7 +124,7 @@ class OptionsTest(VmFaultTest):
 
     def test_odd_names_are_names_and_no_paths(self):
         host = self.vm_host()
-        names = ["a b", "quo'te", 'dou"ble', "semi;touch x", "$(touch x)", "-dash", "..x", "ü" * 100, "é" * 60 + "<&>"]
+        names = ["a b", "quo'te", 'dou"ble', "semi;touch x", "$(touch x)", "-dash", "..x", "ü" * 100, "ü" * 120 + "x", "é" * 60 + "<&>"]
         for number, name in enumerate(names, 2):
             uuid = UUID.replace("0001", f"{number:04}")
             with self.subTest(name):
@@ -150,6 +150,10 @@ class OptionsTest(VmFaultTest):
         path = host.file("odd.xml", domain_xml("../x", UUID.replace("0001", "0009"), nic=NICS, metadata=METADATA))
         self.assertIn("'/'", "".join(self.refused(host, "create", path)))
         self.assertEqual(self.logged(), CREATED + UNDO)
+        with self.subTest("255 bytes, which libvirt makes a longer file name of"):
+            path = host.file("odd.xml", domain_xml("ü" * 127 + "x", UUID.replace("0001", "0009"), nic=NICS, metadata=METADATA))
+            self.assertIn("File name too long", "".join(self.refused(host, "create", path)))
+            self.assertEqual(self.logged(), CREATED + UNDO)
 
     def test_a_name_with_a_line_end_is_on_one_line(self):
         host = self.vm_host()

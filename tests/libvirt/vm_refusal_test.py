@@ -2,7 +2,7 @@
 """`vdsm-hook vm` when libvirt is not there, refuses, or hooks leave what cannot be started: its words, and nothing is left."""
 
 from virtcase import domain_xml, main
-from vmfaultcase import CREATED, UNDO, UUID, VmFaultTest
+from vmfaultcase import CREATED, PLACES, PROGRAM, UNDO, UUID, VmFaultTest
 
 
 def put_in(xml):
@@ -18,6 +18,16 @@ class RefusalTest(VmFaultTest):
         lines = self.refused(host, "start", "t1", "-c", "qemu:///system")
         self.assertEqual(lines, [f"vdsm-hook: {line}" for line in virsh])
         self.assertEqual(self.logged(), [])
+
+    def test_who_may_not_connect_is_told_what_virsh_says(self):
+        host = self.vm_host()
+        nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+        host.path("/run/libvirt/libvirt-sock").chmod(0o700)
+        virsh = host.run_inside([*nobody, "virsh", "-c", "qemu:///system", "start", "t1"])
+        done = host.run_inside([*nobody, PROGRAM, "vm", "start", "t1", "-c", "qemu:///system"], env=PLACES)
+        self.assertEqual((done.returncode, done.stderr.splitlines()), (1, [f"vdsm-hook: {line}" for line in virsh.stderr.splitlines()]))
+        self.assertIn("Permission denied", done.stderr)
+        self.assertEqual((self.state(host), self.logged()), ("shut off", []))
 
     def test_a_libvirtd_that_dies_while_hooks_run_refuses_the_start_and_hooks_take_it_back(self):
         host = self.vm_host()
