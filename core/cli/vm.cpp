@@ -69,7 +69,8 @@ std::string hook_points_of(std::string_view name) {
 
 std::string on_one_line(const std::string& name) {
   auto text = printable(name);
-  for (auto at = text.find_first_of("\n\t"); at != std::string::npos; at = text.find_first_of("\n\t", at + 2)) text.replace(at, 1, text[at] == '\n' ? "\\n" : "\\t");
+  for (auto at = text.find_first_of("\n\t"); at != std::string::npos; at = text.find_first_of("\n\t", at + 2))
+    text.replace(at, 1, text[at] == '\n' ? "\\n" : "\\t");
   return text;
 }
 
@@ -165,7 +166,8 @@ int VmCommand::run(int argc, char** argv, const Work& work) {
   interrupts.release();
   std::exception_ptr unwritten;  // what became of the VM is told first
   try {
-    write_report(failure ? "refused" : ended == Ended::vetoed ? "vetoed" : ended == Ended::cancelled ? "cancelled" : "done", error_text, teller.take_events());
+    const auto* result = failure ? "refused" : ended == Ended::vetoed ? "vetoed" : ended == Ended::cancelled ? "cancelled" : "done";
+    write_report(result, error_text, teller.take_events());
   } catch (const Error&) {
     unwritten = std::current_exception();
   }

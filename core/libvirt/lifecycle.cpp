@@ -22,6 +22,10 @@ std::string now_as_text() {
   return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
+std::string to_text(const VmRun& run) {
+  return "`vdsm-hook vm " + run.command + "` (process " + std::to_string(run.pid) + ", since " + run.since + ")";
+}
+
 // "before_vm_start/50_a, before_vm_start/60_b": the hooks that left the document as it is.
 std::string changers_in(const Report& report) {
   std::string names;
@@ -59,19 +63,19 @@ bool Lifecycle::begin(std::string_view host_uuid, std::string_view vm_uuid, When
     return waits;
   });
   if (!lock_ && !waits)
-    throw Error(Errc::refused, "the VM is held by " + (holder ? "`vdsm-hook vm " + holder->command + "` (process " + std::to_string(holder->pid) + ", since " + holder->since + ")" : "another command") +
-                                   ", and --no-wait was given");
+    throw Error(Errc::refused, "the VM is held by " + (holder ? to_text(*holder) : "another command") + ", and --no-wait was given");
   if (!lock_) {
     ended_ = Ended::cancelled;
     return false;
   }
   if (const auto left = state_->read_run(host_uuid_)) {
-    const auto what = "`vdsm-hook vm " + left->command + "` (process " + std::to_string(left->pid) + ", since " + left->since +
-                      ") was killed before it came to its end, " + (left->has_acted ? "after libvirt had been asked" : "before libvirt was asked") +
-                      (left->hooks_ran ? "; hooks had run" : "; no hook had run");
+    const auto what = to_text(*left) + " was killed before it came to its end, " +
+                      (left->has_acted ? "after libvirt had been asked" : "before libvirt was asked") +
+                      (left->hooks_ran ? "; hooks had run" : "; no hook had run") + ": `vdsm-hook vm recover` takes that back or finishes it";
     const bool is_start = !phase(left->phase).undo.empty();
-    if (left->hooks_ran && (when_left == WhenLeft::refuse || (when_left == WhenLeft::refuse_start && is_start))) throw Error(Errc::refused, what + ": `vdsm-hook vm recover` takes that back or finishes it, do that first");
-    if (left->hooks_ran || left->has_acted) observer_.on_note(what + ": `vdsm-hook vm recover` takes that back or finishes it");
+    if (left->hooks_ran && (when_left == WhenLeft::refuse || (when_left == WhenLeft::refuse_start && is_start)))
+      throw Error(Errc::refused, what + ", do that first");
+    if (left->hooks_ran || left->has_acted) observer_.on_note(what);
   }
   return true;
 }
