@@ -20,6 +20,13 @@ const Phase& phase(std::string_view name) {
   throw std::out_of_range("lifecycles.toml has no phase " + std::string(name));
 }
 
+const Phase* phase_for_device(std::string_view command, std::string_view type) {
+  for (const auto& facts : kVmCommands)
+    for (const auto name : facts.name == command ? facts.phases : EventNames())
+      if (const auto& one = phase(name); has(one.devices, type)) return &one;
+  return nullptr;
+}
+
 std::span<const VmCommandFacts> vm_command_facts() noexcept { return kVmCommands; }
 
 const BridgeRow* bridge_row(std::string_view driver, std::string_view operation, std::string_view sub_operation, std::string_view seen) noexcept {

@@ -31,6 +31,9 @@ struct VmCommandFacts {
   EventNames phases;  ///< one after the other; of those with `devices` the one that fits
 };
 
+/// The phase of COMMAND that is about devices of TYPE; nullptr: it has none.
+const Phase* phase_for_device(std::string_view command, std::string_view type);
+
 /// In the order in which they are shown.
 std::span<const VmCommandFacts> vm_command_facts() noexcept;
 

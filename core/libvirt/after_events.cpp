@@ -20,16 +20,6 @@ namespace {
 using Pool = boost::asio::thread_pool;
 using Events = std::vector<std::string_view>;
 
-// The phase of COMMAND that is about this type of device.
-const Phase* phase_for(std::string_view command, std::string_view type) {
-  for (const auto& facts : vm_command_facts()) {
-    if (facts.name != command) continue;
-    for (const auto& name : facts.phases)
-      if (const auto& one = phase(name); std::find(one.devices.begin(), one.devices.end(), type) != one.devices.end()) return &one;
-  }
-  return nullptr;
-}
-
 const DeviceElement* find_alias(const std::vector<DeviceElement>& devices, std::string_view alias) {
   const auto found = std::find_if(devices.begin(), devices.end(), [&](const DeviceElement& one) { return one.identity.alias == alias; });
   return found == devices.end() ? nullptr : &*found;
@@ -137,7 +127,7 @@ struct AfterEvents::State {
       log(LogLevel::notice, vm.to_text() + ": no hooks run for the device " + printable(alias) + ": it was never seen in the domain XML");
       return;
     }
-    const auto* after = phase_for(command, device->identity.element);
+    const auto* after = phase_for_device(command, device->identity.type);
     if (after == nullptr) return;
     for (const auto event : after->after)
       if (is_ours(vm, event)) run(vm, device_request(event, *device, vm.document_));

@@ -15,14 +15,6 @@ bool affects_running(virDomain* domain, unsigned flags) {
   return (flags & VIR_DOMAIN_AFFECT_LIVE) != 0 || (is_current && is_active(domain));
 }
 
-// The phase of COMMAND for a device of TYPE; nullptr: it has no hook points.
-const Phase* phase_for(std::string_view command, std::string_view type) {
-  for (const auto& facts : vm_command_facts())
-    for (const auto name : facts.name == command ? facts.phases : EventNames())
-      if (const auto& one = phase(name); std::find(one.devices.begin(), one.devices.end(), type) != one.devices.end()) return &one;
-  return nullptr;
-}
-
 // The running VM gets what hooks left; its definition what was asked for, since hooks see that again at the next start.
 void change(virDomain* domain, Change function, const std::string& asked_for, const std::string& left, unsigned flags, const std::string& failure) {
   const bool is_both = (flags & VIR_DOMAIN_AFFECT_CONFIG) != 0 && left != asked_for;
@@ -47,7 +39,7 @@ std::optional<std::string> device_of(virDomain* domain, const DeviceIdentity& wa
 Ended with_hooks(const VmHost& host, const std::string& vm, std::string_view command, const std::string& device_xml, unsigned flags,
                  const std::function<void(virDomain*, const std::string& left)>& work) {
   const auto domain = host.find(vm);
-  const auto* around = phase_for(command, read_device_identity(device_xml).type);
+  const auto* around = phase_for_device(command, read_device_identity(device_xml).type);
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, command);
   if (!lifecycle.begin(host.uuid(), uuid_of(domain.get()), WhenLeft::refuse_start)) return lifecycle.ended();
   if (around == nullptr || !affects_running(domain.get(), flags)) {
