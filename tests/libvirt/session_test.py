@@ -48,6 +48,8 @@ class SessionTest(VmTest):
         xml = self.own(self.home / "vm.xml", domain_xml("mine", UUID, metadata=PROPERTIES))
         session = ("-c", "qemu:///session")
         self.as_user("virsh", *session, "define", xml)
+        self.as_user(PROGRAM, "props", "set", "mine", "macspoof=true", *session)
+        self.assertIn("macspoof = true", self.as_user(PROGRAM, "props", "show", "mine", *session).stdout)
         self.as_user(PROGRAM, "vm", "start", "mine", "--paused", *session)
         self.assertEqual(title_of(self.as_user("virsh", *session, "dumpxml", "mine").stdout), f"red of {UID}")
         self.assertTrue((self.xdg / "vdsm-hook/vms" / UUID).is_dir())
