@@ -117,8 +117,8 @@ class EventRun {
     report.is_cancelled = report.is_cancelled || process.is_cancelled;
     outcome.failed = !process.is_success();
     if (outcome.failed) outcome.reason = describe(process, hook.deadline);
-    if (may_have_written) take_document(outcome);
     if (request_.also_judge) judge_besides(outcome);
+    if (may_have_written) take_document(outcome);
     if (outcome.failed) blame(hook, outcome, report);
     const bool asks_to_stop = process.kind == ProcessOutcome::Kind::exited && process.exit_code == 2;
     if (asks_to_stop && !process.is_cancelled && hook.stops_event) stopped_by_ = hook.name;
@@ -133,7 +133,7 @@ class EventRun {
   }
 
   void judge_besides(HookOutcome& outcome) const {
-    const auto why = request_.also_judge(outcome.name);
+    const auto why = request_.also_judge(outcome.failed);
     if (why.empty()) return;
     outcome.reason += (outcome.reason.empty() ? "" : "; ") + why;
     outcome.failed = true;

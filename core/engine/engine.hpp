@@ -30,9 +30,9 @@ struct Request {
   std::optional<bool> vetoes;     ///< instead of what the hook point says
   std::optional<std::chrono::milliseconds> deadline;  ///< of each hook, instead of sidecar and configuration
   std::optional<PayloadKind> adhoc;  ///< lets `event` be a name that no table has, with a payload of this kind
-  /// Called with a hook's name when it has ended, before the next is started; what it returns, if not empty, makes that
-  /// hook a failed one. For what hooks can do besides the document.
-  std::function<std::string(std::string_view hook)> also_judge;
+  /// Called when a hook has ended, before its document is looked at and the next is started; what it returns, if not empty,
+  /// makes that hook a failed one. For what hooks can do besides the document, which a failed one shall not have done.
+  std::function<std::string(bool has_failed)> also_judge;
   bool compat_vdsm = false;          ///< upstream's rules (DESIGN: exactly what `--compat vdsm` says)
   bool wants_diffs = false;
   bool libvirt_waits = false;  ///< for the event to end: hooks that need libvirt are not started, which is a problem but no veto

@@ -23,8 +23,8 @@ class LaunchFlags {
   unsigned flags() const { return flags_; }
 
   /// Takes what stands in the file now. Flags that virDomainCreateXML() has not, AUTODESTROY (the VM would end with this command),
-  /// or no number: the file is written anew as it was, and the result says why.
-  std::string read_back();
+  /// or no number: the file is written anew as it was, and the result says why. So it is where they are not WANTED: a failed hook's.
+  std::string read_back(bool is_wanted = true);
 
  private:
   void write() const;

@@ -34,8 +34,6 @@ std::string changers_in(const Report& report) {
   return names;
 }
 
-bool holds(const std::vector<std::string>& words, std::string_view word) { return std::find(words.begin(), words.end(), word) != words.end(); }
-
 }  // namespace
 
 Lifecycle::Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, std::string_view command)
@@ -47,13 +45,19 @@ Lifecycle::Lifecycle(const Engine& engine, HookOptions options, LifecycleObserve
   run_.properties = options_.properties;
 }
 
+Lifecycle::~Lifecycle() {
+  if (lock_) state_->unlock(host_uuid_, std::move(lock_));
+}
+
 void Lifecycle::follow(std::string_view command) {
   for (const auto& facts : vm_command_facts())
     if (facts.name == command) phases_ = facts.phases;
 }
 
-bool Lifecycle::begin(std::string_view host_uuid, std::string_view vm_uuid, WhenLeft when_left) {
-  host_uuid_ = host_uuid;
+bool Lifecycle::begin(virConnect* connection, std::string_view vm_uuid, WhenLeft when_left) {
+  connection_ = connection;
+  vm_uuid_ = vm_uuid;
+  host_uuid_ = host_uuid_of(connection);
   state_.emplace(engine_.settings().paths.runtime_dir, vm_uuid);
   std::optional<VmRun> holder;
   bool waits = true;
@@ -110,6 +114,7 @@ void Lifecycle::take_over(VmRun run) {
   run.pid = run_.pid;
   options_.properties = run.properties;
   run_ = std::move(run);
+  is_recovering_ = true;
 }
 
 void Lifecycle::finish() {
@@ -127,6 +132,15 @@ void Lifecycle::expect(const Phase& current, bool is_expected) {
       state_->unexpect(event);
     }
   }
+}
+
+// Whether the VM runs, as libvirt says it now.
+Lifecycle::Presence Lifecycle::presence() const {
+  const DomainHandle domain(::virDomainLookupByUUIDString(connection_, vm_uuid_.c_str()));
+  const auto* error = ::virGetLastError();
+  if (!domain) return error != nullptr && error->code == VIR_ERR_NO_DOMAIN ? Presence::gone : Presence::unknown;
+  const int active = ::virDomainIsActive(domain.get());
+  return active < 0 ? Presence::unknown : active == 1 ? Presence::runs : Presence::gone;
 }
 
 // ---- one event
@@ -174,28 +188,26 @@ Report Lifecycle::run(std::string_view event, const std::string& document, const
   return report;
 }
 
-bool Lifecycle::fire_for_devices(const HookPoint& point, Subject& subject, bool is_reversed) {
+bool Lifecycle::fire_for_devices(const HookPoint& point, Subject& subject) {
   if (!subject.device_xml.empty()) {
     const auto report = run(point.name, subject.device_xml, subject, read_device_identity(subject.device_xml).to_text());
     if (report.changed) subject.device_xml = report.document;
     return !report.vetoed;
   }
-  // Those whose hooks ran before, where this takes it back.
   const auto facts = read_domain_facts(subject.domain_xml);
   if (facts.devices.empty()) return true;
   auto devices = device_elements(subject.domain_xml);
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < devices.size(); ++i)
-    if (has_properties(facts, devices[i].identity) && (!is_reversed || holds(run_.created, devices[i].identity.to_text()))) places.push_back(i);
-  if (is_reversed) std::reverse(places.begin(), places.end());
+    if (has_properties(facts, devices[i].identity)) places.push_back(i);
   for (const auto place : places) {
     const auto name = devices[place].identity.to_text();
     if (is_creating_) {
-      run_.created.push_back(name);
+      run_.created.emplace_back(name, without_passwords(devices[place].xml));
       state_->write_run(host_uuid_, run_);
     }
     const auto report = run(point.name, devices[place].xml, subject, name);
-    if (!is_reversed && (report.vetoed || report.is_cancelled)) return false;
+    if (report.vetoed || report.is_cancelled) return false;
     if (report.changed) subject.domain_xml = with_devices(subject.domain_xml, {{place, report.document}});
   }
   return true;
@@ -223,10 +235,11 @@ bool Lifecycle::fire_for_disks(const HookPoint& point, Subject& subject) {
   return true;
 }
 
-bool Lifecycle::fire(std::string_view event, Subject& subject, bool is_reversed) {
+bool Lifecycle::fire(std::string_view event, Subject& subject) {
+  if (is_recovering_ && state_->was_fired(event)) return true;  // by the bridge, when the command that is recovered was killed
   const auto& point = *engine_.settings().points.find(event);
   switch (point.rules(options_.compat_vdsm).payload) {
-    case PayloadKind::device_xml: return fire_for_devices(point, subject, is_reversed);
+    case PayloadKind::device_xml: return fire_for_devices(point, subject);
     case PayloadKind::json: return fire_for_disks(point, subject);
     default: break;
   }
@@ -256,23 +269,45 @@ bool Lifecycle::before(const Phase& current, Subject& subject) {
   return true;
 }
 
-void Lifecycle::act(const Phase& current, Subject& subject, const std::function<void()>& act) {
-  enter(current, Stage::acting, subject);
-  expect(current, true);
+void Lifecycle::act(const Phase& current, Subject& subject, const std::function<void()>& act, const std::function<void()>& refresh) {
+  const auto before = presence();
   try {
+    enter(current, Stage::acting, subject);
+    expect(current, true);
     act();
-    enter(current, Stage::after, subject);
   } catch (LibvirtError& error) {
     error.add(blame(error.libvirt_text(), edits_));
     error.set_what(secrets_.hidden(error.what()));
-    expect(current, false);
-    fail_after_error(current, subject, false);
+    give_up(current, subject, before);
     throw;
   } catch (...) {
-    expect(current, false);
-    fail_after_error(current, subject, false);
+    give_up(current, subject, before);
     throw;
   }
+  // It is done: what goes wrong from here on takes nothing back, and is finished by recover().
+  if (current.is_watched)
+    for (const auto event : current.after) state_->renew_expected(event);
+  try {
+    if (refresh) refresh();
+  } catch (const LibvirtError& error) {
+    observer_.on_note(std::string("hooks get the domain XML as it was before: ") + error.what());
+  }
+  enter(current, Stage::after, subject);
+}
+
+void Lifecycle::changes_nothing() { expect(phase(run_.phase), false); }
+
+// Libvirt refused, or does not answer any more. BEFORE: as the VM was when it was asked.
+void Lifecycle::give_up(const Phase& current, Subject& subject, Presence before) {
+  expect(current, false);
+  const auto now = presence();
+  if (before != Presence::unknown && now == Presence::unknown)
+    return observer_.on_note("whether libvirt has done it is not known: `vdsm-hook vm recover` finds out when it answers again");
+  fail_after_error(current, subject, false);
+  // It ended while it was asked for, and to the bridge that was this command's.
+  const bool ends_vm = current.name == "destroy" || current.name == "hibernate" || current.name == "leave";
+  if (!ends_vm || before != Presence::runs || now != Presence::gone) return;
+  for (const auto event : phase("release").after) fire(event, subject);
 }
 
 void Lifecycle::after(const Phase& current, Subject& subject) {
@@ -280,10 +315,10 @@ void Lifecycle::after(const Phase& current, Subject& subject) {
   for (const auto event : current.after) fire(event, subject);
 }
 
-Ended Lifecycle::pass(std::string_view name, Subject& subject, const std::function<void()>& action) {
+Ended Lifecycle::pass(std::string_view name, Subject& subject, const std::function<void()>& action, const std::function<void()>& refresh) {
   const auto& current = phase(name);
   if (!before(current, subject)) return ended_;
-  act(current, subject, action);
+  act(current, subject, action, refresh);
   after(current, subject);
   return ended_;
 }
@@ -295,7 +330,11 @@ void Lifecycle::fail(const Phase& current, Subject& subject, bool is_veto) {
   const auto stop = std::exchange(stop_, std::stop_token());  // hooks take back what they did, also of a command that was cancelled
   if (!is_veto || current.failed_after_veto)
     for (const auto event : current.failed) fire(event, subject);
-  if (run_.hooks_ran) undo(current, subject);
+  if (current.undo.empty() || presence() != Presence::runs) {
+    undo(current, subject);
+  } else if (run_.hooks_ran) {
+    observer_.on_note("the VM runs, and this command did not start it: hooks take nothing away from it");
+  }
   stop_ = stop;
   state_->remove_run(host_uuid_);
 }
@@ -315,8 +354,16 @@ void Lifecycle::take_back_from_here() {
 }
 
 void Lifecycle::undo(const Phase& current, Subject subject) {
-  if (!current.undo.empty()) subject.parameters.emplace_back("VDSM_HOOK_REASON", "failed");
-  for (const auto event : current.undo) fire(event, subject, true);
+  if (!run_.hooks_ran || current.undo.empty()) return;
+  subject.parameters.emplace_back("VDSM_HOOK_REASON", "failed");
+  for (const auto event : current.undo) {
+    if (engine_.settings().points.find(event)->rules(options_.compat_vdsm).payload != PayloadKind::device_xml) {
+      fire(event, subject);
+      continue;
+    }
+    for (auto device = run_.created.rbegin(); device != run_.created.rend() && !(is_recovering_ && state_->was_fired(event)); ++device)
+      run(event, device->second, subject, device->first);
+  }
 }
 
 }  // namespace vdsm_hook

@@ -13,6 +13,7 @@
 #include "vdsm_hook/engine/engine.hpp"
 #include "vdsm_hook/hookpoints/lifecycles.hpp"
 #include "vdsm_hook/libvirt/blame.hpp"
+#include "vdsm_hook/libvirt/handles.hpp"
 #include "vdsm_hook/libvirt/secrets.hpp"
 #include "vdsm_hook/libvirt_hooks/vm_state.hpp"
 
@@ -59,31 +60,36 @@ class Lifecycle {
  public:
   /// COMMAND: of lifecycles.toml. ENGINE and OBSERVER must outlive this.
   Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, std::string_view command);
+  ~Lifecycle();
 
   /// Goes on as COMMAND would: a start that restores.
   void follow(std::string_view command);
 
   /// Locks the VM, waiting for others. False: stopped while waiting. Throws refused when the observer does not want to wait,
   /// engine_failure. A run that was killed is told to the observer, or by WHEN_LEFT refused.
-  bool begin(std::string_view host_uuid, std::string_view vm_uuid, WhenLeft when_left);
+  /// CONNECTION must outlive this.
+  bool begin(virConnect* connection, std::string_view vm_uuid, WhenLeft when_left);
 
   /// Fires PHASE's hook points before. False: vetoed or cancelled (ended() says which); then what follows a failure has been
   /// fired. Where a point's changes are used, SUBJECT has them afterwards.
   bool before(const Phase& phase, Subject& subject);
-  /// Lets libvirt do it: ACT may throw LibvirtError; then what follows a failure is fired before it is thrown on, and it
-  /// names the hooks whose changes it may be about.
-  void act(const Phase& phase, Subject& subject, const std::function<void()>& act);
+  /// Lets libvirt do it: ACT asks it, and may throw LibvirtError; then what follows a failure is fired before it is thrown on, and it
+  /// names the hooks whose changes it may be about. Where it cannot be known whether libvirt did it, that is left to recover().
+  /// Then REFRESH brings SUBJECT up to date; that it cannot changes nothing.
+  void act(const Phase& phase, Subject& subject, const std::function<void()>& act, const std::function<void()>& refresh = {});
+  /// For ACT: libvirt will not tell vdsm-hookd of anything, since nothing changes.
+  void changes_nothing();
   /// Fires PHASE's hook points after. Cancelled, it leaves them to recover().
   void after(const Phase& phase, Subject& subject);
-  /// All three. ACT brings SUBJECT up to date.
-  Ended pass(std::string_view phase, Subject& subject, const std::function<void()>& act);
-  /// Takes back what the hooks of PHASE did, as after a failure.
+  /// All three.
+  Ended pass(std::string_view phase, Subject& subject, const std::function<void()>& act, const std::function<void()>& refresh = {});
+  /// Lets hooks take back what they did in PHASE, if any ran; of devices those whose hooks ran, as they were then.
   void undo(const Phase& phase, Subject subject);
   /// What a run that was killed had done before, for undo().
   void take_over(VmRun run);
 
-  /// Every hook of PHASE's points before, by its name, has FUNCTION called behind it (Request::also_judge).
-  void judge_before_with(std::function<std::string(std::string_view)> function) { also_judge_ = std::move(function); }
+  /// Request::also_judge of every hook before.
+  void judge_before_with(std::function<std::string(bool)> function) { also_judge_ = std::move(function); }
   /// Whether anything may run at PHASE's hook points before.
   bool has_hooks_before(const Phase& phase) const;
 
@@ -98,12 +104,15 @@ class Lifecycle {
   VmState& state() { return *state_; }
 
  private:
-  bool fire(std::string_view event, Subject& subject, bool is_reversed = false);
-  bool fire_for_devices(const HookPoint& point, Subject& subject, bool is_reversed);
+  enum class Presence { runs, gone, unknown };
+  Presence presence() const;
+  bool fire(std::string_view event, Subject& subject);
+  bool fire_for_devices(const HookPoint& point, Subject& subject);
   bool fire_for_disks(const HookPoint& point, Subject& subject);
   Report run(std::string_view event, const std::string& document, const Subject& subject, const std::string& device);
   void fail(const Phase& phase, Subject& subject, bool is_veto);
   void fail_after_error(const Phase& phase, Subject& subject, bool is_veto);
+  void give_up(const Phase& phase, Subject& subject, Presence before);
   enum class Stage { before, acting, after };
   void enter(const Phase& phase, Stage stage, const Subject& subject);
   std::vector<std::string> events_from(const Phase& phase, bool is_over) const;
@@ -114,13 +123,15 @@ class Lifecycle {
   LifecycleObserver& observer_;
   std::stop_token stop_;
   EventNames phases_;
+  virConnect* connection_ = nullptr;
   std::optional<VmState> state_;
-  std::string host_uuid_;
+  std::string vm_uuid_, host_uuid_;
   UniqueFd lock_;
   VmRun run_;
   Ended ended_ = Ended::done;
+  bool is_recovering_ = false;
   bool is_creating_ = false;  // hooks make what undo() takes back
-  std::function<std::string(std::string_view)> also_judge_;
+  std::function<std::string(bool)> also_judge_;
   std::vector<Edit> edits_;  // that were adopted
   Secrets secrets_;
 };

@@ -31,7 +31,7 @@ Ended on_running_vm(const VmHost& host, const std::string& vm, std::string_view 
                     const std::function<Ended(virDomain* domain, Lifecycle& lifecycle)>& work) {
   const auto domain = host.find(vm);
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, command);
-  if (!lifecycle.begin(host.uuid(), uuid_of(domain.get()), command == "destroy" ? WhenLeft::tell : WhenLeft::refuse_start)) return lifecycle.ended();
+  if (!lifecycle.begin(host.connection.get(), uuid_of(domain.get()), command == "destroy" ? WhenLeft::tell : WhenLeft::refuse_start)) return lifecycle.ended();
   if (!is_active(domain.get())) throw Error(Errc::refused, (failure.empty() ? "" : failure + "\n") + "Requested operation is not valid: domain is not running");
   const auto ended = work(domain.get(), lifecycle);
   lifecycle.finish();
@@ -49,19 +49,20 @@ void check_still_defined(const VmHost& host, virDomain* domain, const std::strin
 
 Ended pause(virDomain* domain, Lifecycle& lifecycle) {
   Subject subject{xml_of(domain, 0), "", {}};
-  return lifecycle.pass("pause", subject, [&] {
+  const auto suspend = [&] {
+    if (is_paused(domain)) lifecycle.changes_nothing();
     if (::virDomainSuspend(domain) != 0) throw LibvirtError("Failed to suspend domain", domain);
-    subject.domain_xml = xml_of(domain, 0);
-  });
+  };
+  return lifecycle.pass("pause", subject, suspend, [&] { subject.domain_xml = xml_of(domain, 0); });
 }
 
 Ended go_on(virDomain* domain, Lifecycle& lifecycle, bool may_run) {
   Subject subject{xml_of(domain, 0), "", {}};
-  return lifecycle.pass("continue", subject, [&] {
-    if (may_run && !is_paused(domain)) return;
+  const auto resume = [&] {
+    if (may_run && !is_paused(domain)) return lifecycle.changes_nothing();
     if (::virDomainResume(domain) != 0) throw LibvirtError("Failed to resume domain", domain);
-    subject.domain_xml = xml_of(domain, 0);
-  });
+  };
+  return lifecycle.pass("continue", subject, resume, [&] { subject.domain_xml = xml_of(domain, 0); });
 }
 
 }  // namespace vdsm_hook

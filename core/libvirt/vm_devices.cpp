@@ -16,11 +16,17 @@ bool affects_running(virDomain* domain, unsigned flags) {
 }
 
 // The running VM gets what hooks left; its definition what was asked for, since hooks see that again at the next start.
-void change(virDomain* domain, Change function, const std::string& asked_for, const std::string& left, unsigned flags, const std::string& failure) {
+// UNDO takes out of the definition what was put there before the running VM refused; null: that cannot be done, it comes last.
+void change(virDomain* domain, Change function, Change undo, const std::string& asked_for, const std::string& left, unsigned flags, const std::string& failure) {
   const bool is_both = (flags & VIR_DOMAIN_AFFECT_CONFIG) != 0 && left != asked_for;
-  if (function(domain, left.c_str(), is_both ? flags & ~unsigned{VIR_DOMAIN_AFFECT_CONFIG} : flags) != 0) throw LibvirtError(failure);
-  if (is_both && function(domain, asked_for.c_str(), VIR_DOMAIN_AFFECT_CONFIG) != 0)
-    throw LibvirtError("the running VM was changed, its definition was not");
+  const auto to_definition = [&] { return function(domain, asked_for.c_str(), VIR_DOMAIN_AFFECT_CONFIG) == 0; };
+  if (is_both && undo != nullptr && !to_definition()) throw LibvirtError(failure + " in the definition");
+  if (function(domain, left.c_str(), is_both ? flags & ~unsigned{VIR_DOMAIN_AFFECT_CONFIG} : flags) != 0) {
+    const LibvirtError error(failure);
+    if (is_both && undo != nullptr) undo(domain, asked_for.c_str(), VIR_DOMAIN_AFFECT_CONFIG);
+    throw error;
+  }
+  if (is_both && undo == nullptr && !to_definition()) throw LibvirtError("the running VM was changed, its definition was not");
 }
 
 // The device of the VM that DEVICE_XML is about, as it is there now.
@@ -41,7 +47,7 @@ Ended with_hooks(const VmHost& host, const std::string& vm, std::string_view com
   const auto domain = host.find(vm);
   const auto* around = phase_for_device(command, read_device_identity(device_xml).type);
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, command);
-  if (!lifecycle.begin(host.uuid(), uuid_of(domain.get()), WhenLeft::refuse_start)) return lifecycle.ended();
+  if (!lifecycle.begin(host.connection.get(), uuid_of(domain.get()), WhenLeft::refuse_start)) return lifecycle.ended();
   if (around == nullptr || !affects_running(domain.get(), flags)) {
     work(domain.get(), device_xml);
     return Ended::done;
@@ -57,7 +63,7 @@ Ended with_hooks(const VmHost& host, const std::string& vm, std::string_view com
 
 Ended attach_device(const VmHost& host, const std::string& vm, const std::string& device_xml, unsigned flags) {
   return with_hooks(host, vm, "attach-device", device_xml, flags, [&](virDomain* domain, const std::string& left) {
-    change(domain, &::virDomainAttachDeviceFlags, device_xml, left, flags, "Failed to attach device");
+    change(domain, &::virDomainAttachDeviceFlags, &::virDomainDetachDeviceFlags, device_xml, left, flags, "Failed to attach device");
   });
 }
 
@@ -83,7 +89,7 @@ Ended detach_device(const VmHost& host, const std::string& vm, const std::string
 
 Ended update_device(const VmHost& host, const std::string& vm, const std::string& device_xml, unsigned flags) {
   return with_hooks(host, vm, "update-device", device_xml, flags, [&](virDomain* domain, const std::string& left) {
-    change(domain, &::virDomainUpdateDeviceFlags, device_xml, left, flags, "Failed to update device");
+    change(domain, &::virDomainUpdateDeviceFlags, nullptr, device_xml, left, flags, "Failed to update device");
   });
 }
 

@@ -26,16 +26,16 @@ class TypedParameters {
   int count_ = 0;
 };
 
-void transfer(const VmHost& host, virDomain* domain, const MigrateOptions& options) {
+// DESTINATION: null where libvirtd itself talks to the other host's.
+void transfer(const VmHost& host, virDomain* domain, virConnect* destination, const MigrateOptions& options) {
   const TypedParameters parameters(options.parameters);
   const std::stop_callback on_stop(host.stop, [domain] { ::virDomainAbortJob(domain); });
-  if ((options.flags & VIR_MIGRATE_PEER2PEER) != 0) {
+  if (destination == nullptr) {
     if (::virDomainMigrateToURI3(domain, options.destination.c_str(), parameters.get(), parameters.size(), options.flags) != 0)
       throw LibvirtError("");
     return;
   }
-  const auto destination = connect_to(options.destination);
-  const DomainHandle moved(::virDomainMigrate3(domain, destination.get(), parameters.get(), parameters.size(), options.flags));
+  const DomainHandle moved(::virDomainMigrate3(domain, destination, parameters.get(), parameters.size(), options.flags));
   if (!moved) throw LibvirtError("");
 }
 
@@ -43,8 +43,9 @@ void transfer(const VmHost& host, virDomain* domain, const MigrateOptions& optio
 
 Ended migrate_vm(const VmHost& host, const std::string& vm, const MigrateOptions& options) {
   return on_running_vm(host, vm, "migrate", "", [&](virDomain* domain, Lifecycle& lifecycle) {
+    const auto destination = (options.flags & VIR_MIGRATE_PEER2PEER) != 0 ? nullptr : connect_to(options.destination);  // no hook runs for a wrong URI
     Subject subject{xml_of(domain, 0), "", {}};
-    const auto ended = lifecycle.pass("leave", subject, [&] { transfer(host, domain, options); });
+    const auto ended = lifecycle.pass("leave", subject, [&] { transfer(host, domain, destination.get(), options); });
     if (ended != Ended::done) return ended;
     subject.parameters = reason("migrated");
     return lifecycle.pass("release", subject, [] {});

@@ -59,7 +59,7 @@ Ended recover_vm(const VmHost& host, const std::string& vm, std::string& what_wa
     LifecycleObserver& other_;
   } observer(host.observer);
   Lifecycle lifecycle(host.engine, host.hooks, observer, host.stop, "recover");
-  if (!lifecycle.begin(host.uuid(), uuid, WhenLeft::tell)) return lifecycle.ended();
+  if (!lifecycle.begin(host.connection.get(), uuid, WhenLeft::tell)) return lifecycle.ended();
   LaunchFlags::forget(host.engine.settings().paths.launchflags_dir, uuid);
   const auto run = lifecycle.state().read_run(host.uuid());
   if (!run) return Ended::done;
@@ -71,7 +71,9 @@ Ended recover_vm(const VmHost& host, const std::string& vm, std::string& what_wa
     throw Error(Errc::refused, what + " did not start the VM, and yet it runs: to take back now what hooks did would take it away from the running VM; "
                                       "`vdsm-hook vm destroy` ends it and lets hooks take that back");
   Subject subject{run->document, "", run->parameters};
-  what_was_done = what + ": nothing was left to do";
+  // Of a device, virtual CPUs or a password the state does not say whether libvirt did it.
+  what_was_done = what + (run->has_acted && current.undo.empty() && !current.does.empty() ? ": whether libvirt did it is not known; the hook points after it were left out"
+                                                                                         : ": nothing was left to do");
   if (has_happened(current, domain.get()) && (run->has_acted || current.does.empty())) {
     if (runs) subject.domain_xml = xml_of(domain.get(), 0);
     if (run->has_acted) {

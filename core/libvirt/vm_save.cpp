@@ -22,33 +22,52 @@ void save_to(virDomain* domain, const std::string& file, unsigned flags) {
   throw LibvirtError("Failed to save domain", domain, " to " + file);
 }
 
-// What is restored, paused where libvirt can do that: it goes on when its hooks let it.
+// What is restored: paused where hooks have a say in whether it goes on, else as it was saved.
 struct Image {
-  std::string domain_xml, failure;
-  std::function<DomainHandle(const char* changed_xml)> restore;
+  std::string domain_xml;
+  std::function<DomainHandle(const char* changed_xml, bool is_paused)> restore;
 };
 
 Ended restore_image(const VmHost& host, Lifecycle& lifecycle, const Image& image, bool stays_paused) {
   Subject subject{image.domain_xml, "", not_from_snapshot()};
   DomainHandle domain;
+  const auto refresh = [&] { subject.domain_xml = xml_of(domain.get(), 0); };
   const auto& restoring = phase("dehibernate");
+  const bool pauses = stays_paused || lifecycle.has_hooks_before(phase("continue"));
   if (!lifecycle.before(restoring, subject)) return lifecycle.ended();
-  lifecycle.act(restoring, subject, [&] {
-    domain = image.restore(subject.domain_xml == image.domain_xml ? nullptr : subject.domain_xml.c_str());
-    subject.domain_xml = xml_of(domain.get(), 0);
-  });
+  const auto restore = [&] { domain = image.restore(subject.domain_xml == image.domain_xml ? nullptr : subject.domain_xml.c_str(), pauses); };
+  lifecycle.act(restoring, subject, restore, refresh);
   lifecycle.after(restoring, subject);
-  if (!stays_paused) {
+  if (!stays_paused && (pauses || !is_paused(domain.get()))) {
     const auto ended = go_on(domain.get(), lifecycle, true);
     if (ended != Ended::done) {
       host.observer.on_note("the VM is restored, and paused");
       return ended;
     }
-    subject.domain_xml = xml_of(domain.get(), 0);
+    refresh();
   }
   const auto ended = lifecycle.pass("dehibernated", subject, [] {});
   lifecycle.finish();
   return ended;
+}
+
+// A VM that was to be saved goes on, with its hooks or without.
+void let_go_on(const VmHost& host, Lifecycle& lifecycle, virDomain* domain) {
+  try {
+    if (!is_active(domain)) return;
+    lifecycle.take_back_from_here();
+    try {
+      go_on(domain, lifecycle, true);
+      lifecycle.finish();
+    } catch (const Error& error) {
+      if (!is_paused(domain)) return;
+      host.observer.on_note(std::string("the VM goes on without its hooks: ") + error.what());
+      ::virDomainResume(domain);
+    }
+    if (is_paused(domain)) host.observer.on_note("the VM stays paused");
+  } catch (const LibvirtError& error) {  // why it was not saved says more
+    if (error.libvirt_code() != VIR_ERR_NO_DOMAIN) host.observer.on_note(std::string("the VM may be paused: ") + error.what());
+  }
 }
 
 }  // namespace
@@ -57,12 +76,9 @@ Ended save_vm(const VmHost& host, const std::string& vm, const std::string& file
   const auto failure = "Failed to save domain '" + vm + "'" + (file.empty() ? " state" : " to " + file);
   return on_running_vm(host, vm, file.empty() ? "managedsave" : "save", failure, [&](virDomain* domain, Lifecycle& lifecycle) {
     const bool was_paused = is_paused(domain);
-    if (!was_paused) {
-      if (const auto ended = pause(domain, lifecycle); ended != Ended::done) return ended;
-    } else {
-      host.observer.on_note("the VM is saved as one that is paused: `vdsm-hook vm restore --paused` leaves it so");
-    }
-    const auto was_saved = [&] {
+    const auto do_save = [&] {
+      if (!was_paused)
+        if (const auto ended = pause(domain, lifecycle); ended != Ended::done) return ended;
       Subject subject{xml_of(domain, 0), "", {}};
       const auto ended = lifecycle.pass("hibernate", subject, [&] {
         save_to(domain, file, flags | (was_paused ? VIR_DOMAIN_SAVE_PAUSED : VIR_DOMAIN_SAVE_RUNNING));
@@ -71,23 +87,12 @@ Ended save_vm(const VmHost& host, const std::string& vm, const std::string& file
       subject.parameters = reason("saved");
       return lifecycle.pass("release", subject, [] {});
     };
-    const auto let_go_on = [&] {
-      try {
-        if (was_paused || !is_active(domain)) return;
-        lifecycle.take_back_from_here();
-        go_on(domain, lifecycle, true);
-        lifecycle.finish();
-        if (is_paused(domain)) host.observer.on_note("the VM stays paused");
-      } catch (const Error& error) {  // why it was not saved says more
-        host.observer.on_note(std::string("the VM may be paused: ") + error.what());
-      }
-    };
     try {
-      const auto ended = was_saved();
-      if (ended != Ended::done) let_go_on();
+      const auto ended = do_save();
+      if (ended != Ended::done && !was_paused) let_go_on(host, lifecycle, domain);
       return ended;
     } catch (const Error&) {
-      let_go_on();
+      if (!was_paused) let_go_on(host, lifecycle, domain);
       throw;
     }
   });
@@ -99,16 +104,18 @@ Ended restore_vm(const VmHost& host, const std::string& file, const RestoreOptio
   const auto xml = take_text(::virDomainSaveImageGetXMLDesc(connection, file.c_str(), VIR_DOMAIN_SAVE_IMAGE_XML_SECURE), failure);
   const auto uuid = read_domain_facts(xml).uuid;
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, "restore");
-  if (!lifecycle.begin(host.uuid(), uuid, WhenLeft::refuse)) return lifecycle.ended();
-  const auto restore = [&](const char* changed) {
-    if (::virDomainRestoreFlags(connection, file.c_str(), changed, options.flags | VIR_DOMAIN_SAVE_PAUSED) != 0 &&
+  if (!lifecycle.begin(host.connection.get(), uuid, WhenLeft::refuse)) return lifecycle.ended();
+  const DomainHandle defined(::virDomainLookupByUUIDString(connection, uuid.c_str()));
+  if (defined && is_active(defined.get())) throw Error(Errc::refused, failure + "\nthe domain '" + name_of(defined.get()) + "' is already active");
+  const auto restore = [&](const char* changed, bool pauses) {
+    if (::virDomainRestoreFlags(connection, file.c_str(), changed, options.flags | (pauses ? unsigned{VIR_DOMAIN_SAVE_PAUSED} : 0U)) != 0 &&
         (options.stays_paused || changed != nullptr || !is_about_flags() || ::virDomainRestore(connection, file.c_str()) != 0))
       throw LibvirtError(failure);
     DomainHandle domain(::virDomainLookupByUUIDString(connection, uuid.c_str()));
     if (!domain) throw LibvirtError(failure);
     return domain;
   };
-  return restore_image(host, lifecycle, {xml, failure, restore}, options.stays_paused);
+  return restore_image(host, lifecycle, {xml, restore}, options.stays_paused);
 }
 
 Ended restore_managed(const VmHost& host, Lifecycle& lifecycle, virDomain* domain, StartOptions& options) {
@@ -121,15 +128,18 @@ Ended restore_managed(const VmHost& host, Lifecycle& lifecycle, virDomain* domai
     options.would_start = without_passwords(xml);
     return Ended::done;
   }
-  const auto restore = [&](const char* changed) {
-    if (changed != nullptr && ::virDomainManagedSaveDefineXML(domain, changed, VIR_DOMAIN_SAVE_PAUSED) != 0) throw LibvirtError(failure);
-    if (::virDomainCreateWithFlags(domain, VIR_DOMAIN_START_PAUSED) != 0 &&
-        (options.is_paused || !is_about_flags() || ::virDomainCreate(domain) != 0))
-      throw LibvirtError(failure);
+  const auto restore = [&](const char* changed, bool pauses) {
+    if (changed != nullptr && ::virDomainManagedSaveDefineXML(domain, changed, 0) != 0) throw LibvirtError(failure);
+    if (::virDomainCreateWithFlags(domain, pauses ? unsigned{VIR_DOMAIN_START_PAUSED} : 0U) != 0 &&
+        (options.is_paused || !is_about_flags() || ::virDomainCreate(domain) != 0)) {
+      const LibvirtError error(failure);
+      if (changed != nullptr) ::virDomainManagedSaveDefineXML(domain, xml.c_str(), 0);  // what hooks put into the image is taken out
+      throw error;
+    }
     ::virDomainRef(domain);
     return DomainHandle(domain);
   };
-  return restore_image(host, lifecycle, {xml, failure, restore}, options.is_paused);
+  return restore_image(host, lifecycle, {xml, restore}, options.is_paused);
 }
 
 }  // namespace vdsm_hook

@@ -16,25 +16,27 @@ Ended start(const VmHost& host, Lifecycle& lifecycle, virDomain* persistent, con
   std::unique_ptr<LaunchFlags> flags;
   if (lifecycle.has_hooks_before(starting)) {
     flags = std::make_unique<LaunchFlags>(host.engine.settings().paths.launchflags_dir, uuid, options.is_paused ? unsigned{VIR_DOMAIN_START_PAUSED} : 0U);
-    lifecycle.judge_before_with([&flags](std::string_view) { return flags->read_back(); });
+    lifecycle.judge_before_with([&flags](bool has_failed) { return flags->read_back(!has_failed); });
   }
   if (!lifecycle.before(starting, subject)) return lifecycle.ended();
   if (options.is_dry_run) {
     options.would_start = lifecycle.secrets().hidden(subject.domain_xml);
+    lifecycle.take_back_from_here();
     lifecycle.undo(starting, subject);
     lifecycle.finish();
-    return Ended::done;
+    return host.stop.stop_requested() ? Ended::cancelled : Ended::done;
   }
-  lifecycle.act(starting, subject, [&] {
+  DomainHandle started;
+  const auto create = [&] {
     if (persistent != nullptr) check_still_defined(host, persistent, failure);
     if (persistent != nullptr && options.forces_boot && ::virDomainHasManagedSaveImage(persistent, 0) == 1 &&
         ::virDomainManagedSaveRemove(persistent, 0) != 0)
       throw LibvirtError(failure);
     const auto start_flags = flags ? flags->flags() : options.is_paused ? unsigned{VIR_DOMAIN_START_PAUSED} : 0U;
-    const DomainHandle started(::virDomainCreateXML(host.connection.get(), subject.domain_xml.c_str(), start_flags));
+    started.reset(::virDomainCreateXML(host.connection.get(), subject.domain_xml.c_str(), start_flags));
     if (!started) throw LibvirtError(failure);
-    subject.domain_xml = xml_of(started.get(), 0);
-  });
+  };
+  lifecycle.act(starting, subject, create, [&] { subject.domain_xml = xml_of(started.get(), 0); });
   lifecycle.after(starting, subject);
   lifecycle.finish();
   return lifecycle.ended();
@@ -46,7 +48,7 @@ Ended start_vm(const VmHost& host, const std::string& vm, StartOptions& options)
   const auto domain = host.find(vm);
   const auto name = name_of(domain.get());
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, "start");
-  if (!lifecycle.begin(host.uuid(), uuid_of(domain.get()), WhenLeft::refuse)) return lifecycle.ended();
+  if (!lifecycle.begin(host.connection.get(), uuid_of(domain.get()), WhenLeft::refuse)) return lifecycle.ended();
   if (is_active(domain.get())) throw Error(Errc::refused, "Domain is already active");
   const auto failure = "Failed to start domain '" + name + "'";
   if (!options.forces_boot && ::virDomainHasManagedSaveImage(domain.get(), 0) == 1) return restore_managed(host, lifecycle, domain.get(), options);
@@ -58,9 +60,9 @@ Ended create_vm(const VmHost& host, const std::string& domain_xml, StartOptions&
   name = facts.name;
   // libvirt would make one up, and hooks would work for a VM that nobody knows.
   if (!is_uuid(facts.uuid)) throw Error(Errc::bad_document, "the domain XML has no <uuid>: give it one, for hooks to know the VM by");
-  const DomainHandle defined(::virDomainLookupByUUIDString(host.connection.get(), facts.uuid.c_str()));
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, "create");
-  if (!lifecycle.begin(host.uuid(), facts.uuid, WhenLeft::refuse)) return lifecycle.ended();
+  if (!lifecycle.begin(host.connection.get(), facts.uuid, WhenLeft::refuse)) return lifecycle.ended();
+  const DomainHandle defined(::virDomainLookupByUUIDString(host.connection.get(), facts.uuid.c_str()));
   if (defined && is_active(defined.get())) throw Error(Errc::refused, "Failed to create domain\nthe domain '" + name_of(defined.get()) + "' is already active");
   return start(host, lifecycle, nullptr, facts.uuid, domain_xml, options, "Failed to create domain");
 }

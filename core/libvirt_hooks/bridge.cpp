@@ -80,11 +80,18 @@ class BridgeCall {
   bool fire_all() {
     const auto& points = engine_.settings().points;
     return std::all_of(row_->events.begin(), row_->events.end(), [&](std::string_view event) {
-      return (state_ && state_->is_fired_by_command(event)) || fire(*points.find(event)) || row_->never_fails;
+      return (state_ && state_->is_fired_by_command(event)) || fire_and_note(*points.find(event)) || row_->never_fails;
     });
   }
 
   // False: libvirt must not go on.
+  // A command that was killed while libvirt did its work would fire it again, when it is recovered.
+  bool fire_and_note(const HookPoint& point) {
+    const bool is_fine = fire(point);
+    if (state_) state_->note_fired(point.name);
+    return is_fine;
+  }
+
   bool fire(const HookPoint& point) {
     Request request;
     request.event = point.name;

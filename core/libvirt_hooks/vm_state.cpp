@@ -8,8 +8,9 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
-#include <ctime>
 #include <charconv>
+#include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <thread>
 
@@ -21,7 +22,7 @@
 namespace vdsm_hook {
 namespace {
 
-constexpr std::string_view kLock = ".lock", kRun = ".run", kExpected = "expected.", kSeen = "seen";
+constexpr std::string_view kLock = ".lock", kRun = ".run", kExpected = "expected.", kSeen = "seen", kFired = "fired.";
 constexpr std::size_t kMaxSeenBytes = 128;
 constexpr std::size_t kMaxRunBytes = 2 * kMaxPayloadBytes;
 
@@ -86,17 +87,27 @@ void remove_file(const std::string& file) {
   if (::unlink(file.c_str()) != 0 && errno != ENOENT) throw Error::from_errno("cannot remove " + file, errno);
 }
 
+boost::json::array pairs_of(const Variables& variables) {
+  boost::json::array pairs;
+  for (const auto& [name, value] : variables) pairs.push_back({name, value});
+  return pairs;
+}
+
+Variables variables_from(const boost::json::value& pairs) {
+  Variables variables;
+  for (const auto& pair : pairs.as_array()) variables.emplace_back(pair.at(0).as_string(), pair.at(1).as_string());
+  return variables;
+}
+
 boost::json::value to_json(const VmRun& run) {
-  boost::json::array properties, parameters;
-  for (const auto& [name, value] : run.properties) properties.push_back({name, value});
-  for (const auto& [name, value] : run.parameters) parameters.push_back({name, value});
   return {{"command", run.command},     {"pid", run.pid},
           {"since", run.since},         {"phase", run.phase},
           {"has_acted", run.has_acted}, {"hooks_ran", run.hooks_ran},
           {"own_events", boost::json::value_from(run.own_events)},
-          {"created", boost::json::value_from(run.created)},
-          {"properties", properties},   {"document", run.document},
-          {"parameters", parameters}};
+          {"created", pairs_of(run.created)},
+          {"properties", pairs_of(run.properties)},
+          {"parameters", pairs_of(run.parameters)},
+          {"document", run.document}};
 }
 
 VmRun run_from(const boost::json::value& value) {
@@ -108,11 +119,9 @@ VmRun run_from(const boost::json::value& value) {
   run.has_acted = value.at("has_acted").as_bool();
   run.hooks_ran = value.at("hooks_ran").as_bool();
   run.own_events = boost::json::value_to<std::vector<std::string>>(value.at("own_events"));
-  run.created = boost::json::value_to<std::vector<std::string>>(value.at("created"));
-  for (const auto& property : value.at("properties").as_array())
-    run.properties.emplace_back(property.at(0).as_string(), property.at(1).as_string());
-  for (const auto& parameter : value.at("parameters").as_array())
-    run.parameters.emplace_back(parameter.at(0).as_string(), parameter.at(1).as_string());
+  run.created = variables_from(value.at("created"));
+  run.properties = variables_from(value.at("properties"));
+  run.parameters = variables_from(value.at("parameters"));
   run.document = value.at("document").as_string();
   return run;
 }
@@ -133,19 +142,38 @@ void VmState::make_directory() {
 }
 
 UniqueFd VmState::lock(std::string_view host_uuid, const std::stop_token& stop, const std::function<bool(const std::optional<VmRun>&)>& on_wait) {
-  make_directory();
   const auto name = file(lower(host_uuid) + std::string(kLock));
-  UniqueFd fd(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) throw Error::from_errno("cannot open " + name, errno);
   auto pause = std::chrono::milliseconds(1);
-  for (bool is_first = true;; is_first = false) {
+  for (bool has_waited = false;;) {
+    make_directory();
+    UniqueFd fd(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd && errno == ENOENT) continue;  // whoever was the last removed the directory
+    if (!fd) throw Error::from_errno("cannot open " + name, errno);
     auto lock = whole_file(F_WRLCK);
-    if (::fcntl(fd.get(), F_OFD_SETLK, &lock) == 0) return fd;
+    if (::fcntl(fd.get(), F_OFD_SETLK, &lock) == 0) {
+      struct stat locked{}, now{};
+      const bool is_it = ::fstat(fd.get(), &locked) == 0 && ::stat(name.c_str(), &now) == 0 && locked.st_ino == now.st_ino && locked.st_dev == now.st_dev;
+      if (is_it) return fd;
+      continue;
+    }
     if (errno != EAGAIN && errno != EACCES && errno != EINTR) throw Error::from_errno("cannot lock " + name, errno);
-    if (stop.stop_requested() || (is_first && !on_wait(read_run(host_uuid)))) return {};
+    // Its parent waits for it.
+    const char* const vm_of_hook = std::getenv("vmId");
+    if (std::getenv("VDSM_HOOK_RUN_ID") != nullptr && vm_of_hook != nullptr && directory_.ends_with("/" + lower(vm_of_hook)))
+      throw Error(Errc::refused, "a command that holds this VM waits for the hook that asks for it: a hook cannot change its own VM in this way");
+    if (stop.stop_requested() || (!has_waited && !on_wait(read_run(host_uuid)))) return {};
+    has_waited = true;
     std::this_thread::sleep_for(pause);
     pause = std::min(pause * 2, std::chrono::milliseconds(50));
   }
+}
+
+void VmState::unlock(std::string_view host_uuid, const UniqueFd) const {
+  const auto name = lower(host_uuid) + std::string(kLock);
+  const auto names = names_in(directory_);
+  if (names.size() != 1 || names[0] != name) return;
+  ::unlink(file(name).c_str());  // still locked: who waits for it finds that it is gone, and makes another
+  ::rmdir(directory_.c_str());
 }
 
 bool VmState::is_locked(std::string_view host_uuid) const { return is_held(file(lower(host_uuid) + std::string(kLock))); }
@@ -165,21 +193,40 @@ std::optional<VmRun> VmState::read_run(std::string_view host_uuid) const {
   }
 }
 
-void VmState::remove_run(std::string_view host_uuid) { remove_file(file(lower(host_uuid) + std::string(kRun))); }
+void VmState::remove_run(std::string_view host_uuid) {
+  remove_file(file(lower(host_uuid) + std::string(kRun)));
+  for (const auto& name : names_in(directory_))
+    if (name.starts_with(kFired)) remove_file(file(name));
+}
 
 bool VmState::is_fired_by_command(std::string_view event) const {
   for (const auto& name : names_in(directory_)) {
     if (!name.ends_with(kLock) || !is_held(file(name))) continue;
     const auto run = read_run(name.substr(0, name.size() - kLock.size()));
-    if (run && std::find(run->own_events.begin(), run->own_events.end(), event) != run->own_events.end()) return true;
+    if (run && run->has_acted && std::find(run->own_events.begin(), run->own_events.end(), event) != run->own_events.end()) return true;
   }
   return false;
 }
 
-// What libvirt never told of, or nobody listened to, must not hide what others do later.
+void VmState::note_fired(std::string_view event) {
+  for (const auto& name : names_in(directory_)) {
+    if (!name.ends_with(kRun)) continue;
+    const auto host_uuid = name.substr(0, name.size() - kRun.size());
+    const auto run = is_locked(host_uuid) ? std::nullopt : read_run(host_uuid);
+    if (run && std::find(run->own_events.begin(), run->own_events.end(), event) != run->own_events.end())
+      write_file(file(std::string(kFired) + std::string(event)), "");
+  }
+}
+
+bool VmState::was_fired(std::string_view event) const { return ::access(file(std::string(kFired) + std::string(event)).c_str(), F_OK) == 0; }
+
+// What libvirt never told of, or nobody listened to, must not hide what others do later. While a command waits for
+// libvirt nothing is too old: to save a large VM takes long.
 void VmState::forget_old_expected() const {
   const auto now = std::time(nullptr);
-  for (const auto& name : names_in(directory_)) {
+  const auto names = names_in(directory_);
+  if (std::any_of(names.begin(), names.end(), [this](const auto& name) { return name.ends_with(kLock) && is_held(file(name)); })) return;
+  for (const auto& name : names) {
     struct stat st{};
     if (name.starts_with(kExpected) && ::stat(file(name).c_str(), &st) == 0 && now - st.st_mtime > kExpectedFor.count()) remove_file(file(name));
   }
@@ -188,7 +235,13 @@ void VmState::forget_old_expected() const {
 void VmState::expect(std::string_view event) {
   make_directory();
   forget_old_expected();
-  write_file(file(std::string(kExpected) + std::string(event) + "." + random_uuid().substr(0, 8)), "");
+  const auto name = file(std::string(kExpected) + std::string(event) + "." + random_uuid().substr(0, 8));
+  if (!UniqueFd(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600))) throw Error::from_errno("cannot make " + name, errno);
+}
+
+void VmState::renew_expected(std::string_view event) const {
+  for (const auto& name : names_in(directory_))
+    if (name.starts_with(std::string(kExpected) + std::string(event) + ".")) ::utimensat(AT_FDCWD, file(name).c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
 }
 
 bool VmState::take_expected(std::string_view event) {
@@ -197,11 +250,6 @@ bool VmState::take_expected(std::string_view event) {
   for (const auto& name : names_in(directory_))
     if (name.starts_with(wanted) && ::unlink(file(name).c_str()) == 0) return true;
   return false;
-}
-
-void VmState::forget_expected() {
-  for (const auto& name : names_in(directory_))
-    if (name.starts_with(kExpected)) remove_file(file(name));
 }
 
 std::string VmState::seen() const {
@@ -216,7 +264,11 @@ std::string VmState::seen() const {
 }
 
 void VmState::set_seen(std::string_view word, std::chrono::milliseconds lasts) {
-  if (word.empty()) return remove_file(file(kSeen));
+  if (word.empty()) {
+    remove_file(file(kSeen));
+    ::rmdir(directory_.c_str());  // fails where something else is in it
+    return;
+  }
   make_directory();
   write_file(file(kSeen), std::string(word) + (lasts.count() > 0 ? " " + std::to_string(boot_milliseconds() + lasts.count()) : ""));
 }

@@ -28,7 +28,7 @@ struct VmRun {
   bool has_acted = false;  ///< libvirt was asked, or was about to be
   bool hooks_ran = false;
   std::vector<std::string> own_events;  ///< those that the command fires itself
-  std::vector<std::string> created;     ///< devices (DeviceIdentity::to_text()) whose hooks ran, in that order
+  Variables created;                    ///< devices whose hooks ran, in that order: DeviceIdentity::to_text(), XML
   Variables properties;                 ///< of this run
   std::string document;                 ///< the domain XML as the hooks left it
   Variables parameters;                 ///< of the phase's hook points
@@ -49,6 +49,8 @@ class VmState {
   UniqueFd lock(std::string_view host_uuid, const std::stop_token& stop, const std::function<bool(const std::optional<VmRun>&)>& on_wait);
 
   bool is_locked(std::string_view host_uuid) const;
+  /// Gives the lock back, and removes the directory when nothing else is in it.
+  void unlock(std::string_view host_uuid, UniqueFd lock) const;
 
   // The run of the lock's holder, or of one that was killed.
 
@@ -57,8 +59,15 @@ class VmState {
   std::optional<VmRun> read_run(std::string_view host_uuid) const;
   void remove_run(std::string_view host_uuid);
 
-  /// Whether a command that runs now, on whatever host's behalf, fires EVENT for this VM itself. Takes no lock.
+  /// Whether a command that runs now, on whatever host's behalf, has asked libvirt and fires EVENT for this VM itself. Before
+  /// it asks, what libvirt does is somebody else's. Takes no lock.
   bool is_fired_by_command(std::string_view event) const;
+
+  // Events that the bridge fired in the place of a command that was killed.
+
+  /// Is kept until remove_run() where a killed command would have fired EVENT.
+  void note_fired(std::string_view event);
+  bool was_fired(std::string_view event) const;
 
   // Events that a command fires and libvirt tells vdsm-hookd about as well, maybe later.
 
@@ -66,10 +75,10 @@ class VmState {
   void expect(std::string_view event);
   /// True once for each expect().
   bool take_expected(std::string_view event);
+  /// kExpectedFor begins anew for what was not taken yet.
+  void renew_expected(std::string_view event) const;
   /// Forgets one expect() that came to nothing.
   void unexpect(std::string_view event) { take_expected(event); }
-  /// Forgets all; for vdsm-hookd when it starts to listen.
-  void forget_expected();
 
   // What the bridge has seen: a word of lifecycles.toml.
 

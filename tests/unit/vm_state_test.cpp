@@ -27,7 +27,7 @@ VmRun some_run() {
   run.phase = "start";
   run.has_acted = run.hooks_ran = true;
   run.own_events = {"after_vm_start"};
-  run.created = {"interface 52:54:00:00:00:01"};
+  run.created = {{"interface 52:54:00:00:00:01", "<interface/>"}};
   run.properties = {{"colour", "r\"e\nd"}};
   run.document = "<domain/>";
   run.parameters = {{"FROM_SNAPSHOT", "False"}};
@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(a_run_is_read_as_it_was_written) {
   BOOST_TEST(read->phase == run.phase);
   BOOST_TEST((read->has_acted && read->hooks_ran));
   BOOST_TEST(read->own_events == run.own_events);
-  BOOST_TEST(read->created == run.created);
+  BOOST_TEST((read->created == run.created));
   BOOST_TEST((read->properties == run.properties && read->parameters == run.parameters));
   BOOST_TEST(read->document == run.document);
   BOOST_TEST(!state.read_run(kOther));
