@@ -52,7 +52,7 @@ class SessionTest(VmTest):
         self.assertIn("macspoof = true", self.as_user(PROGRAM, "props", "show", "mine", *session).stdout)
         self.as_user(PROGRAM, "vm", "start", "mine", "--paused", *session)
         self.assertEqual(title_of(self.as_user("virsh", *session, "dumpxml", "mine").stdout), f"red of {UID}")
-        self.assertTrue((self.xdg / "vdsm-hook/vms" / UUID).is_dir())
+        self.assertTrue((self.xdg / "vdsm-hook/vms").is_dir())
         self.as_user(PROGRAM, "vm", "destroy", "mine", *session)
         self.assertIn("shut off", self.as_user("virsh", *session, "domstate", "mine").stdout)
         # The system's libvirtd has never heard of it, and neither have its directories.

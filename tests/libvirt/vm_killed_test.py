@@ -45,7 +45,8 @@ class KilledTest(VmFaultTest):
         libvirtd = host.ask("status").split()[1]
         stop = self.hook(host, "before_vm_start", "20_stop", f"kill -STOP {libvirtd}")
         start = self.running(host, "start", "t1", "-p", "colour=red")
-        eventually(lambda: self.run_file(host).exists() and self.run_record(host)["has_acted"], "libvirt is asked")
+        eventually(lambda: ") T " in host.run_inside(["cat", f"/proc/{libvirtd}/stat"]).stdout and self.log.exists() and
+                   self.log.read_text().splitlines() == CREATED, "hooks have run")
         kill(start)
         host.run_inside(["kill", "-CONT", libvirtd], check=True)
         stop.unlink()
@@ -57,7 +58,7 @@ class KilledTest(VmFaultTest):
             lines = self.refused(host, "start", "t1")
             self.assertEqual(len(lines), 1, lines)
             self.assertIn(f"`vdsm-hook vm start` (process {self.run_record(host)['pid']}, since 20", lines[0])
-            self.assertIn("was killed before it came to its end, after libvirt had been asked; hooks had run: `vdsm-hook vm recover`", lines[0])
+            self.assertIn("was killed before it came to its end, before libvirt was asked; hooks had run: `vdsm-hook vm recover`", lines[0])
             self.assertEqual(self.logged(), [])
 
         with self.subTest("recover fires the undo sequence, with the properties of that start"):

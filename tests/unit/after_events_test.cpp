@@ -186,6 +186,7 @@ BOOST_FIXTURE_TEST_CASE(what_ended_commands_expected_is_forgotten_but_not_what_a
   BOOST_REQUIRE(lock);
   VmRun run;
   run.own_events = {std::string(after("pause"))};
+  run.has_acted = true;
   state.write_run(host_uuid, run);
   for (const auto name : {"pause", "continue", "plug_nic"}) state.expect(after(name));
   forget_lost_events(host.runtime_dir(), kOne);
