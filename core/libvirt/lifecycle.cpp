@@ -263,7 +263,7 @@ void Lifecycle::act(const Phase& current, Subject& subject, const std::function<
     act();
     enter(current, Stage::after, subject);
   } catch (LibvirtError& error) {
-    error.add(blame(error.libvirt_text(), edits_));
+    error.add(blame(error.libvirt_text(), error.libvirt_code(), edits_));
     error.set_what(secrets_.hidden(error.what()));
     expect(current, false);
     fail_after_error(current, subject, false);
