@@ -100,6 +100,13 @@ std::string printable(std::string_view bytes) {
   return out;
 }
 
+std::string on_one_line(std::string_view bytes) {
+  auto text = printable(bytes);
+  for (auto at = text.find_first_of("\n\t"); at != std::string::npos; at = text.find_first_of("\n\t", at + 2))
+    text.replace(at, 1, text[at] == '\n' ? "\\n" : "\\t");
+  return text;
+}
+
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   std::int64_t count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);

@@ -67,13 +67,6 @@ std::string hook_points_of(std::string_view name) {
 
 }  // namespace
 
-std::string on_one_line(const std::string& name) {
-  auto text = printable(name);
-  for (auto at = text.find_first_of("\n\t"); at != std::string::npos; at = text.find_first_of("\n\t", at + 2))
-    text.replace(at, 1, text[at] == '\n' ? "\\n" : "\\t");
-  return text;
-}
-
 std::string in_quotes(const std::string& vm) { return "'" + on_one_line(vm) + "'"; }
 
 std::string waiting_for(const std::optional<VmRun>& holder) {
@@ -194,7 +187,10 @@ void VmCommand::write_report(std::string_view result, const std::string& error, 
 void VmCommand::check_skip(const Settings& settings, const std::vector<std::string>& skip) const {
   if (skip.empty()) return;
   std::vector<std::string> names;
-  for (const auto phase_name : facts_of(name_).phases)
+  std::vector<std::string_view> phases(facts_of(name_).phases.begin(), facts_of(name_).phases.end());
+  if (name_ == "start") phases.insert(phases.end(), facts_of("restore").phases.begin(), facts_of("restore").phases.end());  // of a managed save image
+  if (name_ == "save" || name_ == "managedsave") phases.emplace_back("continue");  // when it was not saved
+  for (const auto phase_name : phases)
     for (const auto events : {phase(phase_name).before, phase(phase_name).after, phase(phase_name).failed, phase(phase_name).undo})
       for (const auto event : events)
         for (const auto& hook : discover(event, {settings.paths.hooks_dirs, true, true, settings.trust}).hooks) names.push_back(hook.name);

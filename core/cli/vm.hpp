@@ -39,9 +39,7 @@ int vm_list_main(int argc, char** argv);
 int vm_show_main(int argc, char** argv);
 int vm_recover_main(int argc, char** argv);
 
-/// A VM's name fit for a terminal and a table: libvirt takes some with a line end in them.
-std::string on_one_line(const std::string& name);
-/// The same for messages.
+/// A VM's name for messages, on one line.
 std::string in_quotes(const std::string& vm);
 
 /// "waiting for `vdsm-hook vm start` (process 12), which holds the VM". HOLDER: nullopt, nobody knows.
@@ -57,6 +55,8 @@ class VmCommand {
   /// The VM as a positional.
   void add_vm();
   const std::string& vm() const { return vm_; }
+  /// What the report calls the VM where there is no such positional, for the work to say.
+  std::string& named() { return vm_; }
   bool wants_diff() const { return wants_diff_; }
 
   /// Parses, connects, does WORK, which says what to print on success, and tells a veto. The exit code.

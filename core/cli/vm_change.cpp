@@ -104,8 +104,7 @@ int vm_set_memory_main(int argc, char** argv) {
   affect.add_to(command.app());
   command.app().add_flag("--maximum", is_maximum, "set how much it may have at most, in its definition");
   return command.run(argc, argv, [&](const VmHost& host, std::string&) {
-    set_memory(host, command.vm(), read_kib(size), affect.flags() | (is_maximum ? unsigned{VIR_DOMAIN_MEM_MAXIMUM} : 0U));
-    return Ended::done;
+    return set_memory(host, command.vm(), read_kib(size), affect.flags() | (is_maximum ? unsigned{VIR_DOMAIN_MEM_MAXIMUM} : 0U));
   });
 }
 

@@ -66,6 +66,7 @@ int vm_restore_main(int argc, char** argv) {
   command.app().add_flag("--bypass-cache", bypasses, kBypass);
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     options.flags = bypass(bypasses);
+    command.named() = file;
     success = "Domain restored from " + file + "\n";
     return restore_vm(host, boost::filesystem::absolute(file).string(), options);
   });

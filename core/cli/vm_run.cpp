@@ -1,6 +1,5 @@
 // vdsm-hook vm start, create, define, destroy, shutdown, reboot, suspend, resume
 #include "vdsm_hook/cli/vm.hpp"
-#include "vdsm_hook/properties/metadata.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
@@ -38,9 +37,8 @@ int vm_create_main(int argc, char** argv) {
   command.app().add_option("FILE", file, "the domain XML; - is stdin")->required();
   add_start_options(command.app(), options);
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
-    std::string name;
-    const auto ended = create_vm(host, read_domain(file, host), options, name);
-    success = done_with(options, "Domain " + in_quotes(name) + " created from " + file + "\n");
+    const auto ended = create_vm(host, read_domain(file, host), options, command.named());
+    success = done_with(options, "Domain " + in_quotes(command.vm()) + " created from " + file + "\n");
     return ended;
   });
 }
@@ -52,11 +50,10 @@ int vm_define_main(int argc, char** argv) {
   command.app().add_option("FILE", file, "the domain XML; - is stdin")->required();
   command.app().add_flag("--validate", validates, "validate it against libvirt's schema");
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
-    const auto xml = read_domain(file, host);
-    const DomainHandle domain(::virDomainDefineXMLFlags(host.connection.get(), xml.c_str(), validates ? unsigned{VIR_DOMAIN_DEFINE_VALIDATE} : 0U));
-    if (!domain) throw LibvirtError("Failed to define domain from " + file);
-    success = "Domain " + in_quotes(name_of(domain.get())) + " defined from " + file + "\n";
-    return Ended::done;
+    const auto flags = validates ? unsigned{VIR_DOMAIN_DEFINE_VALIDATE} : 0U;
+    const auto ended = define_vm(host, read_domain(file, host), flags, "Failed to define domain from " + file, command.named());
+    success = "Domain " + in_quotes(command.vm()) + " defined from " + file + "\n";
+    return ended;
   });
 }
 
@@ -75,10 +72,8 @@ int vm_shutdown_main(int argc, char** argv) {
   VmCommand command("shutdown", "web-01");
   command.add_vm();
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
-    const auto domain = host.find(command.vm());
-    if (::virDomainShutdown(domain.get()) != 0) throw LibvirtError("Failed to shutdown domain " + in_quotes(command.vm()));
     success = "Domain " + in_quotes(command.vm()) + " is being shutdown\n";
-    return Ended::done;
+    return shutdown_vm(host, command.vm());
   });
 }
 
@@ -86,10 +81,8 @@ int vm_reboot_main(int argc, char** argv) {
   VmCommand command("reboot", "web-01");
   command.add_vm();
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
-    const auto domain = host.find(command.vm());
-    if (::virDomainReboot(domain.get(), 0) != 0) throw LibvirtError("Failed to reboot domain " + in_quotes(command.vm()));
     success = "Domain " + in_quotes(command.vm()) + " is being rebooted\n";
-    return Ended::done;
+    return reboot_vm(host, command.vm());
   });
 }
 

@@ -1,11 +1,24 @@
 #include "vdsm_hook/libvirt/blame.hpp"
 
+#include <libvirt/virterror.h>
+
 #include <algorithm>
 #include <set>
 
 namespace vdsm_hook {
+namespace {
 
-std::string blame(const std::string& error, const std::vector<Edit>& edits) {
+// The connection, the host, who may do what, and scripts. All others may be: libvirt says "internal error" of much.
+bool may_be_about_a_document(int code) {
+  constexpr int kOthers[] = {VIR_ERR_RPC, VIR_ERR_SYSTEM_ERROR, VIR_ERR_HOOK_SCRIPT_FAILED, VIR_ERR_NO_MEMORY, VIR_ERR_NO_CONNECT,
+                             VIR_ERR_INVALID_CONN, VIR_ERR_NO_DOMAIN, VIR_ERR_AUTH_FAILED, VIR_ERR_AUTH_CANCELLED, VIR_ERR_AUTH_UNAVAILABLE,
+                             VIR_ERR_ACCESS_DENIED, VIR_ERR_OPERATION_DENIED, VIR_ERR_OPERATION_TIMEOUT, VIR_ERR_OPERATION_ABORTED};
+  return std::find(std::begin(kOthers), std::end(kOthers), code) == std::end(kOthers);
+}
+
+}  // namespace
+
+std::string blame(const std::string& error, int code, const std::vector<Edit>& edits) {
   if (edits.empty()) return "";
   // The words of the error that stand in what a hook put in.
   std::set<std::string> suspects, all;
@@ -24,6 +37,7 @@ std::string blame(const std::string& error, const std::vector<Edit>& edits) {
       at = error.find('\'', end + 1);
     }
   }
+  if (suspects.empty() && !may_be_about_a_document(code)) return "";
   std::string names;
   for (const auto& name : suspects.empty() ? all : suspects) names += (names.empty() ? "" : ", ") + name;
   return suspects.empty() ? "the domain XML that libvirt refused was changed by " + names : "what libvirt refuses was put into the domain XML by " + names;

@@ -13,7 +13,7 @@ struct Edit {
 };
 
 /// A line that names the hooks which put in what the ERROR of libvirt's quotes; where it quotes nothing of theirs, all of them. Empty:
-/// no EDITS.
-std::string blame(const std::string& error, const std::vector<Edit>& edits);
+/// no EDITS, or nothing is quoted and CODE (virErrorNumber) is never about a document.
+std::string blame(const std::string& error, int code, const std::vector<Edit>& edits);
 
 }  // namespace vdsm_hook

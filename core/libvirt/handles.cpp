@@ -12,12 +12,14 @@ namespace {
 
 int last_code() {
   const auto* error = ::virGetLastError();
-  return error == nullptr ? VIR_ERR_OK : error->code;
+  if (error == nullptr) return VIR_ERR_OK;
+  return error->domain == VIR_FROM_RPC ? VIR_ERR_RPC : error->code;  // "internal error: client socket is closed"
 }
 
 std::string last_text() {
   const auto* text = ::virGetLastErrorMessage();
-  return text == nullptr ? "unknown error" : text;
+  if (text == nullptr) return "unknown error";
+  return last_code() == VIR_ERR_NO_DOMAIN ? on_one_line(text) : text;  // with the name as it was given
 }
 
 // <capabilities><host><uuid>
@@ -49,10 +51,10 @@ class HostUuidReader final : public XmlHandler {
 LibvirtError::LibvirtError(const std::string& what) : LibvirtError(what, last_code(), last_text()) {}
 
 LibvirtError::LibvirtError(const std::string& what, int code, std::string text)
-    : Error(Errc::refused, text), code_(code), text_(std::move(text)), all_((what.empty() ? "" : what + "\n") + text_) {}
+    : Error(Errc::refused, text), code_(code), text_(std::move(text)), all_((what.empty() ? "" : on_one_line(what) + "\n") + text_) {}
 
 LibvirtError::LibvirtError(const std::string& what, virDomain* domain, const std::string& behind) : LibvirtError("", last_code(), last_text()) {
-  all_ = what + " '" + name_of(domain) + "'" + behind + "\n" + text_;
+  all_ = on_one_line(what + " '" + name_of(domain) + "'" + behind) + "\n" + text_;
 }
 
 void prepare_libvirt() {
@@ -83,7 +85,7 @@ DomainHandle find_domain(virConnect* connection, const std::string& word) {
   if (error == std::errc() && end == word.data() + word.size()) domain.reset(::virDomainLookupByID(connection, id));
   if (!domain && is_uuid(word)) domain.reset(::virDomainLookupByUUIDString(connection, word.c_str()));
   if (!domain) domain.reset(::virDomainLookupByName(connection, word.c_str()));
-  if (!domain) throw LibvirtError("failed to get domain '" + printable(word) + "'");
+  if (!domain) throw LibvirtError("failed to get domain '" + word + "'");
   return domain;
 }
 

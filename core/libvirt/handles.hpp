@@ -24,12 +24,12 @@ using LibvirtText = std::unique_ptr<char, LibvirtFree>;
 /// libvirt refused something: Errc::refused, with libvirt's own words.
 class LibvirtError : public Error {
  public:
-  /// Of this thread's last error. WHAT, in virsh's words, comes in front: "Failed to start domain 't1'".
+  /// Of this thread's last error. WHAT, in virsh's words, comes in front, on one line whatever a name in it has: "Failed to start domain 't1'".
   explicit LibvirtError(const std::string& what);
   /// The same for WHAT 'NAME OF THE DOMAIN'BEHIND.
   LibvirtError(const std::string& what, virDomain* domain, const std::string& behind = {});
 
-  int libvirt_code() const { return code_; }           ///< virErrorNumber
+  int libvirt_code() const { return code_; }           ///< virErrorNumber; VIR_ERR_RPC for all that is about the connection
   const std::string& libvirt_text() const { return text_; }  ///< its words alone
   const char* what() const noexcept override { return all_.c_str(); }
   /// Instead of what() up to now.

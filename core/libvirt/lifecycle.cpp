@@ -276,7 +276,7 @@ void Lifecycle::act(const Phase& current, Subject& subject, const std::function<
     expect(current, true);
     act();
   } catch (LibvirtError& error) {
-    error.add(blame(error.libvirt_text(), edits_));
+    error.add(blame(error.libvirt_text(), error.libvirt_code(), edits_));
     error.set_what(secrets_.hidden(error.what()));
     give_up(current, subject, before);
     throw;

@@ -43,6 +43,11 @@ Ended start_vm(const VmHost& host, const std::string& vm, StartOptions& options)
 /// DOMAIN_XML, under the name that it has; NAME gets that.
 Ended create_vm(const VmHost& host, const std::string& domain_xml, StartOptions& options, std::string& name);
 Ended destroy_vm(const VmHost& host, const std::string& vm, unsigned flags);
+/// FLAGS: VIR_DOMAIN_DEFINE_*. FAILURE: virsh's words. NAME gets the domain's, as soon as it is known.
+Ended define_vm(const VmHost& host, const std::string& domain_xml, unsigned flags, const std::string& failure, std::string& name);
+/// Of the guest it is only asked.
+Ended shutdown_vm(const VmHost& host, const std::string& vm);
+Ended reboot_vm(const VmHost& host, const std::string& vm);
 
 Ended suspend_vm(const VmHost& host, const std::string& vm);
 Ended resume_vm(const VmHost& host, const std::string& vm);
@@ -71,7 +76,7 @@ Ended update_device(const VmHost& host, const std::string& vm, const std::string
 /// FLAGS: VIR_DOMAIN_VCPU_*.
 Ended set_vcpus(const VmHost& host, const std::string& vm, unsigned count, unsigned flags);
 /// FLAGS: VIR_DOMAIN_MEM_*.
-void set_memory(const VmHost& host, const std::string& vm, std::uint64_t kib, unsigned flags);
+Ended set_memory(const VmHost& host, const std::string& vm, std::uint64_t kib, unsigned flags);
 struct TicketOptions {
   std::string type;      ///< of the graphical console: "vnc", "spice"; empty: the first that has a password or could have one
   std::string password;

@@ -48,11 +48,11 @@ Ended with_hooks(const VmHost& host, const std::string& vm, std::string_view com
   const auto* around = phase_for_device(command, read_device_identity(device_xml).type);
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, command);
   if (!lifecycle.begin(host.connection.get(), uuid_of(domain.get()), WhenLeft::refuse_start)) return lifecycle.ended();
+  lifecycle.secrets().learn_from_part(device_xml);
   if (around == nullptr || !affects_running(domain.get(), flags)) {
-    work(domain.get(), device_xml);
+    hiding(lifecycle.secrets(), [&] { work(domain.get(), device_xml); });
     return Ended::done;
   }
-  lifecycle.secrets().learn(device_xml);
   Subject subject{xml_of(domain.get(), 0), device_xml, {}};
   const auto ended = lifecycle.pass(around->name, subject, [&] { work(domain.get(), subject.device_xml); });
   if (ended == Ended::done) lifecycle.finish();
@@ -74,17 +74,26 @@ Ended detach_device(const VmHost& host, const std::string& vm, const std::string
     const auto domain = host.find(vm);
     return is_active(domain.get()) ? device_of(domain.get(), wanted).value_or(device_xml) : device_xml;
   }();
-  return with_hooks(host, vm, "detach-device", current, flags, [&](virDomain* domain, const std::string&) {
+  bool is_cancelled = false;
+  const auto detach = [&](virDomain* domain, const std::string&) {
     if (::virDomainDetachDeviceFlags(domain, device_xml.c_str(), flags) != 0) throw LibvirtError("Failed to detach device");
     if (!affects_running(domain, flags)) return;
     // libvirt has only asked the guest.
     const auto end = std::chrono::steady_clock::now() + wait;
     while (is_active(domain) && device_of(domain, read_device_identity(current)).has_value()) {
-      if (std::chrono::steady_clock::now() >= end || host.stop.stop_requested())
+      is_cancelled = host.stop.stop_requested();
+      if (is_cancelled || std::chrono::steady_clock::now() >= end)
         throw Error(Errc::refused, "Failed to detach device\nthe guest has not let go of " + wanted.to_text() + " within " + to_text(wait));
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
-  });
+  };
+  try {
+    return with_hooks(host, vm, "detach-device", current, flags, detach);
+  } catch (const Error&) {
+    if (!is_cancelled) throw;
+    host.observer.on_note("the guest has been asked for " + wanted.to_text() + ", and may let go of it yet");
+    return Ended::cancelled;
+  }
 }
 
 Ended update_device(const VmHost& host, const std::string& vm, const std::string& device_xml, unsigned flags) {

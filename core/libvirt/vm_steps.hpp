@@ -17,6 +17,12 @@ bool is_paused(virDomain* domain);
 Ended on_running_vm(const VmHost& host, const std::string& vm, std::string_view command, const std::string& failure,
                     const std::function<Ended(virDomain* domain, Lifecycle& lifecycle)>& work);
 
+/// Locks DOMAIN for COMMAND, which has no hook points, and has WORK done. What a command that was killed left stays as it is.
+Ended locked(const VmHost& host, virDomain* domain, std::string_view command, const std::function<void()>& work);
+
+/// Has WORK done, whose LibvirtError is thrown on without SECRETS.
+void hiding(const Secrets& secrets, const std::function<void()>& work);
+
 /// Throws refused when hooks undefined it: it would run and then be gone.
 void check_still_defined(const VmHost& host, virDomain* domain, const std::string& failure);
 

@@ -56,9 +56,11 @@ Ended set_vcpus(const VmHost& host, const std::string& vm, unsigned count, unsig
   return ended;
 }
 
-void set_memory(const VmHost& host, const std::string& vm, std::uint64_t kib, unsigned flags) {
+Ended set_memory(const VmHost& host, const std::string& vm, std::uint64_t kib, unsigned flags) {
   const auto domain = host.find(vm);
-  if (::virDomainSetMemoryFlags(domain.get(), kib, flags) != 0) throw LibvirtError("");
+  return locked(host, domain.get(), "set-memory", [&] {
+    if (::virDomainSetMemoryFlags(domain.get(), kib, flags) != 0) throw LibvirtError("");
+  });
 }
 
 Ended set_password(const VmHost& host, const std::string& vm, const TicketOptions& options) {

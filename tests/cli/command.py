@@ -6,9 +6,13 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from reachable import reachable_build  # noqa: E402, F401 (for the tests)
 
 BUILD = Path(os.environ["VDSM_HOOK_BUILD"])
 PROGRAM = BUILD / "bin" / "vdsm-hook"

@@ -3,13 +3,14 @@
 
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
 import unittest
 from pathlib import Path
 
-from command import DEADLINE_S, DOMAIN, DONE, ENGINE_FAILURE, PROGRAM, SHOW, SOURCE, UUID, VETOED, WRONG_USE, CommandTest, mode_of
+from command import DEADLINE_S, DOMAIN, DONE, ENGINE_FAILURE, PROGRAM, SHOW, SOURCE, UUID, VETOED, WRONG_USE, CommandTest, mode_of, reachable_build
 
 LINK = "50-vdsm-hook"
 
@@ -115,7 +116,8 @@ class Installing(CommandTest):
     def test_a_directory_that_cannot_be_written_is_said(self):
         self.scripts.mkdir(parents=True)
         os.chmod(self.scripts, 0o755)
-        done = subprocess.run([PROGRAM, "libvirt-bridge", "install", "--libvirt-hooks-dir", self.scripts], capture_output=True, text=True,
+        program = reachable_build(self.addCleanup) / "bin" / "vdsm-hook"
+        done = subprocess.run([program, "libvirt-bridge", "install", "--libvirt-hooks-dir", self.scripts], capture_output=True, text=True,
                               check=False, user=65534, env=self.env, timeout=DEADLINE_S)
         self.assertEqual(done.returncode, ENGINE_FAILURE, done.stderr)
         self.assertIn("cannot make the directory", done.stderr)
@@ -136,6 +138,10 @@ class Called(CommandTest):
                                    "VDSM_HOOK_RUNTIME_DIR": str(self.runtime)})
         return done
 
+    def said(self, done):
+        """What is on stderr besides the one line on a machine where nothing may be mounted."""
+        return re.sub("^.*warning: libvirt is not hidden from hooks, .*\n", "", done.stderr, count=1, flags=re.MULTILINE)
+
     def test_without_hooks_it_says_nothing_and_keeps_what_it_saw(self):
         for operation, sub in [("prepare", "begin"), ("start", "begin"), ("started", "begin"), ("stopped", "end"), ("release", "end"),
                                ("migrate", "begin"), ("restore", "begin"), ("reconnect", "begin"), ("attach", "begin"), ("new", "begin")]:
@@ -151,7 +157,7 @@ class Called(CommandTest):
         domain = (SOURCE / "tests/data/web-01.xml").read_text()
         self.hook("50_show", SHOW, event="after_device_destroy")
         done = self.bridge("web-01", "release", "end", "destroyed", stdin=domain)
-        self.assertEqual((done.returncode, done.stdout, done.stderr), (DONE, "", ""))
+        self.assertEqual((done.returncode, done.stdout, self.said(done)), (DONE, "", ""))
         self.hook("50_edit", '#!/bin/sh\nsed -i "s|<title>[^<]*|<title>$VDSM_HOOK_EVENT|" "$_hook_domxml"\n', event="before_vm_migrate_destination")
         done = self.bridge("web-01", "migrate", "begin", "-", stdin=domain)
         self.check(done, DONE)
@@ -162,7 +168,7 @@ class Called(CommandTest):
         self.hook("50_refuse", "#!/bin/sh\necho 'no licence' >&2\nexit 1\n")
         done = self.bridge("web-1", "prepare", "begin", "-")
         self.check(done, VETOED, "", ["vdsm-hook: before_vm_start: error: ", "no licence"])
-        words = done.stderr.replace("before_vm_start: error: ", "error: ")
+        words = self.said(done).replace("before_vm_start: error: ", "error: ")
         ran = self.run_event().stderr
         self.assertEqual(words.split(" after ")[0], ran.split(" after ")[0])
         self.assertFalse(self.seen.exists())

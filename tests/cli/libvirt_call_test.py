@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from command import DEADLINE_S, DOMAIN, DONE, ENGINE_FAILURE, PROGRAM, SOURCE, VETOED, CommandTest
+from command import DEADLINE_S, DOMAIN, DONE, ENGINE_FAILURE, PROGRAM, SOURCE, VETOED, CommandTest, reachable_build
 
 DATA = SOURCE / "tests" / "data"
 WEB = (DATA / "web-01.xml").read_text()
@@ -170,11 +170,9 @@ class LibvirtCallTest(LibvirtTest):
     def test_for_an_ordinary_user_the_directory_is_that_users(self):
         if os.geteuid() != 0 or not shutil.which("setpriv"):
             self.skipTest("needs root and setpriv to become another user")
+        program = reachable_build(self.addCleanup) / "bin" / "vdsm-hook"
         for place, where in [({"XDG_CONFIG_HOME": str(self.dir / "xdg")}, "xdg/libvirt/hooks"), ({"HOME": str(self.dir)}, ".config/libvirt/hooks")]:
             self.file(f"{where}/qemu", "#!/bin/sh\necho \"${0%/*}\" >&2\n", 0o755)
-            program = self.dir / "bin" / "vdsm-hook"
-            program.parent.mkdir(exist_ok=True)
-            shutil.copy(PROGRAM, program)  # the build tree may be out of that user's reach
             for path in [self.dir, *self.dir.rglob("*")]:
                 os.chown(path, 65534, 65534)
             done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "libvirt-call", "-v", "--runtime-dir",

@@ -9,7 +9,7 @@ import socket
 import stat
 
 from hookd_process import Hookd
-from virtcase import VirtHostTest, domain_xml, main
+from virtcase import VirtHostTest, domain_xml, main, reachable_build
 from virthost import BUILD, eventually
 
 ONE, TWO = (f"aaaaaaaa-0000-0000-0000-00000000000{n}" for n in (1, 2))
@@ -243,7 +243,8 @@ class Session(HookdTest):
 
         def as_user(argv):
             return host.inside(["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "env", *(f"{k}={v}" for k, v in places.items()), *argv])
-        hookd.start(wrap=as_user)
+        program = reachable_build(self.addCleanup) / "bin" / "vdsm-hookd"
+        hookd.start(wrap=lambda argv: as_user([program, *argv[1:]]))
         virsh = ["virsh", "-c", "qemu:///session"]
         for words in (["create", host.file("vm.xml", domain_xml("vm", ONE, metadata=PROPERTIES))], ["suspend", "vm"], ["resume", "vm"]):
             host.run(as_user([*virsh, *words]), check=True)

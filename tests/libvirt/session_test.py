@@ -6,8 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from virtcase import domain_xml, main
-from vmcase import PROGRAM, PROPERTIES, VmTest, title_of
+from virtcase import domain_xml, main, reachable_build
+from vmcase import PROPERTIES, VmTest, title_of
 
 UID = 65534
 UUID = "aaaaaaaa-0000-0000-0000-000000000005"
@@ -17,6 +17,11 @@ sed -i "s|</name>|</name><title>$colour of $(id -u)</title>|" "$_hook_domxml"
 
 
 class SessionTest(VmTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.program = reachable_build(cls.addClassCleanup) / "bin" / "vdsm-hook"
+
     def setUp(self):
         self.virt = self.host().start()
         self.home = Path(tempfile.mkdtemp(prefix="vs.", dir="/tmp"))
@@ -48,12 +53,12 @@ class SessionTest(VmTest):
         xml = self.own(self.home / "vm.xml", domain_xml("mine", UUID, metadata=PROPERTIES))
         session = ("-c", "qemu:///session")
         self.as_user("virsh", *session, "define", xml)
-        self.as_user(PROGRAM, "props", "set", "mine", "macspoof=true", *session)
-        self.assertIn("macspoof = true", self.as_user(PROGRAM, "props", "show", "mine", *session).stdout)
-        self.as_user(PROGRAM, "vm", "start", "mine", "--paused", *session)
+        self.as_user(self.program, "props", "set", "mine", "macspoof=true", *session)
+        self.assertIn("macspoof = true", self.as_user(self.program, "props", "show", "mine", *session).stdout)
+        self.as_user(self.program, "vm", "start", "mine", "--paused", *session)
         self.assertEqual(title_of(self.as_user("virsh", *session, "dumpxml", "mine").stdout), f"red of {UID}")
         self.assertTrue((self.xdg / "vdsm-hook/vms").is_dir())
-        self.as_user(PROGRAM, "vm", "destroy", "mine", *session)
+        self.as_user(self.program, "vm", "destroy", "mine", *session)
         self.assertIn("shut off", self.as_user("virsh", *session, "domstate", "mine").stdout)
         # The system's libvirtd has never heard of it, and neither have its directories.
         self.assertNotIn("mine", self.virt.virsh("list", "--all", "--name").stdout)
@@ -61,12 +66,12 @@ class SessionTest(VmTest):
 
     def test_scripts_of_a_users_libvirt_can_be_tried(self):
         self.own(self.config / "libvirt/hooks/qemu", '#!/bin/sh\necho "$1 $2 of $(id -u)" >&2\nexit 1\n')
-        done = self.as_user(PROGRAM, "libvirt-call", "qemu", "mine", "prepare", "begin", "-", code=1, input=domain_xml("mine", UUID))
+        done = self.as_user(self.program, "libvirt-call", "qemu", "mine", "prepare", "begin", "-", code=1, input=domain_xml("mine", UUID))
         self.assertIn(f"unexpected exit status 1: mine prepare of {UID}", done.stderr)
 
     def test_a_document_goes_through_a_users_hooks(self):
         self.own(self.config / "vdsm-hook/hooks/before_vm_start/50_title", HOOK)
-        done = self.as_user(PROGRAM, "run", "before_vm_start", "--domxml", "-", input=domain_xml("mine", UUID, metadata=PROPERTIES))
+        done = self.as_user(self.program, "run", "before_vm_start", "--domxml", "-", input=domain_xml("mine", UUID, metadata=PROPERTIES))
         self.assertEqual(title_of(done.stdout), f"red of {UID}")
 
 

@@ -16,9 +16,13 @@ import os
 import shutil
 import sys
 import unittest
+from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 from virthost import PATH, VirtHost
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from reachable import reachable_build  # noqa: E402, F401 (for the tests)
 
 SKIPPED = 77  # exit status of a file whose tests are all skipped, as CTest is told
 

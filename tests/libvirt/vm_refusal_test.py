@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """`vdsm-hook vm` when libvirt is not there, refuses, or hooks leave what cannot be started: its words, and nothing is left."""
 
-from virtcase import domain_xml, main
-from vmfaultcase import CREATED, PLACES, PROGRAM, UNDO, UUID, VmFaultTest
+from virtcase import domain_xml, main, reachable_build
+from vmfaultcase import CREATED, PLACES, UNDO, UUID, VmFaultTest
 
 
 def put_in(xml):
@@ -24,7 +24,8 @@ class RefusalTest(VmFaultTest):
         nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
         host.path("/run/libvirt/libvirt-sock").chmod(0o700)
         virsh = host.run_inside([*nobody, "virsh", "-c", "qemu:///system", "start", "t1"])
-        done = host.run_inside([*nobody, PROGRAM, "vm", "start", "t1", "-c", "qemu:///system"], env=PLACES)
+        program = reachable_build(self.addCleanup) / "bin" / "vdsm-hook"
+        done = host.run_inside([*nobody, program, "vm", "start", "t1", "-c", "qemu:///system"], env=PLACES)
         self.assertEqual((done.returncode, done.stderr.splitlines()), (1, [f"vdsm-hook: {line}" for line in virsh.stderr.splitlines()]))
         self.assertIn("Permission denied", done.stderr)
         self.assertEqual((self.state(host), self.logged()), ("shut off", []))

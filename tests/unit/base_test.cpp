@@ -120,6 +120,11 @@ BOOST_AUTO_TEST_CASE(control_characters_never_reach_a_terminal) {
   for (const auto& [bytes, shown] : rows) BOOST_TEST(printable(bytes) == shown);
 }
 
+BOOST_AUTO_TEST_CASE(a_name_is_shown_on_one_line) {
+  for (const auto& [bytes, shown] : {std::pair("a\nb\tc\r"s, "a\\nb\\tc\\x0d"s), {"\n\n", "\\n\\n"}, {"a b", "a b"}, {"", ""}, {"\xFF", "\xEF\xBF\xBD"}})
+    BOOST_TEST(on_one_line(bytes) == shown);
+}
+
 BOOST_AUTO_TEST_CASE(durations_are_read_with_their_unit) {
   const std::vector<std::pair<std::string_view, std::chrono::milliseconds>> rows{
       {"250ms", 250ms}, {"30s", 30s},       {"30", 30s},      {"5m", 5min},

@@ -1,5 +1,7 @@
 // The parts of a start that are libraries of their own: launch flags, passwords, disks, whose change libvirt refuses.
 #define BOOST_TEST_MODULE vm_start_parts
+#include <libvirt/virterror.h>
+
 #include <boost/test/unit_test.hpp>
 
 #include "support.hpp"
@@ -87,6 +89,21 @@ BOOST_AUTO_TEST_CASE(launch_flags_of_a_killed_start_are_forgotten_and_nothing_el
 
 // ---- passwords
 
+BOOST_AUTO_TEST_CASE(texts_of_cookies_are_hidden_in_documents_and_in_parts_of_them) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"<cookies>\n<cookie name='x'>s3cr&amp;t</cookie>\n</cookies>", "<cookies>\n<cookie name='x'>***</cookie>\n</cookies>"},
+      {"-<cookie name=\"a>b\">old</cookie>\n+<cookie\tname='x'>new</cookie >", "-<cookie name=\"a>b\">***</cookie>\n+<cookie\tname='x'>***</cookie >"},
+      {"<cookie><![CDATA[<&]]></cookie>", "<cookie>***</cookie>"},
+      {"<cookie name='x'>cut o", "<cookie name='x'>***"},
+      {"<cookie name='x'/><title>t</title>", "<cookie name='x'/><title>t</title>"},
+      {"<cookie name='pa", "<cookie name='pa"},
+      {"<cookie", "<cookie"},
+      {"<cookies>text</cookies>", "<cookies>text</cookies>"},
+      {"<graphics passwd='a'/><cookie>b</cookie><graphics passwd='c'/>", "<graphics passwd='***'/><cookie>***</cookie><graphics passwd='***'/>"},
+  };
+  for (const auto& [text, expected] : cases) BOOST_TEST(without_passwords(text) == expected);
+}
+
 BOOST_AUTO_TEST_CASE(values_of_passwd_are_hidden_in_documents_and_in_parts_of_them) {
   const std::pair<std::string, std::string> cases[] = {
       {"<graphics passwd='s3cr&amp;t' port='1'/>", "<graphics passwd='***' port='1'/>"},
@@ -107,18 +124,35 @@ BOOST_AUTO_TEST_CASE(values_of_passwd_are_hidden_in_documents_and_in_parts_of_th
 BOOST_AUTO_TEST_CASE(a_password_that_was_seen_is_hidden_wherever_it_turns_up) {
   Secrets secrets;
   BOOST_TEST(secrets.is_empty());
-  secrets.learn("<domain><devices><graphics passwd='a&amp;b'/><graphics passwd='a&amp;b&lt;c'/><graphics passwd=''/></devices></domain>");
-  secrets.learn_from_part("-<graphics passwd='***'>\n+<graphics passwd=\"n&#101;w\">\n");
-  BOOST_TEST(secrets.hidden("says a&b, a&amp;b, a&b<c, a&amp;b&lt;c and new") == "says ***, ***, ***, *** and ***");
+  secrets.learn("<domain><devices><graphics passwd='aa&amp;b'/><graphics passwd='aa&amp;b&lt;c'/><graphics passwd=''/></devices></domain>");
+  secrets.learn_from_part("-<graphics passwd='***'>\n+<graphics passwd=\"n&#101;wer\">\n");
+  BOOST_TEST(secrets.hidden("says aa&b, aa&amp;b, aa&b<c, aa&amp;b&lt;c and newer") == "says ***, ***, ***, *** and ***");
   Report report;
   auto& hook = report.hooks.emplace_back();
-  hook.process.err.text = hook.process.out.text = hook.reason = hook.diff = "new";
-  report.document = "<x>new</x>";
-  report.notes = {"new"};
-  report.problems = {{"50_a", "printed new", true}};
+  hook.process.err.text = hook.process.out.text = hook.reason = hook.diff = "newer";
+  report.document = "<x>newer</x>";
+  report.notes = {"newer"};
+  report.problems = {{"50_a", "printed newer", true}};
   secrets.hide(report);
   for (const auto& text : {hook.process.err.text, hook.process.out.text, hook.reason, hook.diff, report.document, report.notes[0], report.problems[0].why})
-    BOOST_TEST(!has(text, "new"), text);
+    BOOST_TEST(!has(text, "newer"), text);
+}
+
+BOOST_AUTO_TEST_CASE(a_cookie_that_was_seen_is_hidden_wherever_it_turns_up) {
+  Secrets secrets;
+  secrets.learn("<disk><cookies><cookie name='x'>\n  a&amp;bc </cookie><cookie name='y'/></cookies></disk>");
+  secrets.learn_from_part("+<cookie name='x'>n&#101;wer</cookie>\n+<cookie>cut off");
+  BOOST_TEST(secrets.hidden("says a&bc, a&amp;bc, newer and cut off") == "says ***, ***, *** and ***");
+}
+
+BOOST_AUTO_TEST_CASE(a_short_secret_is_hidden_where_it_stands_and_harms_nothing_else) {
+  Secrets secrets;
+  secrets.learn("<domain><graphics passwd='1'/><graphics passwd='&amp;'/><cookie>abc</cookie></domain>");
+  BOOST_TEST(!secrets.is_empty());
+  BOOST_TEST(secrets.hidden("<vcpu>1</vcpu> abc &amp; <graphics passwd='1'/><cookie>abc</cookie>") ==
+             "<vcpu>1</vcpu> abc &amp; <graphics passwd='***'/><cookie>***</cookie>");
+  secrets.learn_password("four");
+  BOOST_TEST(secrets.hidden("one, four") == "one, ***");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_sound_document_teaches_nothing_and_harms_nothing) {
@@ -154,8 +188,15 @@ BOOST_AUTO_TEST_CASE(a_changed_path_is_all_that_changes) {
 
 BOOST_AUTO_TEST_CASE(the_hook_is_named_that_put_in_what_the_error_quotes) {
   const Edit a{"before_vm_start/50_a", "@@ -1 +1 @@\n <domain>\n+<target bus='warp'/>\n"}, b{"before_vm_start/60_b", "-<x>warp</x>\n+<title>b</title>\n"};
-  BOOST_TEST(blame("unknown bus 'warp'", {}) == "");
-  BOOST_TEST(blame("unknown bus 'warp'", {a, b}) == "what libvirt refuses was put into the domain XML by before_vm_start/50_a");
-  for (const auto* error : {"out of memory", "no 'other' thing", "'", "an 'open", "''", "'x'"})
-    BOOST_TEST(blame(error, {a, b}) == "the domain XML that libvirt refused was changed by before_vm_start/50_a, before_vm_start/60_b", error);
+  BOOST_TEST(blame("unknown bus 'warp'", VIR_ERR_XML_ERROR, {}) == "");
+  for (const int code : {VIR_ERR_XML_ERROR, VIR_ERR_SYSTEM_ERROR}) BOOST_TEST(blame("unknown bus 'warp'", code, {a, b}) == "what libvirt refuses was put into the domain XML by before_vm_start/50_a");
+  for (const auto* error : {"unsupported", "no 'other' thing", "'", "an 'open", "''", "'x'"})
+    for (const int code : {VIR_ERR_XML_ERROR, VIR_ERR_CONFIG_UNSUPPORTED, VIR_ERR_INTERNAL_ERROR, VIR_ERR_OPERATION_FAILED})
+      BOOST_TEST(blame(error, code, {a, b}) == "the domain XML that libvirt refused was changed by before_vm_start/50_a, before_vm_start/60_b", error);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_about_the_document_is_blamed_on_no_hook) {
+  const Edit edit{"before_vm_start/50_a", "+<title>a</title>\n"};
+  for (const int code : {VIR_ERR_RPC, VIR_ERR_SYSTEM_ERROR, VIR_ERR_HOOK_SCRIPT_FAILED, VIR_ERR_NO_MEMORY, VIR_ERR_ACCESS_DENIED, VIR_ERR_OPERATION_TIMEOUT})
+    BOOST_TEST(blame("End of file while reading data: Input/output error", code, {edit}) == "", code);
 }

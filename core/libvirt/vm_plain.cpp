@@ -1,0 +1,69 @@
+// define, shutdown, reboot: no hook points, but one after the other as all commands
+#include "vdsm_hook/libvirt/vm_steps.hpp"
+#include "vdsm_hook/properties/metadata.hpp"
+
+namespace vdsm_hook {
+namespace {
+
+// Whom DOMAIN_XML would define anew; null: nobody, or libvirt has to say what is wrong with it.
+DomainHandle defined_by(const VmHost& host, const std::string& domain_xml, std::string& name) {
+  std::string uuid;
+  try {
+    const auto facts = read_domain_facts(domain_xml);
+    name = facts.name;
+    uuid = facts.uuid;
+  } catch (const Error&) {
+    return nullptr;
+  }
+  return DomainHandle(uuid.empty() ? nullptr : ::virDomainLookupByUUIDString(host.connection.get(), uuid.c_str()));
+}
+
+}  // namespace
+
+Ended locked(const VmHost& host, virDomain* domain, std::string_view command, const std::function<void()>& work) {
+  Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, command);
+  if (!lifecycle.begin(host.connection.get(), uuid_of(domain), WhenLeft::tell)) return lifecycle.ended();
+  work();
+  return Ended::done;
+}
+
+void hiding(const Secrets& secrets, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (LibvirtError& error) {
+    error.set_what(secrets.hidden(error.what()));
+    throw;
+  }
+}
+
+Ended define_vm(const VmHost& host, const std::string& domain_xml, unsigned flags, const std::string& failure, std::string& name) {
+  const auto define = [&] {
+    Secrets secrets;
+    secrets.learn_from_part(domain_xml);  // it may be broken, and libvirt quotes the place
+    hiding(secrets, [&] {
+      const DomainHandle domain(::virDomainDefineXMLFlags(host.connection.get(), domain_xml.c_str(), flags));
+      if (!domain) throw LibvirtError(failure);
+      name = name_of(domain.get());
+    });
+  };
+  const auto domain = defined_by(host, domain_xml, name);
+  if (domain) return locked(host, domain.get(), "define", define);
+  define();
+  return Ended::done;
+}
+
+Ended shutdown_vm(const VmHost& host, const std::string& vm) {
+  const auto domain = host.find(vm);
+  return locked(host, domain.get(), "shutdown", [&] {
+    if (::virDomainShutdown(domain.get()) != 0) throw LibvirtError("Failed to shutdown domain '" + vm + "'");
+  });
+}
+
+Ended reboot_vm(const VmHost& host, const std::string& vm) {
+  const auto domain = host.find(vm);
+  return locked(host, domain.get(), "reboot", [&] {
+    if (::virDomainReboot(domain.get(), 0) != 0) throw LibvirtError("Failed to reboot domain '" + vm + "'");
+  });
+}
+
+}  // namespace vdsm_hook
