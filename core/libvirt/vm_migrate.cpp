@@ -42,13 +42,19 @@ void transfer(const VmHost& host, virDomain* domain, const MigrateOptions& optio
 }  // namespace
 
 Ended migrate_vm(const VmHost& host, const std::string& vm, const MigrateOptions& options) {
-  return on_running_vm(host, vm, "migrate", "", [&](virDomain* domain, Lifecycle& lifecycle) {
+  const auto migrate = [&](virDomain* domain, Lifecycle& lifecycle) {
     Subject subject{xml_of(domain, 0), "", {}};
     const auto ended = lifecycle.pass("leave", subject, [&] { transfer(host, domain, options); });
     if (ended != Ended::done) return ended;
     subject.parameters = reason("migrated");
     return lifecycle.pass("release", subject, [] {});
-  });
+  };
+  try {
+    return on_running_vm(host, vm, "migrate", "", migrate);
+  } catch (const LibvirtError& error) {
+    if (!host.stop.stop_requested() || error.libvirt_code() != VIR_ERR_OPERATION_ABORTED) throw;
+    return Ended::cancelled;
+  }
 }
 
 }  // namespace vdsm_hook
