@@ -52,6 +52,7 @@ std::optional<Value> element_at(std::string_view xml, std::size_t at) {
   auto end = at + 1 + kElement.size();
   if (end >= xml.size() || (!is_blank(xml[end]) && xml[end] != '>')) return std::nullopt;
   for (char quote = 0; end < xml.size() && (quote != 0 || xml[end] != '>'); ++end) {
+    if (xml[end] == '<') return std::nullopt;  // also no value has one
     if (quote != 0 ? xml[end] == quote : xml[end] == '\'' || xml[end] == '"') quote = quote != 0 ? '\0' : xml[end];
   }
   if (end >= xml.size() || xml[end - 1] == '/') return std::nullopt;

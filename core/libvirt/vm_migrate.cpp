@@ -42,14 +42,20 @@ void transfer(const VmHost& host, virDomain* domain, virConnect* destination, co
 }  // namespace
 
 Ended migrate_vm(const VmHost& host, const std::string& vm, const MigrateOptions& options) {
-  return on_running_vm(host, vm, "migrate", "", [&](virDomain* domain, Lifecycle& lifecycle) {
+  const auto migrate = [&](virDomain* domain, Lifecycle& lifecycle) {
     const auto destination = (options.flags & VIR_MIGRATE_PEER2PEER) != 0 ? nullptr : connect_to(options.destination);  // no hook runs for a wrong URI
     Subject subject{xml_of(domain, 0), "", {}};
     const auto ended = lifecycle.pass("leave", subject, [&] { transfer(host, domain, destination.get(), options); });
     if (ended != Ended::done) return ended;
     subject.parameters = reason("migrated");
     return lifecycle.pass("release", subject, [] {});
-  });
+  };
+  try {
+    return on_running_vm(host, vm, "migrate", "", migrate);
+  } catch (const LibvirtError& error) {
+    if (!host.stop.stop_requested() || error.libvirt_code() != VIR_ERR_OPERATION_ABORTED) throw;
+    return Ended::cancelled;
+  }
 }
 
 }  // namespace vdsm_hook

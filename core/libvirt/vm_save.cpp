@@ -73,7 +73,7 @@ void let_go_on(const VmHost& host, Lifecycle& lifecycle, virDomain* domain) {
 }  // namespace
 
 Ended save_vm(const VmHost& host, const std::string& vm, const std::string& file, unsigned flags) {
-  const auto failure = "Failed to save domain '" + vm + "'" + (file.empty() ? " state" : " to " + file);
+  const auto failure = "Failed to save domain '" + on_one_line(vm) + "'" + (file.empty() ? " state" : " to " + file);
   return on_running_vm(host, vm, file.empty() ? "managedsave" : "save", failure, [&](virDomain* domain, Lifecycle& lifecycle) {
     const bool was_paused = is_paused(domain);
     const auto do_save = [&] {
@@ -106,7 +106,7 @@ Ended restore_vm(const VmHost& host, const std::string& file, const RestoreOptio
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, "restore");
   if (!lifecycle.begin(host.connection.get(), uuid, WhenLeft::refuse)) return lifecycle.ended();
   const DomainHandle defined(::virDomainLookupByUUIDString(connection, uuid.c_str()));
-  if (defined && is_active(defined.get())) throw Error(Errc::refused, failure + "\nthe domain '" + name_of(defined.get()) + "' is already active");
+  if (defined && is_active(defined.get())) throw Error(Errc::refused, failure + "\nthe domain '" + on_one_line(name_of(defined.get())) + "' is already active");
   const auto restore = [&](const char* changed, bool pauses) {
     if (::virDomainRestoreFlags(connection, file.c_str(), changed, options.flags | (pauses ? unsigned{VIR_DOMAIN_SAVE_PAUSED} : 0U)) != 0 &&
         (options.stays_paused || changed != nullptr || !is_about_flags() || ::virDomainRestore(connection, file.c_str()) != 0))

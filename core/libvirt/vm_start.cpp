@@ -50,7 +50,7 @@ Ended start_vm(const VmHost& host, const std::string& vm, StartOptions& options)
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, "start");
   if (!lifecycle.begin(host.connection.get(), uuid_of(domain.get()), WhenLeft::refuse)) return lifecycle.ended();
   if (is_active(domain.get())) throw Error(Errc::refused, "Domain is already active");
-  const auto failure = "Failed to start domain '" + name + "'";
+  const auto failure = "Failed to start domain '" + on_one_line(name) + "'";
   if (!options.forces_boot && ::virDomainHasManagedSaveImage(domain.get(), 0) == 1) return restore_managed(host, lifecycle, domain.get(), options);
   return start(host, lifecycle, domain.get(), uuid_of(domain.get()), xml_of(domain.get(), VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE), options, failure);
 }
@@ -63,15 +63,15 @@ Ended create_vm(const VmHost& host, const std::string& domain_xml, StartOptions&
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, "create");
   if (!lifecycle.begin(host.connection.get(), facts.uuid, WhenLeft::refuse)) return lifecycle.ended();
   const DomainHandle defined(::virDomainLookupByUUIDString(host.connection.get(), facts.uuid.c_str()));
-  if (defined && is_active(defined.get())) throw Error(Errc::refused, "Failed to create domain\nthe domain '" + name_of(defined.get()) + "' is already active");
+  if (defined && is_active(defined.get())) throw Error(Errc::refused, "Failed to create domain\nthe domain '" + on_one_line(name_of(defined.get())) + "' is already active");
   return start(host, lifecycle, nullptr, facts.uuid, domain_xml, options, "Failed to create domain");
 }
 
 Ended destroy_vm(const VmHost& host, const std::string& vm, unsigned flags) {
-  return on_running_vm(host, vm, "destroy", "Failed to destroy domain '" + vm + "'", [&](virDomain* domain, Lifecycle& lifecycle) {
+  return on_running_vm(host, vm, "destroy", "Failed to destroy domain '" + on_one_line(vm) + "'", [&](virDomain* domain, Lifecycle& lifecycle) {
     Subject subject{xml_of(domain, 0), "", reason("destroyed")};
     const auto ended = lifecycle.pass("destroy", subject, [&] {
-      if (::virDomainDestroyFlags(domain, flags) != 0) throw LibvirtError("Failed to destroy domain '" + vm + "'");
+      if (::virDomainDestroyFlags(domain, flags) != 0) throw LibvirtError("Failed to destroy domain '" + on_one_line(vm) + "'");
     });
     if (ended == Ended::done) LaunchFlags::forget(host.engine.settings().paths.launchflags_dir, uuid_of(domain));  // of a start that was killed
     return ended;
@@ -79,11 +79,11 @@ Ended destroy_vm(const VmHost& host, const std::string& vm, unsigned flags) {
 }
 
 Ended suspend_vm(const VmHost& host, const std::string& vm) {
-  return on_running_vm(host, vm, "suspend", "Failed to suspend domain '" + vm + "'", [&](virDomain* domain, Lifecycle& lifecycle) { return pause(domain, lifecycle); });
+  return on_running_vm(host, vm, "suspend", "Failed to suspend domain '" + on_one_line(vm) + "'", [&](virDomain* domain, Lifecycle& lifecycle) { return pause(domain, lifecycle); });
 }
 
 Ended resume_vm(const VmHost& host, const std::string& vm) {
-  return on_running_vm(host, vm, "resume", "Failed to resume domain '" + vm + "'", [&](virDomain* domain, Lifecycle& lifecycle) { return go_on(domain, lifecycle); });
+  return on_running_vm(host, vm, "resume", "Failed to resume domain '" + on_one_line(vm) + "'", [&](virDomain* domain, Lifecycle& lifecycle) { return go_on(domain, lifecycle); });
 }
 
 }  // namespace vdsm_hook

@@ -82,7 +82,7 @@ class PasswordTest(VmFaultTest):
 
     def assert_secret(self, *texts):
         for text in texts:
-            for secret in (SECRET, escape(SECRET), "n3wpw"):
+            for secret in (SECRET, escape(SECRET), "n3wer"):
                 self.assertNotIn(secret, text)
 
     def vnc_host(self):
@@ -119,16 +119,16 @@ class PasswordTest(VmFaultTest):
 
     def test_a_password_that_a_hook_sets_is_one_too_also_when_the_hook_fails(self):
         host = self.vnc_host()
-        for end in ("exit 0", "echo n3wpw >&2; exit 1"):
+        for end in ("exit 0", "echo n3wer >&2; exit 1"):
             with self.subTest(end):
-                self.hook(host, "before_vm_start", "20_change", """sed -i "s|passwd='[^']*'|passwd='n3wpw'|" "$_hook_domxml\"""", end)
+                self.hook(host, "before_vm_start", "20_change", """sed -i "s|passwd='[^']*'|passwd='n3wer'|" "$_hook_domxml\"""", end)
                 report = host.dir / "report.json"
                 done = host.run_inside([BUILD / "bin/vdsm-hook", "vm", "start", "t1", "--diff", "-v", "--report", report],
                                        env={"VDSM_HOOK_HOOKS_DIR": "/etc/vdsm/hooks"})
                 self.assertEqual(done.returncode, 0 if end == "exit 0" else 1, done.stderr)
                 self.assert_secret(done.stdout, done.stderr, report.read_text(), self.everything(host))
                 if done.returncode == 0:
-                    self.assertIn("passwd='n3wpw'", host.virsh("dumpxml", "--security-info", "t1").stdout)
+                    self.assertIn("passwd='n3wer'", host.virsh("dumpxml", "--security-info", "t1").stdout)
                     host.virsh("destroy", "t1")
 
     def test_a_dry_run_prints_what_would_start_without_them_and_starts_nothing(self):

@@ -72,6 +72,18 @@ class PlainTest(VmFaultTest):
         self.assertEqual(self.logged(), ["failed"])
         self.assert_nothing_is_left(host)
 
+    def test_TERM_cancels_a_migration_that_is_on_its_way(self):
+        host, other = self.vm_host(), self.host("other").start()
+        host.virsh("start", "t1")
+        host.virsh("migrate-setspeed", "t1", "1")
+        migrate = self.running(host, "migrate", "t1", other.uri, "--p2p", "--live", "--migrateuri", f"unix://{host.dir}/migration")
+        host.eventually(lambda: "Memory processed" in host.virsh("domjobinfo", "t1", check=False).stdout, "the memory is on its way")
+        os.kill(program_of(migrate), signal.SIGTERM)
+        _, err = migrate.communicate(timeout=60)
+        self.assertEqual((migrate.returncode, err), (-signal.SIGTERM, "vdsm-hook: error: the command was cancelled\n"))
+        self.assertEqual(self.state(host), "running")
+        self.assert_nothing_is_left(host)
+
     # ---- what reports name
 
     def test_reports_name_the_vm_where_a_file_is_given(self):

@@ -97,6 +97,7 @@ BOOST_AUTO_TEST_CASE(texts_of_cookies_are_hidden_in_documents_and_in_parts_of_th
       {"<cookie name='x'>cut o", "<cookie name='x'>***"},
       {"<cookie name='x'/><title>t</title>", "<cookie name='x'/><title>t</title>"},
       {"<cookie name='pa", "<cookie name='pa"},
+      {"<cookie 'open <title>t</title>", "<cookie 'open <title>t</title>"},
       {"<cookie", "<cookie"},
       {"<cookies>text</cookies>", "<cookies>text</cookies>"},
       {"<graphics passwd='a'/><cookie>b</cookie><graphics passwd='c'/>", "<graphics passwd='***'/><cookie>***</cookie><graphics passwd='***'/>"},
