@@ -9,7 +9,6 @@ from virtcase import domain_xml, main
 from virthost import eventually
 
 PLACES = {"VDSM_HOOK_HOOKS_DIR": "/etc/vdsm/hooks", "VDSM_HOOK_CONFIG_DIR": "/etc/vdsm-hook"}
-END = ["before_device_destroy", "before_vm_destroy"]
 
 
 class RaceTest(BridgeTest):
@@ -62,7 +61,7 @@ class RaceTest(BridgeTest):
         self.assertEqual([event for event in self.fired(host) if event.startswith("after")], ["after_vm_destroy", "after_device_destroy"])
 
     def test_a_libvirtd_that_dies_while_it_starts_the_vm_leaves_that_to_recover(self):
-        host = self.bridged("race", with_bridge=False)
+        host = self.bridged("race")
         self.guest(host)
         here = host.dir / "here"
         host.hook("qemu", f'#!/bin/sh\n[ "$2" != started ] || {{ : >{here}; exec sleep 60; }}\n')
@@ -83,7 +82,7 @@ class RaceTest(BridgeTest):
         self.assertEqual([event for event in self.fired(host) if event.startswith("after")], wanted)
 
     def test_a_restore_of_a_vm_that_runs_fires_nothing(self):
-        host = self.bridged("race", with_bridge=False)
+        host = self.bridged("race")
         self.guest(host)
         host.virsh("start", "vm")
         image, copy = host.dir / "vm.save", host.dir / "copy.save"
