@@ -56,15 +56,15 @@ constexpr std::chrono::seconds kLongest{60};  // may pass then between the two c
 
 class BridgeCall {
  public:
-  BridgeCall(const LibvirtCall& call, const Engine& engine, const BridgeHost& host, const std::stop_token& stop)
-      : call_(call), engine_(engine), host_(host), stop_(stop), document_(call.input) {}
+  BridgeCall(const LibvirtCall& call, const Engine& engine, const BridgeHost& host, const std::stop_token& stop, bool fires)
+      : call_(call), engine_(engine), host_(host), stop_(stop), fires_(fires), document_(call.input) {}
 
   BridgeResult run() {
     bool is_vetoing = must_refuse(call_);
     bool is_well = attempt(is_vetoing, [&] {
       look();
       is_vetoing = can_veto(row_, engine_.settings().points);
-      return row_ == nullptr || fire_all();
+      return row_ == nullptr || !fires_ || fire_all();
     });
     const bool never_fails = row_ != nullptr && row_->never_fails;
     is_well = is_well && (attempt(!never_fails, [this] { return run_tree(); }) || never_fails);
@@ -116,8 +116,10 @@ class BridgeCall {
 
   bool fire_all() {
     const auto& points = engine_.settings().points;
+    const auto fire_one = [&](std::string_view event) { return (state_ && state_->is_fired_by_command(event)) || fire(*points.find(event)); };
     return std::all_of(row_->events.begin(), row_->events.end(), [&](std::string_view event) {
-      return (state_ && state_->is_fired_by_command(event)) || fire(*points.find(event)) || row_->never_fails;
+      // Where nothing can fail the call, what keeps one event from firing keeps no other.
+      return row_->never_fails ? attempt(false, [&] { return fire_one(event); }) || true : fire_one(event);
     });
   }
 
@@ -213,6 +215,7 @@ class BridgeCall {
   const Engine& engine_;
   const BridgeHost& host_;
   const std::stop_token& stop_;
+  const bool fires_;
   std::string document_;  // as hooks and scripts left it, where libvirt takes that
   DomainFacts domain_;
   std::optional<VmState> state_;
@@ -223,12 +226,21 @@ class BridgeCall {
 
 }  // namespace
 
+bool never_fails(const LibvirtCall& call) noexcept {
+  const auto* row = bridge_row(call.driver, call.operation, call.sub_operation, "");
+  return row != nullptr && row->never_fails;
+}
+
 bool must_refuse(const LibvirtCall& call) {
   return can_veto(bridge_row(call.driver, call.operation, call.sub_operation, ""), HookPoints());
 }
 
 BridgeResult run_bridge(const LibvirtCall& call, const Engine& engine, const BridgeHost& host, std::stop_token stop) {
-  return BridgeCall(call, engine, host, stop).run();
+  return BridgeCall(call, engine, host, stop, true).run();
+}
+
+BridgeResult run_bridge_without_events(const LibvirtCall& call, const Engine& engine, const BridgeHost& host, std::stop_token stop) {
+  return BridgeCall(call, engine, host, stop, false).run();
 }
 
 }  // namespace vdsm_hook
