@@ -35,12 +35,22 @@ std::pair<std::string, std::string> called_as(const std::string& program) {
 
 int serve(const std::string& hooks_dir, LibvirtCall& call) {
   const Interrupts interrupts;
-  auto settings = Settings::load(Paths::of_this_program(), {});
+  const auto paths = Paths::of_this_program();
+  Settings settings;
+  settings.paths = paths;
+  bool is_configured = true;
+  try {
+    settings = Settings::load(paths, {});
+  } catch (const Error& error) {
+    if (!never_fails(call)) throw;
+    is_configured = false;
+    tell(call, Level::warning, std::string("warning: no hooks run, only the VM's own scripts, with the default settings: ") + error.what());
+  }
   if (call.driver != "daemon") call.input = read_input("-", settings.max_payload_bytes);
   const Engine engine(std::move(settings), Engine::Isolation::whole_process);
   LibvirtCurtain curtain;
   const BridgeHost host{hooks_dir, &make_local_runner, [&curtain] { curtain.close(::getppid()); }, [&curtain] { curtain.open(); }};
-  const auto result = run_bridge(call, engine, host, interrupts.token());
+  const auto result = (is_configured ? &run_bridge : &run_bridge_without_events)(call, engine, host, interrupts.token());
   for (const auto& line : result.lines) tell(call, line.level, line.text);
   print(result.output);
   return result.exit_code;

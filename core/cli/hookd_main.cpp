@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -44,11 +45,12 @@ class Log {
 };
 
 // One process serves a run-time directory: two would fire everything twice. The kernel frees the lock when its holder dies.
+// Whoever can open the file can lock it, even one who may only read: so nobody else can, nor one that was made otherwise.
 UniqueFd become_the_only_one(const std::string& runtime_dir) {
   make_own_directory(runtime_dir);
   const auto name = runtime_dir + "/vdsm-hookd.lock";
-  UniqueFd fd(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (!fd) throw Error::from_errno("cannot open " + name, errno);
+  UniqueFd fd(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd || ::fchmod(fd.get(), 0600) != 0) throw Error::from_errno("cannot open " + name, errno);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) throw Error::from_errno("cannot lock " + name, errno);
     const auto holder = read_to_end(fd.get(), kMaxHolderBytes, name).value_or("");
@@ -59,7 +61,7 @@ UniqueFd become_the_only_one(const std::string& runtime_dir) {
   return fd;
 }
 
-// INT and TERM ask STOP for an end in good order, which may take GRACE; a libvirtd that does not answer is not waited for.
+// INT and TERM ask STOP for an end in good order, which may take GRACE; what does not end by then is not waited for.
 void stop_on_signals(std::stop_source stop, const Log& log, std::chrono::milliseconds grace) {
   sigset_t watched;
   sigemptyset(&watched);
@@ -72,8 +74,8 @@ void stop_on_signals(std::stop_source stop, const Log& log, std::chrono::millise
     notify_manager("STOPPING=1\nSTATUS=stopping the hooks that run");
     stop.request_stop();
     std::this_thread::sleep_for(grace + kStopWait);
-    log(LogLevel::warning, "libvirt does not answer: no more waiting for it");
-    ::_exit(done);
+    log(LogLevel::error, "no end " + to_text(std::chrono::milliseconds(grace + kStopWait)) + " after it was told to: a call to libvirt or a hook does not come back");
+    ::_exit(engine_failure);
   }).detach();
 }
 
@@ -84,7 +86,9 @@ int hookd_main(int argc, char** argv, const Log& log) {
   app.footer("It waits for libvirtd, and connects again when that ends; hooks and their settings are read at every event, the\n"
              "configuration when it starts: restart it for a change of that. HUP is ignored; INT and TERM stop the hooks that run\n"
              "and end it.\n\n"
-             "Exit code: 0 it was told to end; 2 wrong use; 3 it could not do its work, such as when another one runs already.");
+             "It has 16 threads: while 16 VMs have a hook that hangs, the hooks of all others wait for its deadline.\n\n"
+             "Exit code: 0 it was told to end; 2 wrong use; 3 it could not do its work, such as when another one runs already, or\n"
+             "did not end in time when it was told to.");
   std::string uri;
   bool wants_version = false;
   LocationOptions locations;
@@ -103,9 +107,9 @@ int hookd_main(int argc, char** argv, const Log& log) {
   options.log = log;
   options.on_connection = [&log](bool is_connected, const std::string& text) {
     if (is_connected) log(LogLevel::info, text);
-    notify_manager((is_connected ? "READY=1\nSTATUS=" : "STATUS=") + text);
+    notify_manager("STATUS=" + text);
   };
-  notify_manager("STATUS=waiting for libvirt");
+  notify_manager("READY=1\nSTATUS=waiting for libvirt");  // which may take days, and the boot of the machine must not wait for it
   watch(engine, options, stop.get_token());
   return done;
 }

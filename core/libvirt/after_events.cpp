@@ -25,6 +25,8 @@ const DeviceElement* find_alias(const std::vector<DeviceElement>& devices, std::
   return found == devices.end() ? nullptr : &*found;
 }
 
+bool has(EventNames events, std::string_view event) { return std::find(events.begin(), events.end(), event) != events.end(); }
+
 Request device_request(std::string_view event, const DeviceElement& device, const std::string& document) {
   Request request;
   request.event = event;
@@ -68,13 +70,14 @@ class AfterEvents::Vm {
   boost::asio::strand<Pool::executor_type> strand_;
   const std::string uuid_, name_;
   std::string document_;  // of the strand
-  std::atomic<std::size_t> waiting_ = 0;
+  Events put_back_;       // of the strand: expected, taken for another device, and expected again
+  std::atomic<std::size_t> waiting_ = 0, looking_ = 0;
 };
 
 struct AfterEvents::State {
   State(const Engine& with, LogSink to) : engine(with), log(std::move(to)) {}
 
-  // Runs JOB when all that was posted for VM before is done. WHAT is for the log.
+  // Runs JOB, which fires hooks, when all that was posted for VM before is done. WHAT is for the log.
   template <class Job>
   void post(const VmRef& vm, std::string_view what, Job job) {
     if (vm->waiting_.fetch_add(1) >= kMaxWaiting) {
@@ -83,18 +86,34 @@ struct AfterEvents::State {
                                " things that happened to it wait for hooks already");
       return;
     }
-    boost::asio::post(vm->strand_, [this, vm, job = std::move(job)] {
-      --vm->waiting_;
+    post_quietly(vm, [this, job = std::move(job)](Vm& one) {
+      --one.waiting_;
       if (stop.stop_requested()) {
         ++dropped;
         return;
       }
+      note_busy(+1);
       try {
-        job(*vm);
+        job(one);
       } catch (const std::exception& error) {
-        log(LogLevel::error, vm->to_text() + ": " + error.what());
+        log(LogLevel::error, one.to_text() + ": " + error.what());
       }
+      note_busy(-1);
     });
+  }
+
+  // A JOB without hooks, which throws nothing.
+  template <class Job>
+  void post_quietly(const VmRef& vm, Job job) {
+    boost::asio::post(vm->strand_, [vm, job = std::move(job)] { job(*vm); });
+  }
+
+  // Said once until no hook runs any more: it may be the same again and again.
+  void note_busy(int change) {
+    const auto now = busy += change;
+    if (now == 0) is_busy_said = false;
+    if (now == static_cast<int>(kThreads) && !is_busy_said.exchange(true))
+      log(LogLevel::warning, "hooks of " + std::to_string(kThreads) + " VMs run: those of all others wait until one of these has ended");
   }
 
   // False: a command fires it.
@@ -120,23 +139,49 @@ struct AfterEvents::State {
         for (const auto& request : requests_after(*point, vm.document_)) run(vm, request);
   }
 
-  // DEVICES: those among which ALIAS is.
-  void run_for_device(const Vm& vm, std::string_view command, const std::vector<DeviceElement>& devices, const std::string& alias) const {
+  // DEVICES: those among which ALIAS is. TAKEN: of take_expected(), when it was told.
+  void run_for_device(Vm& vm, std::string_view command, const Events& taken, const std::vector<DeviceElement>& devices,
+                      const std::string& alias) const {
     const auto* device = find_alias(devices, alias);
     if (device == nullptr) {
       log(LogLevel::notice, vm.to_text() + ": no hooks run for the device " + printable(alias) + ": it was never seen in the domain XML");
       return;
     }
     const auto* after = phase_for_device(command, device->identity.type);
-    if (after == nullptr) return;
-    for (const auto event : after->after)
-      if (is_ours(vm, event)) run(vm, device_request(event, *device, vm.document_));
+    const Events none;
+    const EventNames own = after == nullptr ? EventNames(none) : after->after;
+    for (const auto event : taken) {  // by a device of another type: the command's own is still to come
+      if (has(own, event)) continue;
+      VmState(engine.settings().paths.runtime_dir, vm.uuid_).expect(event);
+      vm.put_back_.push_back(event);
+    }
+    for (const auto event : own) {
+      if (has(taken, event)) continue;
+      if (const auto back = std::find(vm.put_back_.begin(), vm.put_back_.end(), event); back != vm.put_back_.end()) {
+        vm.put_back_.erase(back);
+        if (!is_ours(vm, event)) continue;
+      }
+      run(vm, device_request(event, *device, vm.document_));
+    }
+  }
+
+  // Those of one phase of COMMAND that a command fires itself. Which type of device it is about is not known yet.
+  Events take_expected(const Vm& vm, std::string_view command) const {
+    Events taken;
+    for (const auto& facts : vm_command_facts())
+      for (const auto name : facts.name == command ? facts.phases : EventNames())
+        if (taken.empty())
+          for (const auto event : phase(name).after)
+            if (!is_ours(vm, event)) taken.push_back(event);
+    return taken;
   }
 
   const Engine& engine;
   const LogSink log;
   std::stop_source stop;
   std::atomic<std::size_t> dropped = 0;
+  std::atomic<int> busy = 0;
+  std::atomic<bool> is_busy_said = false;
   std::mutex mutex;
   std::map<std::string, std::weak_ptr<Vm>> vms;  // of mutex
   Pool pool{kThreads};
@@ -156,7 +201,13 @@ AfterEvents::VmRef AfterEvents::vm(const std::string& uuid, const std::string& n
 }
 
 void AfterEvents::look(const VmRef& vm, LiveXml live) {
-  state_->post(vm, "a look at it", [live = std::move(live)](Vm& one) {
+  if (vm->looking_.fetch_add(1) >= kMaxWaiting) {  // those that wait will see the same
+    --vm->looking_;
+    return;
+  }
+  state_->post_quietly(vm, [state = state_.get(), live = std::move(live)](Vm& one) {
+    --one.looking_;
+    if (state->stop.stop_requested()) return;
     if (auto document = live()) one.document_ = std::move(*document);
   });
 }
@@ -172,22 +223,31 @@ void AfterEvents::happened(const VmRef& vm, std::string_view phase_name, LiveXml
 }
 
 void AfterEvents::plugged(const VmRef& vm, std::string alias, LiveXml live) {
-  state_->post(vm, "the device " + printable(alias) + " came", [state = state_.get(), alias, live = std::move(live)](Vm& one) {
+  state_->post(vm, "the device " + printable(alias) + " came", [state = state_.get(), taken = state_->take_expected(*vm, "attach-device"), alias,
+                                                                  live = std::move(live)](Vm& one) {
     if (auto document = live()) one.document_ = std::move(*document);
-    state->run_for_device(one, "attach-device", device_elements(one.document_), alias);
+    state->run_for_device(one, "attach-device", taken, device_elements(one.document_), alias);
   });
 }
 
 void AfterEvents::unplugged(const VmRef& vm, std::string alias, LiveXml live) {
-  state_->post(vm, "the device " + printable(alias) + " went", [state = state_.get(), alias, live = std::move(live)](Vm& one) {
+  state_->post(vm, "the device " + printable(alias) + " went", [state = state_.get(), taken = state_->take_expected(*vm, "detach-device"), alias,
+                                                                  live = std::move(live)](Vm& one) {
     const auto devices = device_elements(one.document_);  // as they were when it was there
     if (auto document = live()) one.document_ = std::move(*document);
-    state->run_for_device(one, "detach-device", devices, alias);
+    state->run_for_device(one, "detach-device", taken, devices, alias);
   });
 }
 
 void AfterEvents::forget_lost(const VmRef& vm) {
-  state_->post(vm, "lost events", [&paths = state_->engine.settings().paths](Vm& one) { forget_lost_events(paths.runtime_dir, one.uuid_); });
+  state_->post_quietly(vm, [state = state_.get()](Vm& one) {
+    if (state->stop.stop_requested()) return;
+    try {
+      forget_lost_events(state->engine.settings().paths.runtime_dir, one.uuid_);
+    } catch (const Error& error) {
+      state->log(LogLevel::error, one.to_text() + ": " + error.what());
+    }
+  });
 }
 
 void AfterEvents::stop() {

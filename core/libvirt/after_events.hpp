@@ -24,7 +24,8 @@ using LogSink = std::function<void(LogLevel, const std::string&)>;
 using LiveXml = std::function<std::optional<std::string>()>;
 
 /// Runs hooks in a bounded number of threads: of one VM in the order in which things happened to it, of different VMs side
-/// by side. A hook that hangs holds up nothing but its own VM. All may be called from any thread; only stop() waits.
+/// by side. A hook that hangs holds up nothing but its own VM, until as many hang as there are threads: then the hooks of all VMs
+/// wait for one of these to end, at the latest at its deadline, and a line of the log says so. All may be called from any thread; only stop() waits.
 ///
 /// Of each VM the last domain XML is kept while somebody holds its Vm: for hooks of a VM or device that is gone.
 /// No Vm may outlive this.
@@ -34,7 +35,7 @@ class AfterEvents {
   using VmRef = std::shared_ptr<Vm>;
 
   static constexpr std::size_t kThreads = 16;
-  static constexpr std::size_t kMaxWaiting = 64;  ///< things that happened to one VM; of more the hooks do not run, and a line says so
+  static constexpr std::size_t kMaxWaiting = 64;  ///< things with hooks that happened to one VM; of more these do not run, and a line says so
 
   /// ENGINE, with Isolation::helper, must outlive this.
   AfterEvents(const Engine& engine, LogSink log);

@@ -167,11 +167,7 @@ class Watch {
 
   // What is, and what must have happened while nobody listened. Events that come meanwhile wait until this is done.
   void take_all() {
-    virDomainPtr* list = nullptr;
-    const int count = ::virConnectListAllDomains(connection_.get(), &list, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
-    if (count < 0) throw LibvirtError("cannot list the VMs");
-    std::vector<DomainHandle> domains(list, list + count);
-    ::free(list);
+    const auto domains = domains_of(connection_.get(), VIR_CONNECT_LIST_DOMAINS_ACTIVE);
     if (is_first_) {
       for (const auto& uuid : vms_with_state(runtime_dir_)) forget_lost_events(runtime_dir_, uuid);
     } else {

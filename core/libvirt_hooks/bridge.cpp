@@ -9,6 +9,7 @@
 #include "vdsm_hook/libvirt_hooks/scripts.hpp"
 #include "vdsm_hook/libvirt_hooks/vm_state.hpp"
 #include "vdsm_hook/properties/devices.hpp"
+#include "vdsm_hook/xml/reader.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -34,22 +35,40 @@ Variables parameters_of(const BridgeRow& row, const LibvirtCall& call) {
   return parameters;
 }
 
+// Whether a document has the part of a VM that has been running: the cgroup partition that libvirt gave it. It is in a saved
+// image and in what another host sends, and not in the definition that a cold start goes by, unless somebody wrote it there.
+bool was_running(const std::string& document) {
+  struct Search : XmlHandler {
+    void start(const XmlName& name, const XmlAttributes&) override { is_found = is_found || (++depth == 2 && name.local == "resource"); }
+    void end() override { --depth; }
+    void text(std::string_view) override {}
+    bool is_done() const override { return is_found; }
+    int depth = 0;
+    bool is_found = false;
+  } search;
+  read_xml(document, search);
+  return search.is_found;
+}
+
+// Behind the word of what was seen, when the document had that part: then it must be in the document of what follows, too.
+constexpr std::string_view kWasRunning = "+was-running";
+constexpr std::chrono::seconds kLongest{60};  // may pass then between the two calls; without it only what the row says
+
 class BridgeCall {
  public:
-  BridgeCall(const LibvirtCall& call, const Engine& engine, const BridgeHost& host, const std::stop_token& stop)
-      : call_(call), engine_(engine), host_(host), stop_(stop), document_(call.input) {}
+  BridgeCall(const LibvirtCall& call, const Engine& engine, const BridgeHost& host, const std::stop_token& stop, bool fires)
+      : call_(call), engine_(engine), host_(host), stop_(stop), fires_(fires), document_(call.input) {}
 
   BridgeResult run() {
     bool is_vetoing = must_refuse(call_);
     bool is_well = attempt(is_vetoing, [&] {
       look();
       is_vetoing = can_veto(row_, engine_.settings().points);
-      return row_ == nullptr || fire_all();
+      return row_ == nullptr || !fires_ || fire_all();
     });
     const bool never_fails = row_ != nullptr && row_->never_fails;
     is_well = is_well && (attempt(!never_fails, [this] { return run_tree(); }) || never_fails);
-    if (is_well && row_ != nullptr && row_->then && state_)
-      is_well = attempt(is_vetoing, [this] { return state_->set_seen(*row_->then, row_->then_for), true; });
+    if (is_well && row_ != nullptr && row_->then && state_) is_well = attempt(is_vetoing, [this] { return keep_seen(), true; });
     result_.exit_code = is_well ? 0 : 1;
     if (is_well && document_ != call_.input) result_.output = std::move(document_);
     return std::move(result_);
@@ -74,18 +93,38 @@ class BridgeCall {
   void look() {
     if (!call_.input.empty()) domain_ = read_domain_facts(call_.input);
     if (is_uuid(domain_.uuid)) state_.emplace(engine_.settings().paths.runtime_dir, domain_.uuid);
-    row_ = bridge_row(call_.driver, call_.operation, call_.sub_operation, state_ ? state_->seen() : "");
+    row_ = bridge_row(call_.driver, call_.operation, call_.sub_operation, state_ ? seen() : "");
+  }
+
+  std::string seen() const {
+    auto word = state_->seen();
+    if (!word.ends_with(kWasRunning)) return word;
+    if (!was_running(call_.input)) return "";  // it was refused since, and this is another start
+    word.resize(word.size() - kWasRunning.size());
+    return word;
+  }
+
+  void keep_seen() {
+    auto word = std::string(*row_->then);
+    std::chrono::seconds lasts = row_->then_for;
+    if (lasts.count() > 0 && was_running(document_)) {
+      word += kWasRunning;
+      lasts = kLongest;
+    }
+    state_->set_seen(word, lasts);
   }
 
   bool fire_all() {
     const auto& points = engine_.settings().points;
+    const auto fire_one = [&](std::string_view event) { return (state_ && state_->is_fired_by_command(event)) || fire_and_note(*points.find(event)); };
     return std::all_of(row_->events.begin(), row_->events.end(), [&](std::string_view event) {
-      return (state_ && state_->is_fired_by_command(event)) || fire_and_note(*points.find(event)) || row_->never_fails;
+      // Where nothing can fail the call, what keeps one event from firing keeps no other.
+      return row_->never_fails ? attempt(false, [&] { return fire_one(event); }) || true : fire_one(event);
     });
   }
 
-  // False: libvirt must not go on.
-  // A command that was killed while libvirt did its work would fire it again, when it is recovered.
+  // False: libvirt must not go on. A command that was killed while libvirt did its work would fire it again, when it is
+  // recovered.
   bool fire_and_note(const HookPoint& point) {
     const bool is_fine = fire(point);
     if (state_) state_->note_fired(point.name);
@@ -183,6 +222,7 @@ class BridgeCall {
   const Engine& engine_;
   const BridgeHost& host_;
   const std::stop_token& stop_;
+  const bool fires_;
   std::string document_;  // as hooks and scripts left it, where libvirt takes that
   DomainFacts domain_;
   std::optional<VmState> state_;
@@ -193,12 +233,21 @@ class BridgeCall {
 
 }  // namespace
 
+bool never_fails(const LibvirtCall& call) noexcept {
+  const auto* row = bridge_row(call.driver, call.operation, call.sub_operation, "");
+  return row != nullptr && row->never_fails;
+}
+
 bool must_refuse(const LibvirtCall& call) {
   return can_veto(bridge_row(call.driver, call.operation, call.sub_operation, ""), HookPoints());
 }
 
 BridgeResult run_bridge(const LibvirtCall& call, const Engine& engine, const BridgeHost& host, std::stop_token stop) {
-  return BridgeCall(call, engine, host, stop).run();
+  return BridgeCall(call, engine, host, stop, true).run();
+}
+
+BridgeResult run_bridge_without_events(const LibvirtCall& call, const Engine& engine, const BridgeHost& host, std::stop_token stop) {
+  return BridgeCall(call, engine, host, stop, false).run();
 }
 
 }  // namespace vdsm_hook

@@ -42,6 +42,9 @@ struct BridgeResult {
 /// Whether a failure before anything is known about CALL must stop it: an event that vetoes would fire.
 bool must_refuse(const LibvirtCall& call);
 
+/// Whether libvirt is told that all is well whatever happens at CALL.
+bool never_fails(const LibvirtCall& call) noexcept;
+
 /// Fires the events of CALL's row in lifecycles.toml, but not those that a command of `vdsm-hook vm` fires itself, and then
 /// runs the scripts of the VM's own tree. Events of devices fire for each device with properties, in the order of the document.
 /// Takes no lock: it runs inside of such a command.
@@ -55,5 +58,8 @@ bool must_refuse(const LibvirtCall& call);
 ///
 /// libvirt does not say whether a restore is from a snapshot: FROM_SNAPSHOT is always False. Throws nothing but bad_alloc.
 BridgeResult run_bridge(const LibvirtCall& call, const Engine& engine, const BridgeHost& host, std::stop_token stop = {});
+
+/// The same but for the events, where ENGINE's settings are not what the administrator wants: only the VM's own scripts run.
+BridgeResult run_bridge_without_events(const LibvirtCall& call, const Engine& engine, const BridgeHost& host, std::stop_token stop = {});
 
 }  // namespace vdsm_hook

@@ -33,4 +33,7 @@ std::span<const LibvirtDriver> libvirt_drivers();
 /// The operation that CALL is. Throws wrong_use, with what was probably meant, for a call that libvirt does not make.
 const LibvirtOperation& operation_of(const LibvirtCall& call);
 
+/// Whether CALL is one that filters. False for one that a newer libvirt makes and the table has not.
+bool filters(const LibvirtCall& call) noexcept;
+
 }  // namespace vdsm_hook

@@ -42,20 +42,12 @@ std::string command_of(const ProcessSpec& spec) {
   return text;
 }
 
-std::string how_it_ended(const ProcessOutcome& process, const ProcessSpec& spec) {
-  using Kind = ProcessOutcome::Kind;
-  if (process.is_cancelled || process.kind == Kind::timed_out || process.kind == Kind::not_started)
-    return describe(process, spec.deadline);
-  if (process.kind == Kind::signalled) return "unexpected fatal signal " + std::to_string(process.signal);
-  return "unexpected exit status " + std::to_string(process.exit_code);
-}
-
 bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos; }
 
 class ScriptsRun {
  public:
-  ScriptsRun(const LibvirtCall& call, bool filters, bool runs_plain_text, const Settings& settings, Runner& runner, CallReport& report)
-      : filters_(filters), settings_(settings), runner_(runner), report_(report) {
+  ScriptsRun(const LibvirtCall& call, bool filters, bool is_tree, const Settings& settings, Runner& runner, CallReport& report)
+      : call_(call), filters_(filters), is_tree_(is_tree), settings_(settings), runner_(runner), report_(report) {
     if (filters)
       if (const auto wrong = unsound(PayloadKind::domain_xml, call.input, identity_))
         throw Error(Errc::bad_document, "the domain XML is " + (wrong->starts_with("not ") ? *wrong : "wrong: " + *wrong));
@@ -65,7 +57,7 @@ class ScriptsRun {
     spec_.arguments = {call.object, call.operation, call.sub_operation, call.extra};
     spec_.deadline = settings.deadline;
     spec_.grace = settings.grace;
-    spec_.runs_plain_text = runs_plain_text;
+    spec_.runs_plain_text = is_tree;
     if (filters) spec_.max_output_bytes = settings.max_payload_bytes;
     if (file_) spec_.input_file = file_->path();
   }
@@ -78,7 +70,7 @@ class ScriptsRun {
     report_.is_cancelled = report_.is_cancelled || script.process.is_cancelled;
     script.failed = !script.process.is_success();
     if (script.failed) {
-      script.reason = how_it_ended(script.process, spec_);
+      script.reason = how_it_ended(script.process);
     } else if (filters_ && !is_blank(script.process.out.text)) {
       take_document(script);
     }
@@ -88,6 +80,15 @@ class ScriptsRun {
   }
 
  private:
+  std::string how_it_ended(const ProcessOutcome& process) const {
+    using Kind = ProcessOutcome::Kind;
+    const bool has_ended = !process.is_cancelled && (process.kind == Kind::exited || process.kind == Kind::signalled);
+    if (!has_ended || (is_tree_ && process.kind == Kind::signalled)) return describe(process, spec_.deadline);
+    if (is_tree_) return "exit code " + std::to_string(process.exit_code);  // of which none means more than another
+    if (process.kind == Kind::signalled) return "unexpected fatal signal " + std::to_string(process.signal);
+    return "unexpected exit status " + std::to_string(process.exit_code);
+  }
+
   void take_document(ScriptOutcome& script) {
     DocumentIdentity identity;
     if (script.process.out.cut > 0) {
@@ -108,11 +109,17 @@ class ScriptsRun {
     while (said.ends_with('\n')) said.pop_back();
     if (script.process.err.cut > 0) said.insert(0, "[...] ");
     if (!report_.error.empty()) report_.error += "\n";
-    report_.error += "Hook script execution failed: internal error: Child process (" + command_of(spec_) + ") " + script.reason +
-                     (said.empty() ? "" : ": " + said);
+    if (is_tree_) {
+      report_.error += printable(script.path) + " of VM " + printable(call_.object) + " failed at " + printable(call_.operation) + " " +
+                       printable(call_.sub_operation) + ": ";
+    } else {
+      report_.error += "Hook script execution failed: internal error: Child process (" + command_of(spec_) + ") ";
+    }
+    report_.error += script.reason + (said.empty() ? "" : ": " + said);
   }
 
-  const bool filters_;
+  const LibvirtCall& call_;
+  const bool filters_, is_tree_;
   const Settings& settings_;
   Runner& runner_;
   CallReport& report_;
@@ -125,7 +132,7 @@ class ScriptsRun {
 
 CallReport run_scripts(const Discovery& scripts, AfterFailure after_failure, const LibvirtCall& call, const Settings& settings,
                        Runner& runner, std::stop_token stop) {
-  const auto& operation = operation_of(call);
+  const bool is_tree = after_failure == AfterFailure::stop;
   CallReport report;
   report.document = call.input;
   report.ignored = scripts.ignored;
@@ -133,13 +140,13 @@ CallReport run_scripts(const Discovery& scripts, AfterFailure after_failure, con
   for (const auto& file : scripts.ignored) {
     if (!file.is_problem()) continue;
     report.failed = true;
-    report.error += (report.error.empty() ? "" : "\n") + std::string("Hook script execution failed: ") + printable(file.path) +
+    report.error += (report.error.empty() ? "" : "\n") + std::string(is_tree ? "" : "Hook script execution failed: ") + printable(file.path) +
                     " is not run: " + std::string(to_string(file.reason)) + ": " + file.text;
-    if (after_failure == AfterFailure::stop) why = "not reached: " + printable(file.path) + " is not run";
+    if (is_tree) why = "not reached: " + printable(file.path) + " is not run";
   }
   std::optional<ScriptsRun> run;
   if (!scripts.hooks.empty() && why.empty())
-    run.emplace(call, operation.filters, after_failure == AfterFailure::stop, settings, runner, report);
+    run.emplace(call, filters(call), is_tree, settings, runner, report);
   for (const auto& hook : scripts.hooks) {
     auto& script = report.scripts.emplace_back();
     script.path = hook.path;
@@ -153,10 +160,10 @@ CallReport run_scripts(const Discovery& scripts, AfterFailure after_failure, con
     }
     run->run(script, stop);
     report.failed = report.failed || script.failed;
-    if (script.failed && after_failure == AfterFailure::stop) why = "not reached: " + printable(script.path) + " failed";
+    if (script.failed && is_tree) why = "not reached: " + printable(script.path) + " failed";
   }
   if (report.is_cancelled) report.failed = true;
-  if (report.is_cancelled && report.error.empty()) report.error = "Hook script execution failed: the call was cancelled";
+  if (report.is_cancelled && report.error.empty()) report.error = std::string(is_tree ? "" : "Hook script execution failed: ") + "the call was cancelled";
   report.changed = report.document != call.input;
   return report;
 }

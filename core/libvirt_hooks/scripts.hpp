@@ -27,7 +27,7 @@ struct CallReport {
   bool is_cancelled = false;
   bool changed = false;       ///< `document` differs from the input
   std::string document;       ///< the one to go on with; the input where the operation is no filter
-  std::string error;          ///< in libvirt's words, one for each script that failed (libvirt shows the last); empty: none did
+  std::string error;          ///< one for each script that failed, of a driver's in libvirt's words (it shows the last); empty: none did
   std::vector<ScriptOutcome> scripts;  ///< in the order they run
   std::vector<IgnoredFile> ignored;    ///< files that are not run, with the reason
   std::size_t survivors = 0;  ///< processes that scripts left running
@@ -60,12 +60,12 @@ enum class AfterFailure {
 /// a tree is stopped on the deadline and on STOP, after which nothing more is started. The environment is libvirt's and no
 /// more: LC_ALL=C, and of LD_PRELOAD, LD_LIBRARY_PATH, PATH, HOME, USER, LOGNAME and TMPDIR those this process has.
 ///
-/// Throws wrong_use for a call that libvirt does not make, bad_document when a filter's input is not sound (only when there
+/// A call that is not in libvirt_drivers() does not filter. Throws bad_document when a filter's input is not sound (only when there
 /// is something to run), engine_failure.
 CallReport run_scripts(const Discovery& scripts, AfterFailure after_failure, const LibvirtCall& call, const Settings& settings,
                        Runner& runner, std::stop_token stop = {});
 
-/// find_driver_scripts(), and run_scripts() of all: what libvirtd does at CALL.
+/// find_driver_scripts(), and run_scripts() of all: what libvirtd does at CALL. Throws wrong_use, too, as operation_of().
 CallReport call_libvirt_scripts(const LibvirtCall& call, const std::string& hooks_dir, const Settings& settings, Runner& runner,
                                 std::stop_token stop = {});
 

@@ -10,7 +10,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from command import BUILD, DEADLINE_S, DONE, ENGINE_FAILURE, WRONG_USE, CommandTest
+from command import BUILD, DEADLINE_S, DONE, ENGINE_FAILURE, WRONG_USE, CommandTest, mode_of
 
 PROGRAM = BUILD / "bin" / "vdsm-hookd"
 UNITS = {"system": BUILD / "core/cli/systemd/vdsm-hookd.service", "user": BUILD / "core/cli/systemd/vdsm-hookd.user.service"}
@@ -27,7 +27,7 @@ class HookdCommandTest(CommandTest):
         self.env["NOTIFY_SOCKET"] = str(self.dir / "notify")
 
     def argv(self, *words):
-        return [PROGRAM, "-c", "test:///default", *self.places(), *words]
+        return [PROGRAM, *([] if "-c" in words else ["-c", "test:///default"]), *self.places(), *words]
 
     def hookd(self, *words, env=None, stderr=subprocess.PIPE):
         process = subprocess.Popen(self.argv(*words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr, text=True,
@@ -44,7 +44,7 @@ class HookdCommandTest(CommandTest):
         return self.manager.recv(4096).decode()
 
     def wait_until_ready(self):
-        while not self.message().startswith("READY=1\n"):
+        while not self.message().startswith("STATUS=listening"):
             pass
 
     def end(self, process, by=signal.SIGTERM):
@@ -86,6 +86,13 @@ class Program(HookdCommandTest):
         self.wait_until_ready()
         self.end(third)
 
+    def test_nobody_else_can_take_its_lock(self):
+        lock = self.file(f"{self.runtime.name}/vdsm-hookd.lock", "", 0o644)
+        process = self.hookd()
+        self.wait_until_ready()
+        self.assertEqual((mode_of(lock), lock.read_text()), (0o600, f"{process.pid}\n"))
+        self.end(process)
+
     def test_a_directory_that_others_can_write_to_is_refused(self):
         self.runtime.chmod(0o777)
         done = self.call_hookd(*self.argv()[1:])
@@ -96,10 +103,16 @@ class Program(HookdCommandTest):
 class Service(HookdCommandTest):
     def test_the_manager_hears_of_each_step(self):
         process = self.hookd()
-        self.assertEqual(self.message(), "STATUS=waiting for libvirt")
-        self.assertEqual(self.message(), "READY=1\nSTATUS=listening to test:///default")
+        self.assertEqual(self.message(), "READY=1\nSTATUS=waiting for libvirt")
+        self.assertEqual(self.message(), "STATUS=listening to test:///default")
         self.end(process)
         self.assertTrue(self.message().startswith("STOPPING=1\n"))
+
+    def test_it_is_ready_while_libvirt_is_down(self):
+        process = self.hookd("-c", f"qemu+unix:///system?socket={self.dir}/nobody")
+        self.assertEqual(self.message(), "READY=1\nSTATUS=waiting for libvirt")
+        self.assertEqual(process.stderr.readline(), "vdsm-hookd: failed to connect to the hypervisor\n")
+        self.end(process)
 
     def test_an_abstract_socket_is_a_socket_too(self):
         name = f"vdsm-hook-test-{os.getpid()}"
@@ -107,8 +120,8 @@ class Service(HookdCommandTest):
             manager.settimeout(DEADLINE_S)
             manager.bind("\0" + name)
             process = self.hookd(env={"NOTIFY_SOCKET": "@" + name})
-            self.assertEqual(manager.recv(4096), b"STATUS=waiting for libvirt")
-            self.assertTrue(manager.recv(4096).startswith(b"READY=1\n"))
+            self.assertEqual(manager.recv(4096), b"READY=1\nSTATUS=waiting for libvirt")
+            self.assertTrue(manager.recv(4096).startswith(b"STATUS=listening"))
             self.end(process)
 
     def test_without_a_manager_it_runs_as_well(self):

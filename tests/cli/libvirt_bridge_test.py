@@ -184,6 +184,14 @@ class Called(CommandTest):
             self.check(self.bridge("web-1", "started", "begin", "-"), DONE, "", "warning: ")
             self.check(self.bridge("web-1", "reconnect", "begin", "-"), DONE, "", "warning: ")
 
+    def test_a_broken_configuration_keeps_no_script_of_a_vm_from_cleaning_up(self):
+        self.file("libvirt/qemu.d/web-1/release/end", f"#!/bin/sh\ntouch '{self.dir}/cleaned'\n", 0o755)
+        self.hook("50_gone", f"#!/bin/sh\ntouch '{self.dir}/event'\n", event="after_vm_destroy")
+        self.configure("timeout = 'x'\n")
+        self.check(self.bridge("web-1", "release", "end", "-"), DONE, "", ["warning: no hooks run", "vdsm-hook.toml:1: "])
+        self.assertTrue((self.dir / "cleaned").exists())
+        self.assertFalse((self.dir / "event").exists())
+
     def test_a_document_beyond_the_bound_is_refused(self):
         self.configure("max_payload_bytes = 1024\n")
         self.check(self.bridge("web-1", "prepare", "begin", "-", stdin=DOMAIN + " " * 1024), VETOED, "", "larger than 1024 bytes")

@@ -233,6 +233,19 @@ class Saved(BridgeTest):
         host.virsh("start", "vm")
         self.assertEqual(self.fired(host), BEFORE_START + AFTER_START)  # what was refused is no restore any more
 
+    def test_a_start_after_a_restore_that_libvirt_refused_is_a_start(self):
+        host = self.bridged()
+        self.define(host)
+        host.virsh("start", "vm")
+        image = host.dir / "vm.save"
+        host.virsh("save", "vm", image)
+        self.fired(host)
+        self.hook(host, "before_vm_dehibernate", "50_wrong", "#!/bin/sh\nsed -i 's|<vcpu[^>]*>1<|<vcpu>0<|' \"$_hook_domxml\"\n")
+        self.assertEqual(host.virsh("restore", image, check=False).returncode, 1)
+        self.assertEqual(self.fired(host), ["before_vm_dehibernate"])
+        host.virsh("start", "vm")
+        self.assertEqual(self.fired(host), BEFORE_START + AFTER_START)
+
 
 class Migration(BridgeTest):
     def setUp(self):

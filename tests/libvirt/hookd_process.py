@@ -31,7 +31,7 @@ class Fired:
 
 
 class Hookd:
-    """Everything below DIRECTORY. start() returns when it says READY, unless told otherwise; stop() checks that it ends well."""
+    """Everything below DIRECTORY. start() returns when it listens, unless told otherwise; stop() checks that it ends well."""
 
     def __init__(self, test, directory, uri, user=None, env=None):
         self.directory = directory
@@ -65,7 +65,7 @@ class Hookd:
             self.process = subprocess.Popen(wrap([str(word) for word in argv]), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=self.env, user=self.user, group=self.user, extra_groups=[] if self.user else None)
         if wants_ready:
-            self.wait_for("READY=1")
+            self.wait_for("STATUS=listening")
         return self
 
     def wait_for(self, word):

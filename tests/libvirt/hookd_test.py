@@ -172,7 +172,7 @@ class Gaps(HookdTest):
             if change:
                 self.qmp(host, change)
             host.start_daemon()
-            hookd.wait_for("READY=1")
+            hookd.wait_for("STATUS=listening")
             hookd.wait_for_events(*wanted)
         host.virsh("suspend", "vm")  # shows that no other event was on its way
         fired = hookd.wait_for_events(PAUSE, GO_ON, PAUSE)
@@ -192,7 +192,7 @@ class Gaps(HookdTest):
         hookd.wait_for("STATUS=the connection")
         self.qmp(host, "quit")
         host.start_daemon()
-        hookd.wait_for("READY=1")
+        hookd.wait_for("STATUS=listening")
         hookd.wait_for_log(f"VM vm ({ONE}) ended while nobody listened")
         self.create(host)
         host.virsh("suspend", "vm")
@@ -218,7 +218,7 @@ class Gaps(HookdTest):
         hookd.wait_for_log("failed to connect to the hypervisor")
         self.assertEqual(hookd.messages, [])
         host.start_daemon()
-        hookd.wait_for("READY=1")
+        hookd.wait_for("STATUS=listening")
         host.virsh("resume", "vm")
         hookd.wait_for_events(GO_ON)
         self.assertEqual(hookd.text().count("failed to connect"), 1)  # not at each attempt

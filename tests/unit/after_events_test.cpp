@@ -165,18 +165,64 @@ BOOST_FIXTURE_TEST_CASE(too_much_that_waits_for_hooks_of_one_vm_is_dropped_and_s
   events.happened(vm, "pause", lives(domain(kOne)));
   BOOST_REQUIRE(eventually([&] { return boost::filesystem::exists(host.root() + "/waits"); }));
   std::atomic<std::size_t> looked = 0;
-  for (std::size_t i = 0; i < AfterEvents::kMaxWaiting; ++i)
+  for (std::size_t i = 0; i < AfterEvents::kMaxWaiting + 9; ++i) {
     events.look(vm, [&looked] {
       ++looked;
       return std::optional(domain(kOne));
     });
+    events.forget_lost(vm);
+  }
+  for (std::size_t i = 0; i < AfterEvents::kMaxWaiting; ++i) events.happened(vm, "continue", lives(domain(kOne)));
   BOOST_TEST(!has_logged("wait for hooks already"));
   events.happened(vm, "continue", lives(domain(kOne)));
   BOOST_TEST(has_logged("no hooks run after continue: 64 things"));
   host.write("go", "");
   BOOST_TEST(eventually([&] { return looked == AfterEvents::kMaxWaiting; }));
+  BOOST_TEST(sees(1 + AfterEvents::kMaxWaiting));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_device_of_a_command_is_left_out_and_not_one_that_came_before, Fixture) {
+  wait_at(after("pause"), kOne);
+  const auto vm = events.vm(kOne, "one");
+  events.happened(vm, "pause", lives(domain(kOne)));
+  BOOST_REQUIRE(eventually([&] { return boost::filesystem::exists(host.root() + "/waits"); }));
+  events.plugged(vm, "net1", lives(domain(kOne, nic("net1"))));
+  VmState(host.runtime_dir(), kOne).expect(after("plug_nic"));  // a command's, while the hooks of the first wait
+  events.plugged(vm, "net2", lives(domain(kOne, nic("net2"))));
+  host.write("go", "");
+  events.happened(vm, "continue", lives(domain(kOne)));
+  BOOST_TEST(sees(3));
+  BOOST_TEST(mentions(host.read("record"), nic("net1")));
+  BOOST_TEST(!mentions(host.read("record"), nic("net2")));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_device_of_a_command_is_left_out_and_not_one_of_another_type_that_came_meanwhile, Fixture) {
+  record(after("plug_disk"));
+  const std::string disk = "<disk type='file'><alias name='disk1'/></disk>";
+  const auto vm = events.vm(kOne, "one");
+  VmState(host.runtime_dir(), kOne).expect(after("plug_disk"));
+  events.plugged(vm, "net1", lives(domain(kOne, nic("net1"))));
+  events.plugged(vm, "disk1", lives(domain(kOne, nic("net1") + disk)));
   events.happened(vm, "continue", lives(domain(kOne)));
   BOOST_TEST(sees(2));
+  BOOST_TEST(mentions(host.read("record"), nic("net1")));
+  BOOST_TEST(!mentions(host.read("record"), disk));
+  BOOST_TEST(!VmState(host.runtime_dir(), kOne).take_expected(after("plug_disk")));
+}
+
+BOOST_FIXTURE_TEST_CASE(when_all_threads_run_hooks_the_log_says_so_once, Fixture) {
+  host.file(after("pause"), "10_wait", "#!/bin/sh\nuntil [ -e " + host.root() + "/go ]; do sleep 0.02; done\n");
+  for (std::size_t i = 0; i < AfterEvents::kThreads + 2; ++i) {
+    const auto uuid = kOne.substr(0, 34) + std::to_string(10 + i);
+    events.happened(events.vm(uuid, "vm"), "pause", lives(domain(uuid)));
+  }
+  const std::string words = "hooks of 16 VMs run";
+  BOOST_TEST(eventually([&] { return has_logged(words); }));
+  BOOST_TEST(seen().empty());
+  host.write("go", "");
+  BOOST_TEST(sees(AfterEvents::kThreads + 2));
+  const std::lock_guard alone(mutex);
+  BOOST_TEST(log.find(words) == log.rfind(words));
 }
 
 BOOST_FIXTURE_TEST_CASE(what_ended_commands_expected_is_forgotten_but_not_what_a_running_one_does, Fixture) {

@@ -131,6 +131,34 @@ BOOST_AUTO_TEST_CASE(the_first_script_of_the_vm_that_fails_is_the_last_and_fails
   BOOST_TEST(bridge.state().seen() == "");
 }
 
+BOOST_AUTO_TEST_CASE(the_vms_script_that_fails_is_named_with_the_call) {
+  BridgeFixture bridge;
+  const auto path = bridge.script("prepare/begin/10-a", "echo 'the GPU is in use' >&2\nexit 3\n");
+  BOOST_TEST(text_of(bridge.call("prepare", "begin"), Level::error) ==
+             "error: " + path + " of VM web 1 failed at prepare begin: exit code 3: the GPU is in use\n");
+}
+
+BOOST_AUTO_TEST_CASE(an_operation_of_a_later_libvirt_does_not_filter) {
+  BridgeFixture bridge;
+  bridge.script("unheard-of/begin", "touch " + bridge.host.root() + "/ran\necho '<domain/>'\n");
+  bridge.goes_well("unheard-of", "begin");
+  BOOST_TEST(boost::filesystem::exists(bridge.host.root() + "/ran"));
+}
+
+BOOST_AUTO_TEST_CASE(where_no_call_can_fail_an_event_that_cannot_fire_leaves_out_no_other) {
+  BridgeFixture bridge;
+  const std::string host_uuid = "11111111-2222-3333-4444-555555555555";
+  auto state = bridge.state();
+  const auto lock = state.lock(host_uuid, {}, [](const auto&) { return false; });
+  bridge.host.write("run/vms/" + kUuid + "/" + host_uuid + ".run", "nonsense");
+  bridge.script("release/end", "touch " + bridge.host.root() + "/ran\n");
+  const auto result = bridge.call("release", "end");
+  BOOST_TEST(result.exit_code == 0);
+  const auto attempts = std::count_if(result.lines.begin(), result.lines.end(), [](const auto& line) { return mentions(line.text, "cannot be read"); });
+  BOOST_TEST(attempts == 2);  // each event was tried
+  BOOST_TEST(boost::filesystem::exists(bridge.host.root() + "/ran"));
+}
+
 BOOST_AUTO_TEST_CASE(the_vms_scripts_filter_what_the_hooks_left) {
   BridgeFixture bridge;
   bridge.hook("before_vm_dehibernate", "20_edit", "sed -i s/restart/destroy/ $_hook_domxml\n");
