@@ -74,7 +74,8 @@ void stop_on_signals(std::stop_source stop, const Log& log, std::chrono::millise
     notify_manager("STOPPING=1\nSTATUS=stopping the hooks that run");
     stop.request_stop();
     std::this_thread::sleep_for(grace + kStopWait);
-    log(LogLevel::error, "no end " + to_text(std::chrono::milliseconds(grace + kStopWait)) + " after it was told to: a call to libvirt or a hook does not come back");
+    log(LogLevel::error, "no end within " + to_text(std::chrono::milliseconds(grace + kStopWait)) + " of being told to end: a call to libvirt, " +
+                             "or a hook that cannot be killed, does not come back");
     ::_exit(engine_failure);
   }).detach();
 }

@@ -35,6 +35,7 @@ struct Place {
   std::string target;    // of our link
   std::string obstacle;  // what is there instead of it
   std::string main;      // "none", "runs" or "not executable"
+  bool has_trees = false;  // sub-directories of `directory`: the scripts of single VMs
 };
 
 std::string_view to_string(Place::State state) {
@@ -62,6 +63,8 @@ Place look(const std::string& hooks_dir, const std::string& driver) {
   error_code error;
   if (const auto main = fs::status(place.main_script, error); fs::exists(main))
     place.main = fs::is_regular_file(main) && ::access(place.main_script.c_str(), X_OK) == 0 ? "runs" : "not executable";
+  for (auto entry = fs::directory_iterator(place.directory, error); !error && entry != fs::directory_iterator(); entry.increment(error))
+    place.has_trees = place.has_trees || fs::is_directory(entry->path(), error);
   const auto status = fs::symlink_status(place.link, error);
   if (status.type() == fs::status_error) failed("look at", place.link, error);
   if (!fs::exists(status)) return place;
@@ -74,6 +77,13 @@ Place look(const std::string& hooks_dir, const std::string& driver) {
   place.target = target.string();
   place.state = ::access(place.link.c_str(), X_OK) == 0 ? Place::State::installed : Place::State::broken;
   return place;
+}
+
+// A main script that guides for GPU passthrough install runs these trees itself, and so does the bridge.
+std::string doubt_about(const Place& place) {
+  if (place.main != "runs" || !place.has_trees) return "";
+  return place.main_script + " is there, and directories of VMs are in " + place.directory + ": if it is a dispatcher that runs the " +
+         "scripts in these, each runs twice, since vdsm-hook runs them too. Take the dispatcher away then, or its execute bit";
 }
 
 // An example of ACTION, what drivers there are (completion reads this too), and its exit codes.
@@ -143,8 +153,11 @@ int install_main(int argc, char** argv) {
     is_changed = true;
     print(place.link + " -> " + program + "\n");
   }
+  for (const auto& place : places)
+    if (const auto doubt = doubt_about(place); !doubt.empty()) complain("warning: " + doubt);
   if (is_changed)
-    print("libvirtd calls it at once if it had a hook script of that driver when it started; else after: systemctl reload libvirtd\n");
+    print("The daemon that runs these VMs (libvirtd, virtqemud, ...) calls it at once if it had a hook script of that driver when it\n"
+          "started; else after: systemctl reload libvirtd\n");
   return done;
 }
 
@@ -193,6 +206,8 @@ int status_main(int argc, char** argv) {
     if (place.main != "none")
       table.push_back({"", place.main_script + (place.main == "runs" ? " runs before it" : " does not run: it is no executable file")});
   }
+  for (const auto& place : places)
+    if (const auto doubt = doubt_about(place); !doubt.empty()) complain("warning: " + doubt);
   if (format.is_json()) {
     print(to_line({{"drivers", std::move(drivers)}}));
   } else {

@@ -223,16 +223,16 @@ void AfterEvents::happened(const VmRef& vm, std::string_view phase_name, LiveXml
 }
 
 void AfterEvents::plugged(const VmRef& vm, std::string alias, LiveXml live) {
-  state_->post(vm, "the device " + printable(alias) + " came", [state = state_.get(), taken = state_->take_expected(*vm, "attach-device"), alias,
-                                                                  live = std::move(live)](Vm& one) {
+  state_->post(vm, "the device " + printable(alias) + " came", [state = state_.get(), alias, live = std::move(live),
+                                                                  taken = state_->take_expected(*vm, "attach-device")](Vm& one) {
     if (auto document = live()) one.document_ = std::move(*document);
     state->run_for_device(one, "attach-device", taken, device_elements(one.document_), alias);
   });
 }
 
 void AfterEvents::unplugged(const VmRef& vm, std::string alias, LiveXml live) {
-  state_->post(vm, "the device " + printable(alias) + " went", [state = state_.get(), taken = state_->take_expected(*vm, "detach-device"), alias,
-                                                                  live = std::move(live)](Vm& one) {
+  state_->post(vm, "the device " + printable(alias) + " went", [state = state_.get(), alias, live = std::move(live),
+                                                                  taken = state_->take_expected(*vm, "detach-device")](Vm& one) {
     const auto devices = device_elements(one.document_);  // as they were when it was there
     if (auto document = live()) one.document_ = std::move(*document);
     state->run_for_device(one, "detach-device", taken, devices, alias);

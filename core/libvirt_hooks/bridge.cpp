@@ -116,7 +116,9 @@ class BridgeCall {
 
   bool fire_all() {
     const auto& points = engine_.settings().points;
-    const auto fire_one = [&](std::string_view event) { return (state_ && state_->is_fired_by_command(event)) || fire_and_note(*points.find(event)); };
+    const auto fire_one = [&](std::string_view event) {
+      return (state_ && state_->is_fired_by_command(event)) || fire_and_note(*points.find(event));
+    };
     return std::all_of(row_->events.begin(), row_->events.end(), [&](std::string_view event) {
       // Where nothing can fail the call, what keeps one event from firing keeps no other.
       return row_->never_fails ? attempt(false, [&] { return fire_one(event); }) || true : fire_one(event);

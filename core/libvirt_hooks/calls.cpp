@@ -63,7 +63,8 @@ const LibvirtOperation& operation_of(const LibvirtCall& call) {
 bool filters(const LibvirtCall& call) noexcept {
   for (const auto& driver : kDrivers)
     for (const auto& operation : driver.operations)
-      if (driver.name == call.driver && operation.name == call.operation && operation.sub_operation == call.sub_operation) return operation.filters;
+      if (driver.name == call.driver && operation.name == call.operation && operation.sub_operation == call.sub_operation)
+        return operation.filters;
   return false;
 }
 

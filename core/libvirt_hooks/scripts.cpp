@@ -133,6 +133,7 @@ class ScriptsRun {
 CallReport run_scripts(const Discovery& scripts, AfterFailure after_failure, const LibvirtCall& call, const Settings& settings,
                        Runner& runner, std::stop_token stop) {
   const bool is_tree = after_failure == AfterFailure::stop;
+  const std::string in_front = is_tree ? "" : "Hook script execution failed: ";
   CallReport report;
   report.document = call.input;
   report.ignored = scripts.ignored;
@@ -140,7 +141,7 @@ CallReport run_scripts(const Discovery& scripts, AfterFailure after_failure, con
   for (const auto& file : scripts.ignored) {
     if (!file.is_problem()) continue;
     report.failed = true;
-    report.error += (report.error.empty() ? "" : "\n") + std::string(is_tree ? "" : "Hook script execution failed: ") + printable(file.path) +
+    report.error += (report.error.empty() ? "" : "\n") + in_front + printable(file.path) +
                     " is not run: " + std::string(to_string(file.reason)) + ": " + file.text;
     if (is_tree) why = "not reached: " + printable(file.path) + " is not run";
   }
@@ -163,7 +164,7 @@ CallReport run_scripts(const Discovery& scripts, AfterFailure after_failure, con
     if (script.failed && is_tree) why = "not reached: " + printable(script.path) + " failed";
   }
   if (report.is_cancelled) report.failed = true;
-  if (report.is_cancelled && report.error.empty()) report.error = std::string(is_tree ? "" : "Hook script execution failed: ") + "the call was cancelled";
+  if (report.is_cancelled && report.error.empty()) report.error = in_front + "the call was cancelled";
   report.changed = report.document != call.input;
   return report;
 }

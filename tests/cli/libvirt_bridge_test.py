@@ -77,6 +77,16 @@ class Installing(CommandTest):
         self.assertIn(f"{main} runs before it\n", shown)
         self.assertIn(f"{off} does not run: it is no executable file\n", shown)
 
+    def test_a_main_script_beside_trees_of_vms_may_run_them_twice(self):
+        main = self.file("libvirt/hooks/qemu", "#!/bin/sh\n", 0o755)
+        self.assertEqual(self.bridge("install").stderr, "")  # no trees
+        self.file("libvirt/hooks/qemu.d/web-1/prepare/begin/10-a", "#!/bin/sh\n", 0o755)
+        for action in ("install", "status"):
+            self.check(self.bridge(action), DONE, None, [f"warning: {main} is there", "each runs twice", "Take the dispatcher away"])
+        main.chmod(0o644)
+        for action in ("install", "status"):
+            self.assertEqual(self.bridge(action).stderr, "")
+
     def test_what_is_in_its_place_is_neither_replaced_nor_removed(self):
         link = self.scripts / "daemon.d" / LINK
         link.parent.mkdir(parents=True)

@@ -265,8 +265,12 @@ class VirtHost:
         self.end_daemon("kill")
 
     def restart(self):
+        """Returns once libvirtd has found its guests again: what comes before that can cost it its hold on them."""
         self.stop_daemon()
         self.start_daemon()
+        for name in self.virsh("list", "--name").stdout.split("\n"):
+            if name:
+                self.virsh("dommemstat", name, check=False)  # asks QEMU, after the finding
 
     def reload(self):
         """SIGHUP. Nothing tells when libvirtd has done it: wait for what it leads to."""
