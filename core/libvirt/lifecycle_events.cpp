@@ -1,0 +1,126 @@
+// One event of a command: for the VM, for each device with properties, for each disk.
+#include <algorithm>
+
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/discovery/discovery.hpp"
+#include "vdsm_hook/libvirt/disks.hpp"
+#include "vdsm_hook/libvirt/lifecycle.hpp"
+#include "vdsm_hook/properties/devices.hpp"
+
+namespace vdsm_hook {
+namespace {
+
+// "before_vm_start/50_a, before_vm_start/60_b": the hooks that left the document as it is.
+std::string changers_in(const Report& report) {
+  std::string names;
+  for (const auto& hook : report.hooks)
+    if (hook.adopted) names += (names.empty() ? "" : ", ") + report.event + "/" + hook.name;
+  return names;
+}
+
+}  // namespace
+
+bool Lifecycle::has_hooks_before(const Phase& current) const {
+  const auto& settings = engine_.settings();
+  return std::any_of(current.before.begin(), current.before.end(), [&](std::string_view event) {
+    const auto found = discover(event, {settings.paths.hooks_dirs, true, true, settings.trust});
+    return !found.hooks.empty() || !found.ignored.empty();
+  });
+}
+
+Report Lifecycle::run(std::string_view event, const std::string& document, const Subject& subject, const std::string& device) {
+  Request request;
+  request.event = event;
+  const auto& rules = engine_.settings().points.find(event)->rules(options_.compat_vdsm);
+  if (rules.payload != PayloadKind::none) request.document = document;
+  if (rules.payload != PayloadKind::domain_xml) request.domain_xml = subject.domain_xml;
+  request.properties = options_.properties;
+  request.parameters = subject.parameters;
+  request.skip = options_.skip;
+  request.skips_what_is_there = true;
+  request.deadline = options_.deadline;
+  request.compat_vdsm = options_.compat_vdsm;
+  request.wants_diffs = options_.wants_diffs || rules.result_used;  // for blame()
+  if (rules.vetoes) request.also_judge = also_judge_;
+  // Written down before: what is killed together with its hook has to be taken back too.
+  if (!run_.hooks_ran) {
+    const auto plan = engine_.plan(request);
+    run_.hooks_ran = !plan.is_blocked && std::any_of(plan.hooks.begin(), plan.hooks.end(), [](const PlannedHook& hook) { return hook.runs; });
+    if (run_.hooks_ran) state_->write_run(host_uuid_, run_);
+  }
+  auto report = engine_.run(request, stop_);
+  for (const auto& hook : report.hooks) {
+    secrets_.learn_from_part(hook.diff);  // also of what was discarded
+    if (hook.adopted && rules.result_used) edits_.push_back({report.event + "/" + hook.name, hook.diff});
+  }
+  if (report.is_cancelled) ended_ = Ended::cancelled;
+  secrets_.learn(report.document);
+  auto shown = report;
+  if (!secrets_.is_empty()) secrets_.hide(shown);
+  if (!options_.wants_diffs)
+    for (auto& hook : shown.hooks) hook.diff.clear();
+  observer_.on_report(shown, device);
+  return report;
+}
+
+bool Lifecycle::fire_for_devices(const HookPoint& point, Subject& subject) {
+  if (!subject.device_xml.empty()) {
+    const auto report = run(point.name, subject.device_xml, subject, read_device_identity(subject.device_xml).to_text());
+    if (report.changed) subject.device_xml = report.document;
+    return !report.vetoed;
+  }
+  const auto facts = read_domain_facts(subject.domain_xml);
+  if (facts.devices.empty()) return true;
+  auto devices = device_elements(subject.domain_xml);
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < devices.size(); ++i)
+    if (has_properties(facts, devices[i].identity)) places.push_back(i);
+  for (const auto place : places) {
+    const auto name = devices[place].identity.to_text();
+    if (is_creating_) {
+      run_.created.emplace_back(name, without_passwords(devices[place].xml));
+      state_->write_run(host_uuid_, run_);
+    }
+    const auto report = run(point.name, devices[place].xml, subject, name);
+    if (report.vetoed || report.is_cancelled) return false;
+    if (report.changed) subject.domain_xml = with_devices(subject.domain_xml, {{place, report.document}});
+  }
+  return true;
+}
+
+bool Lifecycle::fire_for_disks(const HookPoint& point, Subject& subject) {
+  const auto devices = device_elements(subject.domain_xml);
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    const auto drive = devices[i].identity.type == "disk" ? disk_to_json(devices[i].xml) : "";
+    if (drive.empty()) continue;
+    const auto name = devices[i].identity.to_text();
+    const auto report = run(point.name, drive, subject, name);
+    if (report.vetoed) return false;
+    if (!report.changed) continue;
+    const auto disk = [&] {
+      try {
+        return changed_disk(devices[i].xml, drive, report.document);
+      } catch (const Error& error) {
+        throw Error(Errc::refused, changers_in(report) + ": " + name + ": " + error.what());
+      }
+    }();
+    for (const auto& key : disk.unused) observer_.on_note(name + ": " + std::string(point.name) + ": the domain XML has no place for the changed '" + printable(key) + "': it is not used");
+    subject.domain_xml = with_devices(subject.domain_xml, {{i, disk.xml}});
+  }
+  return true;
+}
+
+bool Lifecycle::fire(std::string_view event, Subject& subject) {
+  if (is_recovering_ && state_->was_fired(event)) return true;  // by the bridge, when the command that is recovered was killed
+  const auto& point = *engine_.settings().points.find(event);
+  switch (point.rules(options_.compat_vdsm).payload) {
+    case PayloadKind::device_xml: return fire_for_devices(point, subject);
+    case PayloadKind::json: return fire_for_disks(point, subject);
+    default: break;
+  }
+  const auto report = run(event, subject.domain_xml, subject, "");
+  if (report.changed) subject.domain_xml = report.document;
+  return !report.vetoed;
+}
+
+}  // namespace vdsm_hook
