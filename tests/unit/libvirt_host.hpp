@@ -15,7 +15,10 @@ namespace vdsm_hook::test {
 
 class LibvirtHost : public Host {
  public:
-  LibvirtHost() { boost::filesystem::create_directory(dir()); }
+  LibvirtHost() {
+    ::umask(022);  // the trust rules would not like what 002 makes
+    boost::filesystem::create_directory(dir());
+  }
 
   std::string dir() const { return root() + "/libvirt"; }
   /// Makes a file below dir(), and what directories it takes.
