@@ -12,14 +12,16 @@ const std::string kNamespace(kOvirtVmNamespace);
 const std::string kPlainRoot = "<vm";  // as libvirt gives and takes it: without prefix and namespace
 const std::string kRoot = kPlainRoot + " xmlns=\"" + kNamespace + "\"";
 
-// The prefix of the element of oVirt's namespace in <metadata>.
-class PrefixReader final : public XmlHandler {
+// What must be known of the element of oVirt's namespace in <metadata> before libvirt is asked for it: its prefix, and
+// whether attributes are in that namespace.
+class ElementReader final : public XmlHandler {
  public:
-  explicit PrefixReader(std::string_view document) : document_(document) {}
+  explicit ElementReader(std::string_view document) : document_(document) {}
 
-  void start(const XmlName& name, const XmlAttributes&) override {
+  void start(const XmlName& name, const XmlAttributes& attributes) override {
     ++depth_;
     if (depth_ == 2) is_in_metadata_ = name.local == "metadata" && name.space.empty();
+    if (depth_ >= 3 && is_in_metadata_ && attributes.has_space(kNamespace)) has_attributes = true;
     if (depth_ != 3 || !is_in_metadata_ || name.space != kNamespace) return;
     const auto raw = document_.substr(tag().begin + 1, tag().end - tag().begin - 1);
     const auto colon = raw.substr(0, raw.find_first_of(" \t\r\n/>")).find(':');
@@ -29,6 +31,7 @@ class PrefixReader final : public XmlHandler {
   void text(std::string_view) override {}
 
   std::string prefix;
+  bool has_attributes = false;
 
  private:
   std::string_view document_;
@@ -36,14 +39,16 @@ class PrefixReader final : public XmlHandler {
   bool is_in_metadata_ = false;
 };
 
-std::string key_of(const std::string& xml) {
-  PrefixReader reader(xml);
-  static_cast<void>(read_xml(xml, reader));
-  return reader.prefix.empty() ? "ovirt-vm" : reader.prefix;
-}
-
 [[noreturn]] void cannot_change(virDomain* domain, const std::string& why) {
   throw Error(Errc::bad_document, "the metadata of the VM '" + name_of(domain) + "' " + why + ": change them with virsh edit first");
+}
+
+std::string key_of(virDomain* domain, const std::string& xml) {
+  ElementReader reader(xml);
+  static_cast<void>(read_xml(xml, reader));
+  // libvirt 9.0 reads freed memory in its daemon when it is asked for such an element.
+  if (reader.has_attributes) cannot_change(domain, "have attributes in the namespace " + kNamespace + ", which libvirt cannot hand out");
+  return reader.prefix.empty() ? "ovirt-vm" : reader.prefix;
 }
 
 // The element with its namespace, which libvirt leaves out.
@@ -85,7 +90,7 @@ VmMetadata::VmMetadata(virDomain* domain, unsigned affect)
     : VmMetadata(domain, affect, xml_of(domain, affect == VIR_DOMAIN_AFFECT_CONFIG ? unsigned{VIR_DOMAIN_XML_INACTIVE} : 0U)) {}
 
 VmMetadata::VmMetadata(virDomain* domain, unsigned affect, const std::string& xml)
-    : domain_(domain), affect_(affect), key_(key_of(xml)),
+    : domain_(domain), affect_(affect), key_(key_of(domain, xml)),
       before_("<domain>\n<name>" + xml_escaped(name_of(domain)) + "</name>\n<uuid>" + uuid_of(domain) + "</uuid>\n<metadata>\n"),
       behind_(behind_metadata(xml)), saved_(before_ + read_element(domain, affect, key_) + behind_), editor_(saved_) {
   // What is in no namespace becomes oVirt's on the way: a property that hooks do not see now would be one.

@@ -62,6 +62,12 @@ std::optional<std::string_view> XmlAttributes::get(std::string_view local) const
   return std::nullopt;
 }
 
+bool XmlAttributes::has_space(std::string_view space) const {
+  for (const char** at = raw_; *at != nullptr; at += 2)
+    if (split(*at).space == space) return true;
+  return false;
+}
+
 std::string XmlProblem::to_text() const {
   return "line " + std::to_string(line) + ", column " + std::to_string(column) + ": " + what;
 }

@@ -20,6 +20,8 @@ class XmlAttributes {
   explicit XmlAttributes(const char** raw) : raw_(raw) {}
   /// The value of the attribute LOCAL that is in no namespace.
   std::optional<std::string_view> get(std::string_view local) const;
+  /// Whether one is in the namespace SPACE.
+  bool has_space(std::string_view space) const;
 
  private:
   const char** raw_;
