@@ -38,6 +38,16 @@ source = "nic.py"
 [events.before_nic_hotplug.when]
 any_property = ["goodness", "nicely"]
 device_property = { nicely = 'a\\d"' }
+
+[[files]]
+source = "utils.py"
+path = "hooks/before_nic_hotplug/good_utils.py"
+
+[[files]]
+source = "rule"
+path = "etc/sudoers.d/50_good"
+mode = "0440"
+config = true
 """
 
 # (what is wrong, text of GOOD, what stands there instead, line, part of the message)
@@ -74,7 +84,25 @@ REFUSED = [
      'installed = "50_good.toml"\nsource = "vm.cpp"', 16, "sidecar"),
     ("a_source_elsewhere", '"vm.cpp"', '"../vm.cpp"', 17, "not one plain file name"),
     ("a_source_that_is_not_there", '"vm.cpp"', '"mv.cpp"', 17, "there is no mv.cpp"),
-    ("a_source_in_another_language", '"vm.cpp"', '"vm.rb"', 17, "ends in none of"),
+    ("a_source_that_is_no_script", '"vm.cpp"', '"data"', 17, "data is no .cpp, so it must be a script"),
+    ("a_source_that_is_a_link", '"vm.cpp"', '"link.py"', 17, "link.py is a link"),
+    ("a_truth_that_is_none", 'timeout = "30s"', "required = 1", 3, "required must be true or false"),
+    ("packages_of_a_system_that_is_none", '["ethtool"]', "{ dep = [] }", 7, "did you mean deb?"),
+    ("packages_that_are_no_list_for_a_system", '["ethtool"]', '{ deb = "a" }', 7, "deb must be a list of package names"),
+    ("a_package_that_is_none", '["ethtool"]', '["a\\nProvides: b"]', 7, "not the name of a package"),
+    ("a_hook_required_that_is_none", 'timeout = "30s"', 'requires = ["goood"]', 3, "did you mean good?"),
+    ("a_hook_that_requires_itself", 'timeout = "30s"', 'requires = ["good"]', 3, "good -> good"),
+    ("an_unknown_key_of_a_file", 'mode = "0440"', 'moed = "0440"', 35, "did you mean mode?"),
+    ("a_file_without_a_path", 'path = "etc/sudoers.d/50_good"\n', "", 32, "path is missing"),
+    ("a_file_from_elsewhere", '"rule"', '"/etc/shadow"', 33, "not one plain file name"),
+    ("a_file_that_is_not_there", '"rule"', '"rules"', 33, "there is no rules"),
+    ("a_file_that_leaves_its_root", '"etc/sudoers.d/50_good"', '"etc/../x"', 34, "a part that is no plain name"),
+    ("a_file_at_an_absolute_path", '"etc/sudoers.d/50_good"', '"/etc/x"', 34, "must begin with one of hooks/"),
+    ("a_root_without_a_file", '"etc/sudoers.d/50_good"', '"etc"', 34, "must begin with one of"),
+    ("a_mode_that_others_can_write", '"0440"', '"0664"', 35, "writable by the owner alone"),
+    ("a_hook_among_the_files", 'path = "hooks/before_nic_hotplug/good_utils.py"', 'path = "hooks/before_nic_hotplug/x"\nmode = "0755"', 31,
+     "give it a table [events.before_nic_hotplug]"),
+    ("a_file_installed_twice", '"etc/sudoers.d/50_good"', '"hooks/before_vm_start/50_good.toml"', 34, "installs hooks/before_vm_start/50_good.toml as well"),
     ("text_that_is_no_toml", 'on_failure = "warn"', "on_failure = warn", 4, "Invalid value"),
 ]
 
@@ -94,8 +122,10 @@ class Folder:
         folder = self.top / "hooks" / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "hook.toml").write_text(text, encoding="utf-8")
-        for source in ["vm.cpp", "nic.py", "vm.rb"]:
-            (folder / source).touch()
+        for source in ["vm.cpp", "nic.py", "data", "utils.py", "rule", "README.md"]:
+            (folder / source).write_text("#!/usr/bin/python3\n" if source == "nic.py" else "")
+        if not (folder / "link.py").is_symlink():
+            (folder / "link.py").symlink_to("nic.py")
 
     def read(self, *options, umask=0o022):
         command = [sys.executable, READER, "--source", self.top / "hooks", "--stage", self.stage,
@@ -128,12 +158,47 @@ class ReadHooks(unittest.TestCase):
         result = folder.read()
         self.assertEqual(result.returncode, 1)
         self.assertIn("other/hook.toml:16: ", result.stderr)
-        self.assertIn("good/hook.toml installs before_vm_start/50_good as well", result.stderr)
+        self.assertIn("good/hook.toml installs hooks/before_vm_start/50_good as well", result.stderr)
 
     def test_a_hook_that_is_not_there_is_refused_with_the_nearest(self):
         result = Folder(self).read("--hook=god")
         self.assertEqual(result.returncode, 1)
         self.assertIn("there is no hook god (did you mean good?)", result.stderr)
+
+    def test_hooks_that_require_each_other_are_refused_with_the_way(self):
+        folder = Folder(self)
+        simple = 'name = "{0}"\nsummary = "{0}"\nrequires = ["{1}"]\n[events.e]\ninstalled = "{0}"\nsource = "nic.py"\n'
+        for name, other in [("a", "b"), ("b", "c"), ("c", "b")]:
+            folder.add(name, simple.format(name, other))
+        result = folder.read()
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("b/hook.toml:3: the hooks require each other: b -> c -> b", result.stderr)
+        self.assertNotIn("a/hook.toml", result.stderr)
+
+    def test_two_hooks_of_one_package_name_are_refused(self):
+        folder = Folder(self)
+        for name in ["a_b", "a-b"]:
+            folder.add(name, f'name = "{name}"\nsummary = "x"\n[events.e]\ninstalled = "{name}"\nsource = "nic.py"\n')
+        self.assertIn("a-b/hook.toml makes the package vdsm-hook-a-b as well", folder.read().stderr)
+
+    def test_a_hook_without_a_readme_is_refused(self):
+        folder = Folder(self)
+        (folder.top / "hooks/good/README.md").unlink()
+        self.assertIn("good/hook.toml:1: there is no README.md", folder.read().stderr)
+
+    def test_required_hooks_and_what_a_hook_requires_come_with_those_asked_for(self):
+        folder = Folder(self)
+        simple = 'name = "{0}"\nsummary = "{0}"\n{1}\n[events.e]\ninstalled = "{0}"\nsource = "nic.py"\n'
+        for name, line in [("a", 'requires = ["b"]'), ("b", ""), ("always", "required = true"), ("never", "required = false")]:
+            folder.add(name, simple.format(name, line))
+
+        def built(*options):
+            self.assertEqual(folder.read(*options).returncode, 0)
+            return {line.split("(")[1].split()[0] for line in folder.output.read_text().splitlines()}
+        self.assertEqual(built(), {"a", "b", "always", "never", "good"})
+        self.assertEqual(built("--required"), {"always"})
+        self.assertEqual(built("--hook=a"), {"a", "b"})
+        self.assertEqual(built("--hook=a", "--required"), {"a", "b", "always"})
 
     def test_only_the_hooks_asked_for_are_read(self):
         folder = Folder(self)
@@ -152,7 +217,10 @@ class ReadHooks(unittest.TestCase):
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertEqual(folder.output.read_text().splitlines(), [
             "vdsm_hook_add_event(good before_vm_start 50_good vm.cpp)",
-            "vdsm_hook_add_event(good before_nic_hotplug 50_good nic.py)"])
+            "vdsm_hook_add_event(good before_nic_hotplug 50_good nic.py)",
+            "vdsm_hook_add_file(good utils.py hooks ${VDSM_HOOK_HOOKSDIR}/before_nic_hotplug/good_utils.py 0644 "
+            "OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)",
+            "vdsm_hook_add_file(good rule etc ${CMAKE_INSTALL_SYSCONFDIR}/sudoers.d/50_good 0440 OWNER_READ GROUP_READ)"])
         common = {"name": "good", "vm_properties": {"goodness": "^(true|false)$"},
                   "device_properties": {"interface": {"nicely": '^[a-z\\d"]+$'}}, "summary": "Does good", "timeout": "30s", "on_failure": "warn", "needs_libvirt": True,
                   "privileges": ["root"]}
