@@ -118,8 +118,9 @@ class Commands(unittest.TestCase):
 class Files(unittest.TestCase):
     maxDiff = None
 
-    def has_keys(self, page, keys):
-        text = shown(page)
+    def has_keys(self, keys, page, part=None):
+        text = sections_of(shown(page))["DESCRIPTION"]
+        text = sections_of(text, "   ")[part] if part else text
         self.assertEqual({key for key in keys if not re.search(rf"(?m)(?:^|[\[{{.,]) *{key}(?: = |\]|\.)", text)}, set())
 
     def test_hook_toml_has_every_key_that_the_sources_may_have(self):
@@ -128,17 +129,17 @@ class Files(unittest.TestCase):
         spec.loader.exec_module(reader)
         keys = {key for name in dir(reader) if name.endswith("_KEYS") for key in getattr(reader, name)}
         self.assertLess({"name", "source", "when", "vm"}, keys)
-        self.has_keys("hook.toml.5", keys)
+        self.has_keys(keys, "hook.toml.5", "In the sources")
 
     def test_hook_toml_has_every_key_of_a_sidecar(self):
         keys = keys_read("core/engine/sidecar.cpp", r'read_patterns\(table, "(\w+)"\)')
         self.assertLess({"on_failure", "when", "device_property"}, keys)
-        self.has_keys("hook.toml.5", keys)
+        self.has_keys(keys, "hook.toml.5", "On a host")
 
     def test_the_configuration_has_every_key(self):
         keys = keys_read("core/engine/settings.cpp")
         self.assertLess({"timeout", "environment", "strict"}, keys)
-        self.has_keys("vdsm-hook.toml.5", keys)
+        self.has_keys(keys, "vdsm-hook.toml.5")
         self.assertEqual(set(re.findall(r"(?m)^ +\[?([a-z_]+)\]?(?: = .*)?$", sections_of(shown("vdsm-hook.toml.5"))["DESCRIPTION"])), keys)
 
     def test_every_variable_is_named_that_the_programs_read_or_set(self):
