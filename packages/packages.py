@@ -42,7 +42,7 @@ class Package:
         return self.requires.get(system, []) if isinstance(self.requires, dict) else self.requires
 
     def folded(self, indent=""):
-        return textwrap.fill(self.description, 76, initial_indent=indent, subsequent_indent=indent)
+        return textwrap.fill(self.description, 76, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def first_paragraph(readme):
@@ -112,7 +112,8 @@ def news_of(source, version):
 
 
 def entries(source, version, mark):
-    return "\n".join(textwrap.fill(entry, 78, initial_indent=mark, subsequent_indent=" " * len(mark)) for entry in news_of(source, version))
+    return "\n".join(textwrap.fill(entry, 78, initial_indent=mark, subsequent_indent=" " * len(mark), break_on_hyphens=False)
+                     for entry in news_of(source, version))
 
 
 # ------------------------------------------------------------------------------------------------- rpm
