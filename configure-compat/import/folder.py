@@ -3,9 +3,10 @@
 import ctypes
 import errno
 import os
+import secrets
 import shutil
+import signal
 import stat
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -119,20 +120,31 @@ class Folder:
 
 
 class Draft:
-    """The folder NAME while it is made, in a hidden directory beside its place; that vanishes in the end."""
+    """The folder NAME while it is made, in a hidden directory beside its place; that vanishes in the end, also by a signal."""
 
     def __init__(self, into, name):
         self.into, self.name = into, name
+        self.above = into / f".vdsm-hook-import.{secrets.token_hex(8)}"
+        self.path = self.above / name
+        for ends in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(ends) is not signal.SIG_IGN:
+                signal.signal(ends, self.end)
+
+    def end(self, number, _):
+        self.remove()
+        os._exit(128 + number)
+
+    def remove(self):
+        shutil.rmtree(self.above, ignore_errors=True)
 
     def __enter__(self):
-        self.above = Path(tempfile.mkdtemp(prefix=".vdsm-hook-import.", dir=self.into))
-        self.path = self.above / self.name
+        self.above.mkdir(0o700)
         self.path.mkdir()
         self.path.chmod(0o755)
         return self
 
     def __exit__(self, *reason):
-        shutil.rmtree(self.above)
+        self.remove()
 
     def add(self, name, content, mode):
         path = self.path / name

@@ -188,8 +188,8 @@ def report(place, description, findings):
 
 
 def main(arguments):
-    for ends in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ends, lambda number, _: sys.exit(128 + number))
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # without a traceback
     warnings.simplefilter("ignore")  # of what stands in the files that are read
     try:
         if "-h" in arguments or "--help" in arguments:
@@ -210,8 +210,6 @@ def main(arguments):
     except OSError as error:
         complain(f"{error.filename or 'standard output'}: {error.strerror}")
         return FAILURE
-    except KeyboardInterrupt:
-        return 130
 
 
 def say(text):
