@@ -22,8 +22,8 @@ class Description:
 
     def text(self):
         lines = [f"name = {read_hooks.toml(self.name)}", f"summary = {read_hooks.toml(self.summary)}"]
-        kinds = [("vm_properties", self.vm_properties), *((f"device_properties.{kind}", names) for kind, names in self.device_properties.items())]
-        for table, properties in kinds:
+        of_devices = [(f"device_properties.{kind}", names) for kind, names in self.device_properties.items()]
+        for table, properties in [("vm_properties", self.vm_properties), *of_devices]:
             if properties:
                 lines += ["", f"[{table}]", *(f"{name} = {read_hooks.toml(pattern)}" for name, pattern in properties.items())]
         for event, (installed, source) in self.events.items():
@@ -74,7 +74,8 @@ class Placing:
             why = (f"there is no hook point {event}{read_hooks.did_you_mean(event, self.events)}; "
                    f"add it to hookpoints/hookpoints.toml, or to hookpoints.d of the site")
         elif event in self.description.events:
-            why = f"{self.description.events[event][0]} is at {event} already, and a hook has one file for each event: make this a hook of its own"
+            why = (f"{self.description.events[event][0]} is at {event} already, and a hook has one file for each event: "
+                   "make this a hook of its own")
         elif not read_hooks.FILE_NAME.fullmatch(installed) or installed.endswith(".toml"):
             why = f"{installed} is no name for a hook"
         elif not self.contents[step.source].startswith(b"#!"):
@@ -90,10 +91,12 @@ class Placing:
         mode = step.mode & NO_GROUP_WRITES | 0o400
         if mode != step.mode:
             self.refuse(step, f"{place} has mode {step.mode:04o} there; here {mode:04o}: its owner alone may write, and no file is set-uid")
-        if place.startswith("hooks/") and place.count("/") == 2 and self.contents[step.source].startswith(b"#!") and not place.endswith(".py"):
+        is_at_an_event = place.startswith("hooks/") and place.count("/") == 2
+        if is_at_an_event and self.contents[step.source].startswith(b"#!") and not place.endswith(".py"):
             self.refuse(step, f"{place} is a script that is installed without a right to execute it: it is no hook that runs")
         if place.startswith("etc/sudoers.d/"):
-            self.refuse(step, f"{place}: hooks run as the engine's own user, root as a rule, not as vdsm: take the rule out if nobody else needs it")
+            self.refuse(step, f"{place}: hooks run as the engine's own user, root as a rule, not as vdsm: take the rule out if nobody "
+                              "else needs it")
         self.description.files.append((source, place, mode))
 
     def plain_name(self, step):

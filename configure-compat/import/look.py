@@ -8,11 +8,13 @@ import read_hooks
 
 READMES = ["README.md", "README", "README.txt", "README.rst"]
 MAX_SUMMARY = 70  # what package systems show in one line
+MAX_PARSED_BYTES = 1024 * 1024
 
 # (what a line has, what to say). The first line that has it is named, of a module of vdsm's every one.
 IN_SCRIPTS = [
     (re.compile(r"\bsudo\b|\bEXT_SUDO\b", re.IGNORECASE), "sudo: hooks run as the engine's own user, root as a rule, and need none"),
-    (re.compile(r"\bsleep\s*\(|^\s*sleep\s|\bwhile\s+(True|1|:)"), "it may wait: a hook is stopped after its timeout in hook.toml, else after 10 minutes"),
+    (re.compile(r"\bsleep\s*\(|^\s*sleep\s|\bwhile\s+(True|1|:)"),
+     "it may wait: a hook is stopped after its timeout in hook.toml, else after 10 minutes"),
 ]
 OF_VDSM = re.compile(r"\s*(?:from\s+(vdsm(?:\.\w+)*)\s+import\b|import\s+(vdsm(?:\.\w+)*)\b)")
 OLD_PYTHON = re.compile(r"#!\s*(\S*/)?(env\s+(-\S+\s+)*)?python(2(\.\d+)?)?(\s.*)?")
@@ -21,6 +23,8 @@ PYTHON = re.compile(r"#!.*\bpython")
 # UserDefinedVMProperties=... in the README: the rest of the word, or up to the quote that is open there.
 DEFINITION = re.compile(r"""(["']?)\b(UserDefinedVMProperties|CustomDeviceProperties)\s*=\s*(["']?)""")
 DEVICE_BLOCK = re.compile(r"\{\s*type\s*=\s*(\w+)\s*;\s*prop\s*=\s*\{")
+# What Python's patterns have and RE2's have not.
+NOT_RE2 = re.compile(r"\(\?(?:<?[=!]|P=|\()|\\[1-9]")
 
 
 def text_of(content):
@@ -56,7 +60,9 @@ def look_at(name, content, findings):
             if number > 1 and not line.lstrip().startswith("#") and pattern.search(line):
                 findings.add(number, what)
                 break
-    if is_python:
+    if is_python and len(content) > MAX_PARSED_BYTES:
+        findings.add(0, f"larger than {MAX_PARSED_BYTES >> 10} KiB: whether it is Python 3 was not looked at")
+    elif is_python:
         try:
             ast.parse(content)
         except SyntaxError as error:
@@ -77,7 +83,8 @@ def properties_of(readme, findings):
                 if match[2] == "UserDefinedVMProperties":
                     found = [(of_vms, name, pattern) for name, pattern in pairs_of(text)]
                 else:
-                    found = [(of_devices.setdefault(kind, {}), name, pattern) for kind, block in blocks_of(text) for name, pattern in pairs_of(block)]
+                    found = [(of_devices.setdefault(kind, {}), name, pattern)
+                             for kind, block in blocks_of(text) for name, pattern in pairs_of(block)]
                 for known, name, pattern in found:
                     if known.get(name, pattern) != pattern:
                         raise ValueError(f"{name} is defined in two ways")
@@ -114,6 +121,8 @@ def pairs_of(text):
             re.compile(pattern)
         except (re.error, RecursionError, OverflowError) as error:
             raise ValueError(f"the pattern of {name} is wrong: {error}") from error
+        if NOT_RE2.search(pattern):
+            raise ValueError(f"the pattern of {name} looks around or back, which the engine's patterns (RE2) cannot: {pattern}")
         found.append((name, pattern))
     return found
 

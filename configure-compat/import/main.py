@@ -55,7 +55,10 @@ def known_events(into):
     table = into.absolute().parent / "hookpoints/hookpoints.toml"
     if not table.is_file():
         table = Path(__file__).with_name("hookpoints.toml")
-    return list(tomllib.loads(table.read_text(encoding="utf-8")))
+    try:
+        return list(tomllib.loads(table.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise Refused(f"{table}: {error}") from error
 
 
 def steps_of(folder, findings):
@@ -139,7 +142,8 @@ def describe(name, folder, events, findings):
 
 def clashes(into, description):
     """What other hooks of the tree install as well."""
-    ours = {f"hooks/{event}/{installed}" for event, (installed, _) in description.events.items()} | {path for _, path, _ in description.files}
+    ours = {f"hooks/{event}/{installed}" for event, (installed, _) in description.events.items()}
+    ours |= {path for _, path, _ in description.files}
     for other in sorted(into.glob("*/hook.toml")):
         for _, _, path in read_hooks.Hook(other).installs():
             if path in ours:

@@ -217,6 +217,7 @@ class Makefile:
                 self.findings.add(line, f"{name}: {match[3]} are not followed")
                 continue
             try:
-                yield Listed(line, self.expand(value).split(), self.value(f"{match[2]}dir", ()), PRIMARY_MODES[match[3]], "nobase_" in match[1])
+                yield Listed(line, self.expand(value).split(), self.value(f"{match[2]}dir", ()), PRIMARY_MODES[match[3]],
+                             "nobase_" in match[1])
             except NotFollowed as why:
                 self.findings.add(line, f"{name} is not installed: {why}")

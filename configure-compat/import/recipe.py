@@ -172,10 +172,9 @@ class Installation:
             self.steps = {other: step for other, step in self.steps.items() if other != path and not other.startswith(path + "/")}
 
     def add(self, path, step):
-        if path in self.steps and self.steps[path] != step:
-            self.findings.add(step.line, f"{path} is installed in line {self.steps[path].line} already: {step.source} is left out")
-            return
-        self.steps[path] = step
+        before = self.steps.setdefault(path, step)
+        if (before.source, before.mode) != (step.source, step.mode):
+            self.findings.add(step.line, f"{path} is installed in line {before.line} already: {step.source} is left out")
 
     def add_listed(self, listed):
         for word in listed.files:

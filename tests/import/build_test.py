@@ -71,7 +71,8 @@ def installed(top):
 
 class Build(ImportTest):
     def do(self, *words, **options):
-        done = subprocess.run(words, cwd=self.dir, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False, **options)
+        done = subprocess.run(words, cwd=self.dir, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False,
+                              **options)
         self.assertEqual(done.returncode, 0, done.stdout)
 
     def install_with_cmake(self):
@@ -89,7 +90,8 @@ class Build(ImportTest):
     def test_it_installs_what_make_installs_and_the_hook_runs(self):
         done = self.import_folder(FOLDER)
         self.check(done, 1)
-        self.assertEqual(self.findings(done), ["Makefile.am:21: a link to /usr/libexec/vdsm/hooks/before_vm_start/50_lamp: installed as a copy of it"])
+        self.assertEqual(self.findings(done), ["Makefile.am:21: a link to /usr/libexec/vdsm/hooks/before_vm_start/50_lamp: "
+                                               "installed as a copy of it"])
         by_cmake = self.install_with_cmake()
         files = installed(by_cmake)
 

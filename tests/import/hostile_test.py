@@ -69,12 +69,14 @@ TOPS = [
     ("bin_PROGRAMS = lamp", "bin_PROGRAMS: PROGRAMS are not followed"),
     ("x_DATA = x", "x_DATA is not installed: there is no variable $(xdir) here"),
     ("xdir = $(sysconfdir)/..\nx_DATA = before_vm_start.py", "not installed: /etc/../before_vm_start.py leads upwards with .."),
-    ("sysconf_DATA = ../x $(shell touch TRAP)", "sysconf_DATA is not installed: $(shell touch TRAP) is a function of make, and nothing is run"),
+    ("sysconf_DATA = ../x $(shell touch TRAP)",
+     "sysconf_DATA is not installed: $(shell touch TRAP) is a function of make, and nothing is run"),
     ("xdir = /home/x\nx_DATA = before_vm_start.py",
      "/home/x/before_vm_start.py is below no directory that a hook may install to: before_vm_start.py is not installed"),
     ("all-local:\n\ttouch TRAP", "the rule all-local is not followed, and nothing of it is run"),
     ("$(shell touch TRAP): x\n\ttouch TRAP", "rule not followed: $(shell touch TRAP) is a function of make, and nothing is run"),
-    ("uninstall-hook:\n\trm -rf /; touch TRAP", "touch in a rule that uninstalls; nothing is run; this line is left out: rm -rf /; touch TRAP"),
+    ("uninstall-hook:\n\trm -rf /; touch TRAP",
+     "touch in a rule that uninstalls; nothing is run; this line is left out: rm -rf /; touch TRAP"),
     ("install-data-local: X = y", "a variable of one target is not followed: install-data-local: X = y"),
     ("\ttouch TRAP", "a command that belongs to no rule is not followed"),
     ("what is this", "not understood: what is this"),
@@ -141,10 +143,11 @@ class Hostile(ImportTest):
         here.bind(str(folder / "socket"))
         done = self.import_folder({})
         self.assertEqual(self.findings(done), [
-            "dir: a link to ../../other, outside the folder: not taken", "fifo: no regular file: not taken", "large: larger than 8 MiB: not taken",
-            "socket: cannot be read (No such device or address): not taken", "up: a link to ../../other/secret, outside the folder: not taken",
+            "dir: a link to ../../other, outside the folder: not taken", "fifo: no regular file: not taken",
+            "large: larger than 8 MiB: not taken", "socket: cannot be read (No such device or address): not taken",
+            "up: a link to ../../other/secret, outside the folder: not taken",
             "void: cannot be read (No such file or directory): not taken"])
-        self.assertEqual(sorted(path.name for path in (self.tree / "lamp").iterdir()), ["README.md", "before_vm_start.py", "hook.toml", "in"])
+        self.assertEqual(sorted(os.listdir(self.tree / "lamp")), ["README.md", "before_vm_start.py", "hook.toml", "in"])
         self.assertEqual(((self.tree / "lamp/in").read_text(), (self.tree / "lamp/in").is_symlink()), (SCRIPT, False))
 
     def test_a_makefile_that_is_a_link_to_elsewhere_is_not_read(self):
@@ -201,7 +204,8 @@ class WrongUse(ImportTest):
         self.refused(self.call("import", folder, "more"), "'more' is not expected here")
 
     def test_a_folder_that_is_no_hook_of_vdsms_is_refused(self):
-        self.refused(self.import_folder({"README": "x\n"}), "nothing in vdsm/lamp is installed as a hook", "vdsm/lamp/Makefile.am: there is none")
+        self.refused(self.import_folder({"README": "x\n"}), "nothing in vdsm/lamp is installed as a hook",
+                     "vdsm/lamp/Makefile.am: there is none")
         self.refused(self.import_folder({**LAMP, "hook.toml": ""}), "has a hook.toml already")
         self.refused(self.import_folder(LAMP, "a lamp"), "'a lamp' is no name for a hook", "rename the folder")
         self.assertEqual(list(self.tree.iterdir()), [])
@@ -218,17 +222,16 @@ class WrongUse(ImportTest):
 
     def test_a_full_disk_under_the_report_is_an_error(self):
         with open("/dev/full", "wb") as full:
-            done = subprocess.run([PROGRAM, "import", self.folder(LAMP), "--into", self.tree], stdout=full, stderr=subprocess.PIPE, check=False)
+            done = subprocess.run([PROGRAM, "import", self.folder(LAMP), "--into", self.tree], stdout=full, stderr=subprocess.PIPE,
+                                  check=False)
         self.assertEqual((done.returncode, done.stderr.decode()), (3, "vdsm-hook: standard output: No space left on device\n"))
 
     def test_without_the_sdk_it_says_which_package_has_it(self):
         done = self.call("import", "x", env={"VDSM_HOOK_LIBEXEC_DIR": str(self.dir)})
         self.check(done, 3, "", "vdsm-hook-import: install the package vdsm-hook-sdk for importing hooks")
 
-    @unittest.skipIf(os.geteuid() == 0, "root may write everywhere")
     def test_a_directory_that_cannot_be_written_is_an_error(self):
-        self.tree.chmod(0o555)
-        self.check(self.import_folder(LAMP), 3, "", "Permission denied")
+        self.check(self.call("import", self.folder(LAMP), "--into", "/proc"), 3, "", "vdsm-hook: /proc/.vdsm-hook-import.")
 
     def test_ended_by_a_signal_it_leaves_nothing(self):
         files = {**LAMP, **{f"f{n}": "x" * 100_000 for n in range(300)}}

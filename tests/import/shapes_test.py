@@ -30,7 +30,8 @@ SHAPES = {
         HEAD + "".join(f'\n[events.{event}]\ninstalled = "50_lamp"\nsource = "all.py"\n'
                        for event in ("before_vm_start", "before_vm_dehibernate", "after_vm_destroy")), []),
     "one_script_for_several_events_by_links": (
-        {"Makefile.am": makefile(f"$(INSTALL_SCRIPT) before_vm_start.py {HOOKS}/before_vm_start/50_lamp", f"$(MKDIR_P) {HOOKS}/after_vm_destroy",
+        {"Makefile.am": makefile(f"$(INSTALL_SCRIPT) before_vm_start.py {HOOKS}/before_vm_start/50_lamp",
+                                 f"$(MKDIR_P) {HOOKS}/after_vm_destroy",
                                  f"$(LN_S) ../before_vm_start/50_lamp {HOOKS}/after_vm_destroy/50_lamp",
                                  f"ln -sf $(vdsmhooksdir)/before_vm_start/50_lamp {HOOKS}/after_vm_pause/50_lamp")},
         HEAD + START + "".join(f'\n[events.{event}]\ninstalled = "50_lamp"\nsource = "before_vm_start.py"\n'
@@ -40,22 +41,24 @@ SHAPES = {
         {"Makefile.am": makefile(f"$(MKDIR_P) {HOOKS}/before_vm_start $(DESTDIR)$(sysconfdir)/vdsm $(DESTDIR)/usr/share/vdsm",
                                  f"$(INSTALL_SCRIPT) before_vm_start.py {HOOKS}/before_vm_start/50_lamp",
                                  f"$(INSTALL_DATA) $(srcdir)/lamp_utils.py {HOOKS}/before_vm_start",
-                                 "install -m 600 lamp.conf $(DESTDIR)$(sysconfdir)/vdsm/ && chmod 0640 $(DESTDIR)$(sysconfdir)/vdsm/lamp.conf",
+                                 "install -m 600 lamp.conf $(DESTDIR)$(sysconfdir)/vdsm/ && "
+                                 "chmod 0640 $(DESTDIR)$(sysconfdir)/vdsm/lamp.conf",
                                  "cp -p data/table.txt data/tool $(DESTDIR)$(vdsmdir)"),
          "lamp_utils.py": "import json\n", "lamp.conf": "x=1\n", "data/table.txt": "1\n", "data/tool": ("#!/bin/sh\n", 0o755)},
         HEAD + START + file_entry("lamp_utils.py", "hooks/before_vm_start/lamp_utils.py")
         + file_entry("lamp.conf", "etc/vdsm/lamp.conf", 'mode = "0640"', "config = true")
         + file_entry("table.txt", "share/vdsm/table.txt") + file_entry("tool", "share/vdsm/tool", 'mode = "0755"'), []),
     "variables_and_continuation_lines": (
-        {"Makefile.am": "hookdir = $(vdsmhooksdir)/$(event)\nevent = before_$(what)\nwhat ?= vm_$(ACTION:.x=)\nACTION := start.x  # and why\n"
-                        "NAME = 50\nNAME += lamp\nEMPTY =\nlibexecdir ?= /elsewhere\n\ninstall-data-local: \\\n\tlamp-files\n\nlamp-files:\n"
+        {"Makefile.am": "hookdir = $(vdsmhooksdir)/$(event)\nevent = before_$(what)\nwhat ?= vm_$(ACTION:.x=)\n"
+                        "ACTION := start.x  # and why\nEMPTY =\nlibexecdir ?= /elsewhere\n\n"
+                        "install-data-local: \\\n\tlamp-files\n\nlamp-files:\n"
                         "\t@$(MKDIR_P) \\\n\t\t$(DESTDIR)${hookdir} ; \\\n\t$(INSTALL_SCRIPT) '$(srcdir)/before_vm_start.py' $(EMPTY) \\\n"
                         "\t\t\"$(DESTDIR)@vdsmhooksdir@\"/$(event)/50_lam\\\n\tp  # here\n"},
         HEAD + START, []),
     "automake_lists": (
         {"Makefile.am": "startdir = $(vdsmhooksdir)/before_vm_start\ndist_start_SCRIPTS = 50_lamp\nnodist_start_PYTHON = lamp_utils.py\n"
                         "dist_vdsmhooks_DATA = shared.json\nsudoersdir = $(sysconfdir)/sudoers.d\nnobase_dist_pkgdata_DATA = data/x.txt\n"
-                        "dist_libexec_SCRIPTS = \\\n\tlampd\nnoinst_DATA = notes\ncheck_SCRIPTS = t.sh\n",
+                        "dist_libexec_SCRIPTS =\ndist_libexec_SCRIPTS += \\\n\tlampd\nnoinst_DATA = notes\ncheck_SCRIPTS = t.sh\n",
          "50_lamp": SCRIPT, "lamp_utils.py": "", "shared.json": "{}", "data/x.txt": "", "lampd": "#!/bin/sh\n", "before_vm_start.py": None},
         HEAD + '\n[events.before_vm_start]\ninstalled = "50_lamp"\nsource = "50_lamp"\n'
         + file_entry("lamp_utils.py", "hooks/before_vm_start/lamp_utils.py") + file_entry("shared.json", "hooks/shared.json")
@@ -72,11 +75,11 @@ SHAPES = {
         {"Makefile.am": ONE_EVENT + "\ninstall-data-hook:\n\t$(INSTALL) -m 0440 sudoers $(DESTDIR)$(sysconfdir)/sudoers.d/50_lamp\n",
          "sudoers": "vdsm ALL=NOPASSWD: /sbin/lamp\n"},
         HEAD + START + file_entry("sudoers", "etc/sudoers.d/50_lamp", 'mode = "0440"', "config = true"),
-        ["Makefile.am:11: etc/sudoers.d/50_lamp: hooks run as the engine's own user, root as a rule, not as vdsm: take the rule out if nobody "
-         "else needs it"]),
+        ["Makefile.am:11: etc/sudoers.d/50_lamp: hooks run as the engine's own user, root as a rule, not as vdsm: take the rule "
+         "out if nobody else needs it"]),
     "files_that_the_build_makes": (
-        {"Makefile.am": ONE_EVENT + "\nsudoersdir = $(sysconfdir)/sudoers.d\nnodist_sudoers_DATA = sudoers\n\nsudoers: sudoers.in Makefile\n"
-                                    "\tsed s/@USER@/vdsm/ <$< >$@\n", "sudoers.in": "@USER@ ALL\n"},
+        {"Makefile.am": ONE_EVENT + "\nsudoersdir = $(sysconfdir)/sudoers.d\nnodist_sudoers_DATA = sudoers\n\n"
+                                    "sudoers: sudoers.in Makefile\n\tsed s/@USER@/vdsm/ <$< >$@\n", "sudoers.in": "@USER@ ALL\n"},
         HEAD + START,
         ["Makefile.am:11: not installed: sudoers is made from sudoers.in by vdsm's build: make it by hand and describe it in hook.toml",
          "Makefile.am:13: the rule sudoers is not followed, and nothing of it is run"]),
@@ -93,26 +96,32 @@ SHAPES = {
     "custom_properties_in_the_readme": (
         {"README": "= lamp: lights a lamp =\n\n"
                    "  engine-config -s \"UserDefinedVMProperties=lamp=^(on|off)$;lamp_colour=^#[0-9a-f]{6}$\" --cver=4.2\n"
-                   "  engine-config -s CustomDeviceProperties='{type=interface;prop={lit=^(a;b)$;dim=[0-9]{1,3}}};{type=disk;prop={lit=\\d}}'\n"
+                   "  engine-config -s CustomDeviceProperties='{type=interface;prop={lit=^(a;b)$;dim=[0-9]{1,3}}};"
+                   "{type=disk;prop={lit=\\d}}'\n"
                    "or 'UserDefinedVMProperties=lamp=.*'\nor \"UserDefinedVMProperties=path=^\\\\d\\$\"\n"
-                   "or UserDefinedVMProperties=bad=(\nor CustomDeviceProperties={type=toaster;prop={x=1}}\nor UserDefinedVMProperties='open=1\n"},
+                   "or UserDefinedVMProperties=bad=(\nor CustomDeviceProperties={type=toaster;prop={x=1}}\n"
+                   "or UserDefinedVMProperties='open=1\nor UserDefinedVMProperties=back=(a)\\1\n"},
         HEAD + '\n[vm_properties]\nlamp = "^(on|off)$"\nlamp_colour = "^#[0-9a-f]{6}$"\npath = "^\\\\d$"\n'
         '\n[device_properties.interface]\nlit = "^(a;b)$"\ndim = "[0-9]{1,3}"\n\n[device_properties.disk]\nlit = "\\\\d"\n' + START,
         [f"README:{line}: the custom property {name} has the pattern {pattern}: taken from here, check it" for line, name, pattern in
-         [(3, "lamp", "^(on|off)$"), (3, "lamp_colour", "^#[0-9a-f]{6}$"), (4, "lit", "^(a;b)$"), (4, "dim", "[0-9]{1,3}"), (4, "lit", "\\d")]]
+         [(3, "lamp", "^(on|off)$"), (3, "lamp_colour", "^#[0-9a-f]{6}$"), (4, "lit", "^(a;b)$"), (4, "dim", "[0-9]{1,3}"),
+          (4, "lit", "\\d")]]
         + ["README:5: UserDefinedVMProperties: lamp is defined in two ways; put what is right into hook.toml",
            "README:6: the custom property path has the pattern ^\\d$: taken from here, check it",
            "README:7: UserDefinedVMProperties: the pattern of bad is wrong: missing ), unterminated subpattern at position 0; "
            "put what is right into hook.toml",
            "README:8: CustomDeviceProperties: not understood: {type=toaster;prop={x=1}}; put what is right into hook.toml",
-           "README:9: UserDefinedVMProperties: its end is not in this line; put what is right into hook.toml"]),
+           "README:9: UserDefinedVMProperties: its end is not in this line; put what is right into hook.toml",
+           "README:10: UserDefinedVMProperties: the pattern of back looks around or back, which the engine's patterns (RE2) cannot: "
+           "(a)\\1; put what is right into hook.toml"]),
     "scripts_that_do_not_run_here": (
         {"Makefile.am": ONE_EVENT + "\ninstall-exec-local:\n\tcp no_x.py " + HOOKS + "/after_vm_start/50_lamp\n",
          "before_vm_start.py": "#!/usr/bin/env python\nimport hooking, os\nfrom vdsm import utils\nimport vdsm.config as c\n"
                                "# sudo and sleep(1)\nos.execvp('sudo', [])\nwhile True:\n    print 'x'\n",
          "no_x.py": SCRIPT, "after_vm_stop.py": SCRIPT, "after_vm_destroy.py": "#!/usr/bin/python3\r\n"},
         HEAD + START + file_entry("no_x.py", "hooks/after_vm_start/50_lamp"),
-        ["Makefile.am:11: hooks/after_vm_start/50_lamp is a script that is installed without a right to execute it: it is no hook that runs",
+        ["Makefile.am:11: hooks/after_vm_start/50_lamp is a script that is installed without a right to execute it: it is no hook "
+         "that runs",
          "after_vm_destroy.py: has the name of a hook point, and nothing installs it",
          "after_vm_destroy.py:1: its lines end in CR LF: it cannot be started",
          "before_vm_start.py:1: #!/usr/bin/env python is Python 2 or not there at all: make it python3, and see that it runs",
@@ -122,18 +131,20 @@ SHAPES = {
          "before_vm_start.py:7: it may wait: a hook is stopped after its timeout in hook.toml, else after 10 minutes",
          "before_vm_start.py:8: is no Python 3: Missing parentheses in call to 'print'. Did you mean print(...)?"]),
     "hooks_that_have_no_place_here": (
-        {"Makefile.am": ONE_EVENT + "\ninstall-exec-local:\n" + "".join(f"\t$(INSTALL_SCRIPT) {source} {HOOKS}/{place}\n" for source, place in [
+        {"Makefile.am": ONE_EVENT + "\ninstall-exec-local:\n" + "".join(f"\t$(INSTALL_SCRIPT) {source} {HOOKS}/{place}\n"
+                                                                        for source, place in [
             ("x.py", "before_vm_strat/50_lamp"), ("x.py", "before_vm_start/60_lamp"), ("none", "after_vm_start/50_lamp"),
             ("x.py", "after_vm_cont/50_lamp.toml"), ("x.py", "after_vm_pause")]), "x.py": SCRIPT, "none": "echo\n"},
         HEAD + '\n[events.before_vm_start]\ninstalled = "60_lamp"\nsource = "x.py"\n',
-        ['Makefile.am:5: before_vm_start/50_lamp is left out: 60_lamp is at before_vm_start already, and a hook has one file for each event: make '
-         'this a hook of its own, with [events.before_vm_start], installed = "50_lamp", source = "before_vm_start.py"',
-         'Makefile.am:11: before_vm_strat/50_lamp is left out: there is no hook point before_vm_strat (did you mean before_vm_start?); add it to '
-         'hookpoints/hookpoints.toml, or to hookpoints.d of the site, with [events.before_vm_strat], installed = "50_lamp", source = "x.py"',
+        ['Makefile.am:5: before_vm_start/50_lamp is left out: 60_lamp is at before_vm_start already, and a hook has one file for each '
+         'event: make this a hook of its own, with [events.before_vm_start], installed = "50_lamp", source = "before_vm_start.py"',
+         'Makefile.am:11: before_vm_strat/50_lamp is left out: there is no hook point before_vm_strat (did you mean before_vm_start?); '
+         'add it to hookpoints/hookpoints.toml, or to hookpoints.d of the site, with [events.before_vm_strat], installed = "50_lamp", '
+         'source = "x.py"',
          'Makefile.am:13: after_vm_start/50_lamp is left out: none does not begin with #! and its interpreter: add that, with '
          '[events.after_vm_start], installed = "50_lamp", source = "none"',
-         'Makefile.am:14: after_vm_cont/50_lamp.toml is left out: 50_lamp.toml is no name for a hook, with [events.after_vm_cont], installed = '
-         '"50_lamp.toml", source = "x.py"',
+         'Makefile.am:14: after_vm_cont/50_lamp.toml is left out: 50_lamp.toml is no name for a hook, with [events.after_vm_cont], '
+         'installed = "50_lamp.toml", source = "x.py"',
          "Makefile.am:15: /usr/libexec/vdsm/hooks/after_vm_pause is the directory of an event, not a file: x.py is not installed"]),
 }
 
@@ -159,11 +170,13 @@ class Shapes(ImportTest):
 
     def test_files_are_copied_as_they_are_and_what_belongs_to_the_build_is_not(self):
         odd = b"#!/usr/bin/python3\r\n\xff\x00\n"
-        files = {**LAMP, "before_vm_start.py": (odd, 0o775), "docs/notes.txt": "n\n", ".gitignore": "x", "Makefile.in": "x", "a.pyc": "x", "b.py~": "x"}
+        files = {**LAMP, "before_vm_start.py": (odd, 0o775), "docs/notes.txt": "n\n",
+                 ".gitignore": "x", "Makefile.in": "x", "a.pyc": "x", "b.py~": "x"}
         self.check(self.import_folder(files, umask=0o077), 1)
         made = {str(path.relative_to(self.tree / "lamp")): (path.read_bytes(), stat.S_IMODE(path.stat().st_mode))
                 for path in (self.tree / "lamp").rglob("*") if path.is_file() and path.name != "hook.toml"}
-        self.assertEqual(made, {"before_vm_start.py": (odd, 0o755), "README.md": (LAMP["README"].encode(), 0o644), "docs/notes.txt": (b"n\n", 0o644)})
+        self.assertEqual(made, {"before_vm_start.py": (odd, 0o755), "README.md": (LAMP["README"].encode(), 0o644),
+                                "docs/notes.txt": (b"n\n", 0o644)})
         self.assertEqual(stat.S_IMODE((self.tree / "lamp").stat().st_mode), 0o755)
         self.assertEqual(stat.S_IMODE((self.tree / "lamp/hook.toml").stat().st_mode), 0o644)
 
@@ -180,7 +193,8 @@ class Shapes(ImportTest):
     def test_what_another_hook_of_the_tree_installs_is_named(self):
         self.check(self.import_folder(LAMP, "other"), 0)
         done = self.import_folder(LAMP)
-        self.assertEqual(self.findings(done), ["Makefile.am: hooks/before_vm_start/50_lamp is installed by the hook other as well: one of the two must go"])
+        self.assertEqual(self.findings(done), ["Makefile.am: hooks/before_vm_start/50_lamp is installed by the hook other as well: "
+                                               "one of the two must go"])
 
 
 if __name__ == "__main__":
