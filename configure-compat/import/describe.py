@@ -105,9 +105,12 @@ class Placing:
         if not read_hooks.FILE_NAME.fullmatch(name):
             self.refuse(step, f"{step.source}: the name of a source has letters, digits, _, . and - only: it is not installed")
             return None
-        is_taken = name == "hook.toml" or any(other != step.source and taken == name for other, taken in self.names.items())
+        if name == "hook.toml":
+            self.refuse(step, f"{step.source}: hook.toml is the description's own name: it is not installed")
+            return None
+        is_taken = any(other != step.source and taken == name for other, taken in self.names.items())
         if is_taken or name != step.source and any(file == name or file.startswith(name + "/") for file in self.contents):
-            self.refuse(step, f"{step.source}: another file is {name} beside hook.toml already: it is not installed")
+            self.refuse(step, f"{step.source}: another file is called {name} beside hook.toml: it is not installed")
             return None
         self.names[step.source] = name
         return name

@@ -146,6 +146,23 @@ SHAPES = {
          'Makefile.am:14: after_vm_cont/50_lamp.toml is left out: 50_lamp.toml is no name for a hook, with [events.after_vm_cont], '
          'installed = "50_lamp.toml", source = "x.py"',
          "Makefile.am:15: /usr/libexec/vdsm/hooks/after_vm_pause is the directory of an event, not a file: x.py is not installed"]),
+    "modes_and_names_that_have_no_place_here": (
+        {"Makefile.am": makefile(f"install -m 0700 before_vm_start.py {HOOKS}/before_vm_start/50_lamp",
+                                 "install -m 0666 a/x $(DESTDIR)/var/lib/x", "$(INSTALL_DATA) b/x $(DESTDIR)/var/lib/y",
+                                 "$(INSTALL_DATA) a/hook.toml $(DESTDIR)/var/lib/hook.toml", "$(INSTALL_DATA) 'a b' $(DESTDIR)/var/lib/z",
+                                 "$(INSTALL_DATA) a/x '$(DESTDIR)/var/lib/a b'", "$(MKDIR_P) $(DESTDIR)/var/lib/lamp",
+                                 "$(INSTALL_DATA) tool $(DESTDIR)$(bindir)/ && chmod +x $(DESTDIR)$(bindir)/tool",
+                                 "$(INSTALL_DATA) a/x $(DESTDIR)$(bindir)/tool"),
+         "a/x": "", "b/x": "", "a/hook.toml": "", "a b": "", "tool": ""},
+        HEAD + START + file_entry("x", "var/lib/x") + file_entry("tool", "bin/tool", 'mode = "0755"'),
+        ["Makefile.am:2: before_vm_start/50_lamp has mode 0700 there; here 0755",
+         "Makefile.am:3: var/lib/x has mode 0666 there; here 0644: its owner alone may write, and no file is set-uid",
+         "Makefile.am:4: b/x: another file is called x beside hook.toml: it is not installed",
+         "Makefile.am:5: a/hook.toml: hook.toml is the description's own name: it is not installed",
+         "Makefile.am:6: a b: the name of a source has letters, digits, _, . and - only: it is not installed",
+         "Makefile.am:7: /var/lib/a b has a part that is no plain file name: a/x is not installed",
+         "Makefile.am:8: /var/lib/lamp stays without a file: a hook installs files only",
+         "Makefile.am:10: /usr/bin/tool is installed in line 9 already: a/x is left out"]),
 }
 
 
