@@ -1,17 +1,15 @@
 #!/usr/bin/env python3
 """Checks the table of lifecycles against the table of hook points and writes what the build makes from it.
 
-  generate_lifecycles.py HOOKPOINTS LIFECYCLES [--cpp FILE] [--man TEMPLATE FILE]
+  generate_lifecycles.py HOOKPOINTS LIFECYCLES [--cpp FILE]
 
---cpp is a C++ file to include. --man is the manual page TEMPLATE with what the tables say about each command in the place of
-its line @COMMAND@. "-" is the standard output. Nothing is written when a table or the template is wrong: each fault is named, exit 1.
+--cpp is a C++ file to include; "-" is the standard output. Nothing is written when a table is wrong: each fault is named, exit 1.
 """
 
 import argparse
 import json
 import re
 import sys
-import textwrap
 import tomllib
 
 from generate import check_text, read_table, unknown_key, write
@@ -126,92 +124,16 @@ def cpp(table):
     return "// Made from the table of lifecycles; changes here are lost.\n" + lists.cpp() + "".join(out)
 
 
-# ---- the manual page, in mdoc
-
-SCOPES = {"json": "for each disk", "device_xml": "for each device with properties"}
-
-
-def sentences(text):
-    """TEXT as lines of mdoc, which wants each sentence on a line of its own, and no long ones."""
-    text = text.replace("\\", "\\e")
-    lines = [line for sentence in re.split(r"(?<=[.]) (?=[A-Z])", text) for line in textwrap.wrap(sentence, 79)]
-    return "".join(f"\\&{line}\n" if line.startswith((".", "'")) else f"{line}\n" for line in lines)
-
-
-def event_item(event, points, scope=None):
-    point = points[event]
-    scope = scope or SCOPES.get(point["payload"], "")
-    facts = [*([scope] if scope else []), *(["its changes are used"] if point["result_used"] else []), *(["may veto"] if point["vetoes"] else [])]
-    return f".It\n.Cm {event} :\n{'; '.join(facts)}\n" if facts else f".It\n.Cm {event}\n"
-
-
-def phase_items(phase, points):
-    """Items of a list: hook points, and what libvirt does between them."""
-    scope = "for the device" if phase.get("devices") else None
-    items = [event_item(event, points, scope) for event in phase["before"]]
-    if phase.get("does"):
-        items.append(f".It\nlibvirt {phase['does']}\n")
-    return "".join(items + [event_item(event, points, scope) for event in phase["after"]])
-
-
-def failures(phase):
-    text = ""
-    names = lambda key: " ,\n.Cm ".join(phase[key])
-    if phase.get("failed"):
-        when = "libvirt refuses or a hook vetoes" if phase.get("failed_after_veto") else "libvirt refuses"
-        text += f".Pp\nWhen {when}:\n.Cm {names('failed')} .\n"
-    if phase.get("undo"):
-        text += (".Pp\nWhen libvirt refuses or a hook vetoes, and a hook had run by then, these take\nback what hooks did, with\n"
-                 ".Ev VDSM_HOOK_REASON Ns =failed ,\nfor devices only where their hooks had run, the last one first:\n"
-                 f".Cm {names('undo')} .\n")
-    return text
-
-
-def man_of(name, table, points):
-    command = table["command"][name]
-    phases = [table["phase"][phase] for phase in command["phases"]]
-    text = sentences(command["summary"][0].upper() + command["summary"][1:] + ".") + ".Pp\n"
-    if not phases:
-        text += "No hook points fire.\n"
-    if any(phase.get("devices") for phase in phases):
-        for n, phase in enumerate(phases):
-            pp = ".Pp\n" if n else ""
-            text += f"{pp}Hook points of a device of type {' or '.join(phase['devices'])}, in their order:\n"
-            text += f".Bl -enum -compact -offset indent\n{phase_items(phase, points)}.El\n{failures(phase)}"
-        text += ".Pp\nDevices of other types have no hook points.\n"
-    elif phases:
-        text += "Hook points, in their order:\n.Bl -enum -compact -offset indent\n"
-        text += "".join(phase_items(phase, points) for phase in phases) + ".El\n" + "".join(map(failures, phases))
-    return text + (".Pp\n" + sentences(command["note"]) if "note" in command else "")
-
-
-def man(template, table, points):
-    try:
-        with open(template, encoding="ascii") as stream:
-            text = stream.read()
-    except (OSError, UnicodeDecodeError) as error:
-        sys.exit(f"{template}: {error}")
-    places = re.findall(r"(?m)^@(.*)@$", text)
-    commands = list(table["command"])
-    if places != commands:
-        sys.exit(f"{template}: the lines @COMMAND@ must be those of the commands in their order, {' '.join(commands)}, not {' '.join(places)}")
-    return re.sub(r"(?m)^@(.*)@\n", lambda place: man_of(place[1], table, points), text)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("hookpoints", metavar="HOOKPOINTS")
     parser.add_argument("lifecycles", metavar="LIFECYCLES")
     parser.add_argument("--cpp", metavar="FILE")
-    parser.add_argument("--man", nargs=2, metavar=("TEMPLATE", "FILE"))
     options = parser.parse_args()
     points = read_table(options.hookpoints)
     table = read_lifecycles(options.lifecycles, points)
-    page = man(options.man[0], table, points) if options.man else None
     if options.cpp:
         write(options.cpp, cpp(table))
-    if options.man:
-        write(options.man[1], page)
 
 
 if __name__ == "__main__":

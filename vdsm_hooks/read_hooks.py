@@ -372,6 +372,7 @@ def make_directory(path, top):
 def stage(hooks, directory, output):
     calls, staged = [], set()
     for hook in hooks:
+        calls.append(f"vdsm_hook_add_hook({hook.data['name']} {hook.package()})\n")
         for event, data in hook.events.items():
             make_directory(directory / event, directory)
             place = directory / event / data["installed"]
@@ -386,7 +387,7 @@ def stage(hooks, directory, output):
                 staged.add(str(directory / rest))
             base = f"${{{ROOTS[root]}}}" if ROOTS[root] else root
             calls.append(f"vdsm_hook_add_file({hook.data['name']} {file['source']} {root} {base}/{rest} "
-                         f"{file.get('mode', '0644')} {permissions(file.get('mode', '0644'))})\n")
+                         f"{file.get('mode', '0644')} {str(file.get('config', False)).upper()} {permissions(file.get('mode', '0644'))})\n")
     # What an earlier configuration put there and this one would not must not be run any more.
     manifest = output.with_suffix(".staged")
     if manifest.is_file():

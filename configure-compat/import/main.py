@@ -22,14 +22,15 @@ Usage: vdsm-hook import DIR [OPTION]...
 
 Makes the folder of a hook from one in the form of vdsm's tree: Makefile.am,
 README, scripts and other files. It finds out what Makefile.am installs where,
-writes hook.toml and copies the files as they are. Nothing in DIR is run. What
-a human must look at is listed; then the exit code is 1.
+writes hook.toml and copies the files as they are. Nothing in DIR is run.
 
   DIR         the folder; its name is the hook's
 
 Options:
   --into DIR  where the new folder is made, instead of here
   -h, --help  print this help
+
+Exit code: 0 done; 1 done, and what a human must look at is listed; 2 wrong use; 3 it could not do its work.
 
 Example:
   vdsm-hook import vdsm/vdsm_hooks/macspoof --into vdsm_hooks

@@ -292,10 +292,8 @@ class ActionTest(EngineConfigTest):
         self.assertTrue(done.stdout.startswith(b"vdsm-hook "))
 
     @unittest.skipUnless(shutil.which("mandoc"), "mandoc is not installed")
-    def test_the_man_page(self):
-        page = SOURCE / "core/cli/man/engine-config.8"
-        done = subprocess.run(["mandoc", "-Tlint", page], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        self.assertEqual((done.stdout.decode(), done.returncode), ("", 0))
+    def test_the_man_page_s_examples_work(self):
+        page = BUILD / "share/man/man8/engine-config.8"
         text = subprocess.run(["mandoc", "-Tascii", page], stdout=subprocess.PIPE, check=True).stdout.decode()
         text = re.sub(r".\x08", "", text)
         examples = re.findall(r"engine-config -[sm]\s+(\S+)\n", text)

@@ -1,84 +1,192 @@
 #!/usr/bin/env python3
-"""vdsm-hook-vm(1) says what the program does: its commands, their options, and what fires."""
+"""The manual pages say what the programs, the tables and the code say: all of it, and nothing that is not so."""
 
+import importlib.util
+import json
 import re
 import shutil
 import subprocess
 import tomllib
 import unittest
+from collections import Counter
 
-from command import BUILD, PROGRAM, SOURCE
+from command import BUILD, COMMANDS, PROGRAM, SOURCE
 
-PAGE = BUILD / "core/cli/vdsm-hook-vm.1"
-TABLE = tomllib.loads((SOURCE / "hookpoints/lifecycles.toml").read_text())
+PAGES = {page.name: page for page in (BUILD / "share/man").glob("man?/*")}
+LIFECYCLES = tomllib.loads((SOURCE / "hookpoints/lifecycles.toml").read_text())
+FOREIGN = {"virsh(1)"}
 
 
-def help_of(command):
-    """The usage and the options, as --help has them."""
-    text = subprocess.run([PROGRAM, "vm", command, "--help"], capture_output=True, text=True, check=True).stdout
-    usage = re.match(r"Usage: (.*)\n", text).group(1)
-    return usage, re.findall(r"(?m)^  (-.*?)(?:   *\S.*)?$", text)
+def run(*words):
+    return subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False).stdout
+
+
+def shown(page, width=1000):
+    """PAGE as man shows it; wide, since that breaks no words."""
+    return re.sub(r".\x08", "", run("mandoc", "-Tascii", f"-Owidth={width}", PAGES[page]))
+
+
+def sections_of(text, indent=""):
+    """What is below each heading of the page TEXT."""
+    return dict(re.findall(rf"(?ms)^{indent}(\S.*?)\n(.*?)(?=^{indent}\S|\Z)", text))
+
+
+def on_one_line(text):
+    return " ".join(text.split())
+
+
+def keys_read(file, *more):
+    """The keys of a TOML file that the C++ FILE asks for."""
+    text = (SOURCE / file).read_text()
+    return {key for form in (r'(?:\.|->)(?:texts?|duration|flag|integers?|table)\("(\w+)"\)', *more) for key in re.findall(form, text)}
 
 
 @unittest.skipUnless(shutil.which("mandoc"), "mandoc is not installed")
-class ManPage(unittest.TestCase):
+class EveryPage(unittest.TestCase):
     maxDiff = None
 
-    @classmethod
-    def setUpClass(cls):
-        text = subprocess.run(["mandoc", "-Tascii", "-Owidth=200", PAGE], stdout=subprocess.PIPE, check=True).stdout.decode()
-        text = re.sub(r".\x08", "", text)
-        cls.sections = dict(re.findall(r"(?ms)^([A-Z ]+)\n(.*?)(?=^\S|\Z)", text))
-        parts = re.findall(r"(?ms)^   (\S+)\n(.*?)(?=^   \S|\Z)", cls.sections["COMMANDS"])
-        cls.order = [name for name, _ in parts]
-        cls.commands = dict(parts)
-
-    def options(self, text):
-        return re.findall(r"(?m)^     (-.*?)(?:  +\S.*)?$", text)
-
     def test_it_is_sound(self):
-        done = subprocess.run(["mandoc", "-Tlint", PAGE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-        # Whether the pages that it refers to are on this machine is not its fault.
-        self.assertEqual([line for line in done.stdout.splitlines() if "referenced manual not found" not in line], [])
+        self.assertGreater(len(PAGES), 16)
+        for name, page in PAGES.items():
+            with self.subTest(page=name):
+                # Whether the pages that it refers to are on this machine is not its fault.
+                faults = run("mandoc", "-Tlint", page).splitlines()
+                self.assertEqual([line for line in faults if "referenced manual not found" not in line], [])
+                self.assertTrue(page.read_bytes().isascii())
 
-    def test_it_has_every_section(self):
-        self.assertEqual(list(self.sections), ["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "FILES", "EXIT STATUS", "EXAMPLES",
-                                               "SEE ALSO"])
+    def test_it_refers_to_pages_that_there_are(self):
+        ours = {re.sub(r"\.(\d)$", r"(\1)", name) for name in PAGES}
+        for name, page in PAGES.items():
+            references = {f"{title}({section})" for title, section in re.findall(r"\bXr (\S+) (\d)", page.read_text())}
+            with self.subTest(page=name):
+                self.assertEqual(references - ours - FOREIGN, set())
+                self.assertIn("SEE ALSO", sections_of(shown(name)))
 
-    def test_it_has_every_command_in_the_order_of_the_table(self):
-        self.assertEqual(self.order, list(TABLE["command"]))
-        self.assertEqual(len(self.order), 21)
+    def test_every_command_has_one_that_the_first_page_names(self):
+        commands = set(re.findall(r"(?m)^  (\S+)  +\S", run(PROGRAM, "--help")))
+        self.assertLess({"run", "vm"}, commands)
+        self.assertEqual({name.removeprefix("vdsm-hook-").removesuffix(".1") for name in PAGES if name.startswith("vdsm-hook-")}, commands)
+        self.assertEqual(set(re.findall(r"(?m)^     vdsm-hook-(\S+)\(1\)", sections_of(shown("vdsm-hook.1"))["COMMANDS"])), commands)
 
-    def test_every_command_says_what_fires_in_its_order(self):
-        for name, command in TABLE["command"].items():
-            text = self.commands[name].replace("\n", " ")
+
+@unittest.skipUnless(shutil.which("mandoc"), "mandoc is not installed")
+class Commands(unittest.TestCase):
+    maxDiff = None
+
+    def test_the_page_has_the_whole_help(self):
+        for name in COMMANDS:
+            first, *rest = name.split()
+            sections = sections_of(shown(f"vdsm-hook-{first}.1"))
+            own = sections_of(sections["COMMANDS"], "   ")[" ".join(rest)] if rest else sections["SYNOPSIS"] + sections["DESCRIPTION"]
+            help_ = run(PROGRAM, *name.split(), "--help")
+            usage, summary = re.match(r"Usage: (.*)\n\n((?:.+\n)+)", help_).groups()
+            # A row of the help on a line, as "--option: description".
+            there = re.findall(r"(?m)^     (\S.*?)(?:\n {5}| ) +(\S.*)$", own + sections["OPTIONS"])
+            with self.subTest(command=name):
+                self.assertEqual(own.splitlines()[0].strip(), usage)
+                self.assertIn(on_one_line(summary), on_one_line(own))
+                rows = re.findall(r"(?m)^  ([-A-Z]\S*(?: \S+)*)  +(\S.*)$", help_.partition("\n\nExample:")[0])
+                self.assertIn(("-h, --help", "print this help"), rows)
+                self.assertEqual([row for row in rows if row not in there], [])
+                for example in re.findall(r"(?m)^  (vdsm-hook .*)$", help_):
+                    self.assertIn(example, sections["EXAMPLES"])
+                codes = "".join(re.findall(r"(?ms)^Exit code: (.*?)\.?\s*\Z", help_))
+                for code in re.split(r"; (?=\d)", on_one_line(codes)):
+                    self.assertIn(code, on_one_line(sections["EXIT STATUS"]))
+
+    def test_every_command_of_vm_says_what_fires_in_its_order(self):
+        sections = sections_of(sections_of(shown("vdsm-hook-vm.1", 200))["COMMANDS"], "   ")
+        self.assertEqual(list(sections), list(LIFECYCLES["command"]))
+        for name, command in LIFECYCLES["command"].items():
+            text = on_one_line(sections[name])
             with self.subTest(command=name):
                 if not command["phases"]:
                     self.assertIn("No hook points fire.", text)
                 steps = []
-                for phase in (TABLE["phase"][phase] for phase in command["phases"]):
+                for phase in (LIFECYCLES["phase"][phase] for phase in command["phases"]):
                     steps += [*phase["before"], *(["libvirt " + phase["does"]] if "does" in phase else []), *phase["after"]]
                     for event in [*phase.get("failed", []), *phase.get("undo", [])]:
                         self.assertIn(event, re.split(r"[ ,.:]+", text[text.index("When libvirt refuses"):]))
-                shown = re.findall(r"(?m)^ +\d+\. +(libvirt .*?|\w+)(?::.*)?$", self.commands[name])
-                self.assertEqual(shown, steps)
+                self.assertEqual(re.findall(r"(?m)^ +\d+\. +(libvirt .*?|\w+)(?::.*)?$", sections[name]), steps)
 
-    def test_every_command_has_the_usage_and_the_options_of_its_help(self):
-        common = self.options(self.sections["OPTIONS"])
-        self.assertIn("-c, --connect URI", common)
-        for name in TABLE["command"]:
-            with self.subTest(command=name):
-                usage, options = help_of(name)
-                self.assertEqual(self.commands[name].splitlines()[0].strip(), usage)
-                self.assertEqual(sorted(self.options(self.commands[name]) + common), sorted(options))
+    def test_the_daemon_s_page_has_its_options(self):
+        options = re.findall(r"(?m)^  (-.*?)  +\S.*$", run(BUILD / "bin/vdsm-hookd", "--help"))
+        self.assertGreater(len(options), 4)
+        self.assertEqual(re.findall(r"(?m)^     (-.*?)$", sections_of(shown("vdsm-hookd.8"))["OPTIONS"]), options)
 
-    def test_the_examples_are_commands_with_options_that_there_are(self):
-        examples = re.findall(r"(?m)^ +vdsm-hook vm (\S+) (.*)$", self.sections["EXAMPLES"])
-        self.assertEqual(len(examples), 4)
-        for command, words in examples:
-            _, options = help_of(command)
-            known = {word for option in options for word in re.findall(r"(?:^|, )(--?[a-z0-9-]+)", option)}
-            self.assertEqual({word for word in words.split() if word.startswith("-")} - known, set())
+
+@unittest.skipUnless(shutil.which("mandoc"), "mandoc is not installed")
+class Files(unittest.TestCase):
+    maxDiff = None
+
+    def has_keys(self, keys, page, part=None):
+        text = sections_of(shown(page))["DESCRIPTION"]
+        text = sections_of(text, "   ")[part] if part else text
+        self.assertEqual({key for key in keys if not re.search(rf"(?m)(?:^|[\[{{.,]) *{key}(?: = |\]|\.)", text)}, set())
+
+    def test_hook_toml_has_every_key_that_the_sources_may_have(self):
+        spec = importlib.util.spec_from_file_location("read_hooks", SOURCE / "vdsm_hooks/read_hooks.py")
+        reader = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(reader)
+        keys = {key for name in dir(reader) if name.endswith("_KEYS") for key in getattr(reader, name)}
+        self.assertLess({"name", "source", "when", "vm"}, keys)
+        self.has_keys(keys, "hook.toml.5", "In the sources")
+
+    def test_hook_toml_has_every_key_of_a_sidecar(self):
+        keys = keys_read("core/engine/sidecar.cpp", r'read_patterns\(table, "(\w+)"\)')
+        self.assertLess({"on_failure", "when", "device_property"}, keys)
+        self.has_keys(keys, "hook.toml.5", "On a host")
+
+    def test_the_configuration_has_every_key(self):
+        keys = keys_read("core/engine/settings.cpp")
+        self.assertLess({"timeout", "environment", "strict"}, keys)
+        self.has_keys(keys, "vdsm-hook.toml.5")
+        self.assertEqual(set(re.findall(r"(?m)^ +\[?([a-z_]+)\]?(?: = .*)?$", sections_of(shown("vdsm-hook.toml.5"))["DESCRIPTION"])), keys)
+
+    def test_every_variable_is_named_that_the_programs_read_or_set(self):
+        code = [(path, path.read_text()) for path in (SOURCE / "core").rglob("*.cpp") if "sdk" not in path.parts]
+        names = {name for _, text in code for name in re.findall(r'\b(?:getenv|environment)\("(\w+)"\)', text)}
+        paths = (SOURCE / "core/base/paths.cpp").read_text()
+        ours = set(re.findall(r'environment\("(\w+)"\)', paths))
+        given = set(re.findall(r'\{"(VDSM_HOOK_\w+)",', (SOURCE / "core/engine/engine.cpp").read_text()))
+        self.assertIn("XDG_RUNTIME_DIR", ours)
+        self.assertIn("VDSM_HOOK_EVENT", given)
+        self.assertEqual({name for name in names if name.startswith("VDSM_HOOK_")} - ours - given, set())
+        section = sections_of(shown("vdsm-hook.1"))["ENVIRONMENT"]
+        self.assertEqual(set(re.findall(r"\w+", " ".join(re.findall(r"(?m)^     ([A-Z_, ]+)$", section)))), ours)
+        hooks = shown("vdsm-hooks.7")
+        self.assertEqual({name for name in given if name not in hooks}, set())
+
+
+@unittest.skipUnless(shutil.which("mandoc"), "mandoc is not installed")
+class Authors(unittest.TestCase):
+    maxDiff = None
+
+    def test_every_hook_point_is_told_as_the_program_tells_it(self):
+        sections = sections_of(sections_of(shown("vdsm-hookpoints.7"))["HOOK POINTS"], "   ")
+        points = json.loads(run(PROGRAM, "points", "--format", "json", "--config-dir", "/nonexistent"))["points"]
+        self.assertEqual(list(sections), [point["name"] for point in points])
+        payloads = {"domxml": "the domain XML", "device_xml": "the XML of one device", "json": "a JSON document", "none": "none"}
+        for point in points:
+            rows = dict(re.findall(r"(?m)^     (\S.*?)  +(\S.*)$", sections[point["name"]]))
+            with self.subTest(event=point["name"]):
+                self.assertEqual(sections[point["name"]].splitlines()[0].strip().replace("  ", " "), point["fires"])
+                self.assertEqual(rows["Order"], point["follows"])
+                self.assertEqual(rows["Payload"], payloads[point["payload"]])
+                self.assertEqual(rows["Result used"].startswith("yes"), point["result_used"])
+                self.assertEqual(rows["Veto"].startswith("yes"), point["vetoes"])
+                self.assertEqual("of the VM" in rows["Custom properties"], point["vm_properties"])
+                self.assertEqual("of the device" in rows["Custom properties"], point["device_properties"])
+                self.assertEqual("withheld" in rows["Custom properties"], point["from_elsewhere"])
+                self.assertEqual(rows.get("Parameters", ""), point["parameters"])
+
+    def test_no_word_of_the_contract_is_lost(self):
+        def words(text):
+            return Counter(re.findall(r"\w+", text.lower()))
+        contract = (SOURCE / "hookpoints/CONTRACT.md").read_text().partition("\n")[2]  # its title is the page's name
+        contract = re.sub(r"```\w*|\]\(#[^)]*\)", " ", contract)
+        self.assertGreater(words(contract).total(), 2000)
+        self.assertEqual(words(contract) - words(shown("vdsm-hooks.7")), Counter())
 
 
 if __name__ == "__main__":

@@ -216,11 +216,12 @@ class ReadHooks(unittest.TestCase):
         result = folder.read()
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertEqual(folder.output.read_text().splitlines(), [
+            "vdsm_hook_add_hook(good vdsm-hook-good)",
             "vdsm_hook_add_event(good before_vm_start 50_good vm.cpp)",
             "vdsm_hook_add_event(good before_nic_hotplug 50_good nic.py)",
-            "vdsm_hook_add_file(good utils.py hooks ${VDSM_HOOK_HOOKSDIR}/before_nic_hotplug/good_utils.py 0644 "
+            "vdsm_hook_add_file(good utils.py hooks ${VDSM_HOOK_HOOKSDIR}/before_nic_hotplug/good_utils.py 0644 FALSE "
             "OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)",
-            "vdsm_hook_add_file(good rule etc ${CMAKE_INSTALL_SYSCONFDIR}/sudoers.d/50_good 0440 OWNER_READ GROUP_READ)"])
+            "vdsm_hook_add_file(good rule etc ${CMAKE_INSTALL_SYSCONFDIR}/sudoers.d/50_good 0440 TRUE OWNER_READ GROUP_READ)"])
         common = {"name": "good", "vm_properties": {"goodness": "^(true|false)$"},
                   "device_properties": {"interface": {"nicely": '^[a-z\\d"]+$'}}, "summary": "Does good", "timeout": "30s", "on_failure": "warn", "needs_libvirt": True,
                   "privileges": ["root"]}

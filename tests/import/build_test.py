@@ -2,6 +2,7 @@
 """An imported folder builds like our own, installs what its Makefile.am installs (make itself says what that is), and its hook runs."""
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -10,6 +11,7 @@ import unittest
 
 from importing import SOURCE, ImportTest
 
+FUNCTION = re.search(r"(?ms)^function\(vdsm_hook_install_configuration .*?^endfunction\(\)\n", (SOURCE / "CMakeLists.txt").read_text())[0]
 # The part of the build that is about hooks, without the engine: no compiler is needed for scripts.
 PROJECT = """\
 cmake_minimum_required(VERSION 3.25)
@@ -20,6 +22,7 @@ find_package(Python3 3.11 REQUIRED COMPONENTS Interpreter)
 set(VDSM_HOOK_BUILD_LIBEXECDIR ${PROJECT_BINARY_DIR}/libexec)
 set(VDSM_HOOK_HOOKSDIR ${CMAKE_INSTALL_LIBEXECDIR}/vdsm/hooks)
 set(VDSM_HOOK_OPTIONAL_HOOKS ON)
+""" + FUNCTION + """
 add_subdirectory(tree)
 """
 MAKEFILE = """\
@@ -64,9 +67,10 @@ FOLDER = {
 
 
 def installed(top):
-    """path -> (mode, content) of the files below TOP, without what no Makefile.am knows: the sidecars."""
-    return {str(path.relative_to(top)): (f"{stat.S_IMODE(path.stat().st_mode):04o}", path.read_bytes())
-            for path in top.rglob("*") if path.is_file() and not (path.suffix == ".toml" and "hooks" in path.parts)}
+    """path -> (mode, content) of the files below TOP, without what no Makefile.am knows: the sidecars and the package's README."""
+    files = {str(path.relative_to(top)): path for path in top.rglob("*") if path.is_file()}
+    return {name: (f"{stat.S_IMODE(path.stat().st_mode):04o}", path.read_bytes()) for name, path in files.items()
+            if not re.fullmatch(r"usr/libexec/vdsm/hooks/.*\.toml|usr/share/doc/vdsm-hook-lamp/README.md", name)}
 
 
 class Build(ImportTest):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The generator of the table of lifecycles: what it refuses, by name, and the manual page that it makes."""
+"""The generator of the table of lifecycles: what it refuses, by name."""
 
 import subprocess
 import sys
@@ -43,7 +43,6 @@ call = "prepare begin"
 events = ["before_vm_start"]
 then = "prepare"
 """
-TEMPLATE = "HEAD\n@start@\nBETWEEN\n@attach-device@\n@list@\nTAIL\n"
 
 # What is replaced in GOOD, by what, and what the fault names.
 WRONG = [
@@ -74,17 +73,16 @@ class GenerateLifecycles(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
 
-    def generate(self, table, template=TEMPLATE):
+    def generate(self, table):
         (self.folder / "table.toml").write_text(table)
-        (self.folder / "page.in").write_text(template)
-        return subprocess.run([sys.executable, "-B", GENERATE, FOLDER / "hookpoints.toml", "table.toml", "--cpp", "table.inc",
-                               "--man", "page.in", "page.1"], cwd=self.folder, capture_output=True, text=True, check=False)
+        return subprocess.run([sys.executable, "-B", GENERATE, FOLDER / "hookpoints.toml", "table.toml", "--cpp", "table.inc"],
+                              cwd=self.folder, capture_output=True, text=True, check=False)
 
     def refused(self, done, *parts):
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         for part in parts:
             self.assertIn(part, done.stderr)
-        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["page.in", "table.toml"])
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["table.toml"])
 
     def test_a_wrong_table_is_refused_by_what_is_wrong(self):
         for old, new, fault in WRONG:
@@ -96,29 +94,10 @@ class GenerateLifecycles(unittest.TestCase):
         done = self.generate(GOOD.replace('["after_vm_start"]', '["oops"]').replace("note =", "notes ="))
         self.refused(done, "there is no hook point oops", "unknown key 'notes'")
 
-    def test_the_page_says_what_fires_in_its_order_and_around_what(self):
+    def test_a_sound_table_is_written(self):
         done = self.generate(GOOD)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        page = (self.folder / "page.1").read_text()
-        self.assertTrue(page.startswith("HEAD\nStart a VM.\n"))
-        self.assertTrue(page.endswith("List the VMs.\n.Pp\nNo hook points fire.\nTAIL\n"))
-        start, _, rest = page.partition("BETWEEN\n")
-        self.assertEqual(start[start.index(".It"):start.index(".El")].splitlines(), [
-            ".It", ".Cm after_disk_prepare :", "for each disk; its changes are used; may veto",
-            ".It", ".Cm before_device_create :", "for each device with properties; its changes are used; may veto",
-            ".It", ".Cm before_vm_start :", "its changes are used; may veto",
-            ".It", "libvirt starts the VM",
-            ".It", ".Cm after_vm_start"])
-        self.assertIn(".Cm before_vm_destroy .\n", start[start.index(".El"):])
-        self.assertTrue(start.endswith(".Pp\nWith an image: as restore.\nElse not.\n"))
-        self.assertIn("Hook points of a device of type interface", rest)
-        self.assertIn(".Cm before_nic_hotplug :\nfor the device; its changes are used; may veto\n", rest)
-        self.assertIn("When libvirt refuses:\n.Cm after_nic_hotplug_fail .\n", rest)
-
-    def test_a_page_without_a_command_or_with_one_too_many_is_refused(self):
-        for template in (TEMPLATE.replace("@list@\n", ""), TEMPLATE + "@stop@\n", TEMPLATE.replace("@start@", "@list@")):
-            with self.subTest(template=template):
-                self.refused(self.generate(GOOD, template), "page.in: the lines @COMMAND@ must be", "start attach-device list")
+        self.assertIn('{"start", "start a VM", "With an image: as restore. Else not.", ', (self.folder / "table.inc").read_text())
 
 
 if __name__ == "__main__":

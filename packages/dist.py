@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Writes the release tarball: what git tracks, or what a tarball held, and the spec; the same bytes every time.
+
+    dist.py --version V --output FILE.tar.gz [--source DIR]
+"""
+
+import argparse
+import gzip
+import io
+import os
+import stat
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import packages  # noqa: E402
+
+SPEC = "vdsm-hook.spec"  # where rpmbuild -ta looks for it
+
+
+def files_of(source):
+    """The files, from SOURCE on. What was built beside them is none of them."""
+    if (source / ".git").exists():
+        listed = subprocess.run(["git", "-C", str(source), "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
+        return sorted(name for name in listed.split("\0") if name and os.path.lexists(source / name))
+    with open(source / "MANIFEST", encoding="utf-8") as manifest:
+        return sorted(line.rstrip("\n") for line in manifest)
+
+
+def add(archive, name, content, mode, when):
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode, entry.mtime = len(content), mode, when
+    archive.addfile(entry, io.BytesIO(content))
+
+
+def write(source, version, output):
+    top, when, names = f"vdsm-hook-{version}", packages.source_date(source), files_of(source)
+    draft = output.with_name(output.name + ".new")
+    with open(draft, "wb") as file, gzip.GzipFile("", "wb", 9, file, when) as packed, \
+            tarfile.open(mode="w", fileobj=packed, format=tarfile.USTAR_FORMAT) as archive:
+        for name in names:
+            path = source / name
+            if path.is_symlink():
+                entry = tarfile.TarInfo(f"{top}/{name}")
+                entry.type, entry.linkname, entry.mtime = tarfile.SYMTYPE, os.readlink(path), when
+                archive.addfile(entry)
+            else:
+                add(archive, f"{top}/{name}", path.read_bytes(), 0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644, when)
+        add(archive, f"{top}/MANIFEST", "".join(f"{name}\n" for name in names).encode(), 0o644, when)
+        add(archive, f"{top}/{SPEC}", packages.spec(source, version).encode(), 0o644, when)
+    os.replace(draft, output)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--version", required=True, metavar="V", help="the project's version")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--source", type=Path, default=packages.TOP, metavar="DIR", help="the tree that is packed")
+    options = parser.parse_args()
+    write(options.source, options.version, options.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""Says to the package systems what there is to package: from packages.toml, the hooks' hook.toml and the hook points.
+
+    packages.py spec --version V        prints rpm/vdsm-hook.spec.in with its @...@ filled in
+
+It takes --source DIR, where it is not to describe the tree that this file is in. A fault is named, exit 1.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import time
+import tomllib
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+TOP = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TOP / "hookpoints"), str(TOP / "vdsm_hooks")]
+import generate  # noqa: E402
+import read_hooks  # noqa: E402
+
+PROJECT = "vdsm-hook developers"
+MAIL = "vdsm-hook@lists.ovirt.example"
+
+
+class Package:
+    """One of packages.toml, or that of a hook."""
+
+    def __init__(self, component, data):
+        self.component = component
+        self.name = data["package"]
+        self.deb = data.get("deb", self.name)
+        self.summary = data["summary"]
+        self.description = " ".join(data["description"].split())
+        self.requires = data.get("requires", [])
+        self.is_compiled = data.get("arch", True)
+
+    def needs(self, system):
+        return self.requires.get(system, []) if isinstance(self.requires, dict) else self.requires
+
+    def folded(self, indent=""):
+        return textwrap.fill(self.description, 76, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+
+
+def first_paragraph(readme):
+    """Of README.md, without heading, code and emphasis: what its package is described with."""
+    for paragraph in readme.read_text(encoding="utf-8").split("\n\n"):
+        if not paragraph.lstrip().startswith("#") and not paragraph.startswith("    "):
+            return re.sub(r"[`*]", "", paragraph)
+        if "\n" in paragraph.strip() and paragraph.lstrip().startswith("#"):
+            return re.sub(r"[`*]", "", paragraph.strip().split("\n", 1)[1])
+    return ""
+
+
+class HookPackage(Package):
+    def __init__(self, hook):
+        data = hook.data
+        super().__init__(f"hook-{data['name']}", {
+            "package": hook.package(), "summary": data["summary"], "requires": data.get("packages", []),
+            "description": first_paragraph(hook.folder / "README.md") or data["summary"],
+            "arch": any(event["source"].endswith(".cpp") for event in hook.events.values())})
+        self.hook = hook
+        self.upstream_name = f"vdsm-hook-{data['name']}"
+        self.required_packages = [read_hooks.package_of(name) for name in hook.requires]
+        self.is_script = any(not event["source"].endswith(".cpp") for event in hook.events.values())
+
+    def directories(self):
+        """Those that its files make and that are its own: which have its name, and what is below them."""
+        found = set()
+        for file in self.hook.files:
+            parents = file["path"].split("/")[:-1]
+            for end in range(2, len(parents) + 1):
+                if any(plain(self.hook.data["name"]) in plain(part) for part in parents[1:end]):
+                    found.add("/".join(parents[:end]))
+        return sorted(found)
+
+
+def plain(name):
+    return name.lower().replace("_", "-")
+
+
+def read(source, names=()):
+    """(packages of packages.toml by component, those of the hooks)."""
+    with open(source / "packages/packages.toml", "rb") as file:
+        packages = {component: Package(component, data) for component, data in tomllib.load(file).items()}
+    hooks, faults = read_hooks.read(source / "vdsm_hooks", list(names), False, [])
+    if faults:
+        sys.exit("\n".join(faults))
+    return packages, [HookPackage(hook) for hook in hooks]
+
+
+def source_date(source):
+    """When what is packaged was made, in seconds: SOURCE_DATE_EPOCH, else the last commit, else what a tarball says."""
+    if text := os.environ.get("SOURCE_DATE_EPOCH"):
+        return int(text)
+    if (source / ".git").exists():
+        git = subprocess.run(["git", "-C", str(source), "log", "-1", "--format=%ct"], capture_output=True, text=True, check=False)
+        if git.returncode == 0 and git.stdout.strip():
+            return int(git.stdout)
+    return int((source / "NEWS").stat().st_mtime)
+
+
+def news_of(source, version):
+    """The entries of VERSION, with which NEWS must begin, a line each."""
+    text = (source / "NEWS").read_text(encoding="utf-8")
+    if not (match := re.match(rf"vdsm-hook {re.escape(version)}\n\n((?:[* ] .*\n)+)", text)):
+        sys.exit(f"{source}/NEWS:1: the version is {version}, but NEWS does not begin with it")
+    return [" ".join(entry.split()) for entry in re.split(r"^\* ", match[1], flags=re.M) if entry]
+
+
+def entries(source, version, mark):
+    return "\n".join(textwrap.fill(entry, 78, initial_indent=mark, subsequent_indent=" " * len(mark), break_on_hyphens=False)
+                     for entry in news_of(source, version))
+
+
+# ------------------------------------------------------------------------------------------------- rpm
+
+def percent(text):
+    return text.replace("%", "%%")
+
+
+RPM_ROOTS = {"hooks": "%{_libexecdir}/vdsm/hooks", "libexec": "%{_libexecdir}", "bin": "%{_bindir}", "sbin": "%{_sbindir}",
+             "etc": "%{_sysconfdir}", "share": "%{_datadir}", "lib": "%{_prefix}/lib", "var": "%{_localstatedir}"}
+
+
+def rpm_path(path):
+    root, rest = path.split("/", 1)
+    return f"{RPM_ROOTS[root]}/{rest}"
+
+
+def rpm_files(package):
+    """The %files of a hook. Directories of its own are named by %dir: what is not would be left behind."""
+    lines = [f"%doc %{{_datadir}}/doc/{package.name}"]
+    for event, data in package.hook.events.items():
+        place = f"%{{_libexecdir}}/vdsm/hooks/{event}/{data['installed']}"
+        lines += [place, f"{place}.toml"]
+    for directory in package.directories():
+        lines.append(f"%dir {rpm_path(directory)}")
+    for file in package.hook.files:
+        path = rpm_path(file["path"])
+        lines.append(f"%config(noreplace) {path}" if file.get("config") else path)
+    return lines
+
+
+def rpm_hook(package):
+    requires = [f"vdsm-hook%{{?_isa}} >= %{{epoch}}:%{{version}}-%{{release}}" if package.is_compiled else
+                "vdsm-hook >= %{epoch}:%{version}-%{release}"]
+    requires += [f"{name} = %{{epoch}}:%{{version}}-%{{release}}" for name in package.required_packages] + package.needs("rpm")
+    if package.is_script:
+        requires.append("vdsm-hook-sdk >= %{epoch}:%{version}-%{release}")
+    lines = [f"%package -n {package.name}", f"Summary: {percent(package.summary)}"]
+    lines += [] if package.is_compiled else ["BuildArch: noarch"]
+    lines += [f"Requires: {name}" for name in requires]
+    lines += [f"Provides: vdsm-hook({event}) = %{{epoch}}:%{{version}}-%{{release}}" for event in package.hook.events]
+    if package.upstream_name != package.name:
+        lines += [f"Provides: {package.upstream_name} = %{{epoch}}:%{{version}}-%{{release}}",
+                  f"Obsoletes: {package.upstream_name} < %{{epoch}}:%{{version}}-%{{release}}"]
+    lines += ["", f"%description -n {package.name}", percent(package.folded()), "", f"%files -n {package.name}", *rpm_files(package)]
+    text = "\n".join(lines)
+    return text if package.hook.data.get("required") else f"%if %{{with hooks}}\n{text}\n%endif"
+
+
+def rpm_all(hooks):
+    def requires(package):
+        line = f"Requires: {package.name} = %{{epoch}}:%{{version}}-%{{release}}"
+        return line if package.hook.data.get("required") else f"%if %{{with hooks}}\n{line}\n%endif"
+    return "\n".join(map(requires, hooks))
+
+
+def rpm_conflicts(source, hooks):
+    lines = (source / "rpm/upstream_hooks.txt").read_text(encoding="utf-8").splitlines()
+    ours = {package.name for package in hooks} | {package.upstream_name for package in hooks}
+    return "\n".join(f"Conflicts: vdsm-hook-{name} < 1:0" for name in lines
+                     if name and not name.startswith("#") and f"vdsm-hook-{name}" not in ours)
+
+
+def spec(source, version):
+    packages, hooks = read(source)
+    events = generate.read_table(source / "hookpoints/hookpoints.toml")
+    values = {"VERSION": version, "HOOKS": "\n\n".join(map(rpm_hook, hooks)), "ALL_REQUIRES": rpm_all(hooks),
+              "UPSTREAM_CONFLICTS": rpm_conflicts(source, hooks),
+              "HOOK_POINT_DIRECTORIES": "\n".join(f"%dir %{{{root}}}/vdsm/hooks/{event}" for event in events
+                                                  for root in ("_libexecdir", "_sysconfdir")),
+              "CHANGELOG": f"* {time.strftime('%a %b %d %Y', time.gmtime(source_date(source)))} {PROJECT} <{MAIL}> - 1:{version}-1\n"
+                           + percent(entries(source, version, "- "))}
+    for component, package in packages.items():
+        key = component.upper().replace("-", "_")
+        values[f"{key}_SUMMARY"] = percent(package.summary)
+        values[f"{key}_DESCRIPTION"] = percent(package.folded())
+        values[f"{key}_REQUIRES"] = "\n".join(f"Requires: {name}" for name in package.needs("rpm"))
+    template = (source / "rpm/vdsm-hook.spec.in").read_text(encoding="utf-8")
+    return re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], template)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["spec"])
+    parser.add_argument("--version", required=True, metavar="V", help="the project's version")
+    parser.add_argument("--source", type=Path, default=TOP, metavar="DIR", help="the tree that is described")
+    options = parser.parse_args()
+    sys.stdout.write(spec(options.source, options.version))
+
+
+if __name__ == "__main__":
+    main()
