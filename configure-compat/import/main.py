@@ -30,10 +30,10 @@ Options:
   --into DIR  where the new folder is made, instead of here
   -h, --help  print this help
 
-Exit code: 0 done; 1 done, and what a human must look at is listed; 2 wrong use; 3 it could not do its work.
-
 Example:
   vdsm-hook import vdsm/vdsm_hooks/macspoof --into vdsm_hooks
+
+Exit code: 0 done; 1 done, and what a human must look at is listed; 2 wrong use; 3 it could not do its work.
 """
 DONE, LOOK, WRONG_USE, FAILURE = range(4)
 
