@@ -115,6 +115,22 @@ class Build(ImportTest):
         self.assertEqual(files, installed(by_make))
         self.assertEqual(len(installed(by_make)), 8)
 
+    def test_its_package_has_every_file_that_it_installs(self):
+        for part in ("hookpoints", "packages", "rpm", "vdsm_hooks"):
+            shutil.copytree(SOURCE / part, self.dir / "copy" / part)
+        shutil.copy(SOURCE / "NEWS", self.dir / "copy/NEWS")
+        self.folder(FOLDER)
+        self.check(self.call("import", "vdsm/lamp", "--into", "copy/vdsm_hooks"), 1)
+        spec = self.dir / "copy/packages/packages.py"
+        done = subprocess.run([sys.executable, spec, "spec", "--version", "0.1.0"], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        files = re.search(r"(?ms)^%files -n vdsm-hook-lamp\n(.*?)\n(?:%endif|\n)", done.stdout)[1].splitlines()
+        self.assertEqual([line for line in files if not line.startswith("%d") and not line.endswith(".toml")], [
+            "%{_libexecdir}/vdsm/hooks/before_vm_start/50_lamp", "%{_libexecdir}/vdsm/hooks/after_vm_start/60_lamp",
+            "%{_libexecdir}/vdsm/hooks/before_vm_start/lamp_utils.py", "%config(noreplace) %{_sysconfdir}/vdsm/lamp.conf",
+            "%config(noreplace) %{_sysconfdir}/vdsm/lamp-rules", "%{_datadir}/vdsm/lamp/table", "%{_localstatedir}/lib/vdsm/table.txt",
+            "%{_localstatedir}/lib/vdsm/lampd"])
+
 
 if __name__ == "__main__":
     unittest.main()
