@@ -177,10 +177,10 @@ def import_folder(given, into):
         if faults:
             raise Refused("\n".join(["the build would refuse the hook, so nothing is imported", *faults, *findings.lines()]))
         draft.publish()
-    return report(into / name, description, list(findings.lines()))
+    return report(into / name, description, list(findings.lines()), "cases.json" in folder.contents)
 
 
-def report(place, description, findings):
+def report(place, description, findings, has_cases):
     lines = [f"{place}: imported"]
     rows = [(f"hooks/{event}/{installed}", 0o755, source) for event, (installed, source) in description.events.items()]
     rows += [(path, mode, source) for source, path, mode in description.files]
@@ -188,6 +188,8 @@ def report(place, description, findings):
     lines += [f"  {path:{width}}  {mode:04o}  {source}" for path, mode, source in rows]
     if findings:
         lines += ["", "A human must look at:", *findings]
+    if not has_cases:
+        lines += ["", "Its cases.json is yours to write: the tests want a case for each event."]
     say("\n".join(map(printable, lines)) + "\n")
     return LOOK if findings else DONE
 

@@ -9,7 +9,7 @@ import subprocess
 import time
 import unittest
 
-from importing import LAMP, ONE_EVENT, SCRIPT, ImportTest
+from importing import CASES, LAMP, ONE_EVENT, SCRIPT, ImportTest
 from command import PROGRAM
 
 HOOKS = "$(DESTDIR)$(vdsmhooksdir)"
@@ -217,7 +217,7 @@ class WrongUse(ImportTest):
 
     def test_here_is_where_it_is_made_unless_said(self):
         folder = self.folder(LAMP)
-        self.check(self.call("import", folder), 0, "lamp: imported\n  hooks/before_vm_start/50_lamp  0755  before_vm_start.py\n")
+        self.check(self.call("import", folder), 0, "lamp: imported\n  hooks/before_vm_start/50_lamp  0755  before_vm_start.py\n" + CASES)
         self.assertTrue((self.dir / "lamp/hook.toml").is_file())
 
     def test_a_full_disk_under_the_report_is_an_error(self):

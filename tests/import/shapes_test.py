@@ -4,7 +4,7 @@
 import stat
 import unittest
 
-from importing import LAMP, ONE_EVENT, SCRIPT, ImportTest
+from importing import CASES, LAMP, ONE_EVENT, SCRIPT, ImportTest
 
 HEAD = 'name = "lamp"\nsummary = "lamp: lights a lamp"\n'
 START = '\n[events.before_vm_start]\ninstalled = "50_lamp"\nsource = "before_vm_start.py"\n'
@@ -183,7 +183,9 @@ class Shapes(ImportTest):
                          "  hooks/before_vm_start/lamp_utils.py  0644  lamp_utils.py\n"
                          "  etc/vdsm/lamp.conf                   0640  lamp.conf\n"
                          "  share/vdsm/table.txt                 0644  table.txt\n"
-                         "  share/vdsm/tool                      0755  tool\n")
+                         "  share/vdsm/tool                      0755  tool\n" + CASES)
+        self.afresh()
+        self.assertNotIn("cases.json", self.import_folder({**LAMP, "cases.json": "{}"}).stdout)
 
     def test_files_are_copied_as_they_are_and_what_belongs_to_the_build_is_not(self):
         odd = b"#!/usr/bin/python3\r\n\xff\x00\n"
