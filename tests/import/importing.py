@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "cli"))
-from command import SOURCE, CommandTest  # noqa: E402, F401 (for the tests)
+from command import BUILD, SOURCE, CommandTest  # noqa: E402, F401 (for the tests)
 
 SCRIPT = "#!/usr/bin/python3\nimport hooking\n"
 CASES = "\nIts cases.json says that without properties the hook changes nothing: add what it does with them.\n"
