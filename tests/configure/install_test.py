@@ -21,11 +21,23 @@ SOURCE = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ["VDSM_HOOK_BUILD"])
 PREFIX, SYSCONFDIR, LOCALSTATEDIR, LIBDIR, BUILD_TYPE = (sys.argv.pop(1) for _ in range(5))
 HOOK = "macspoof"
+POINT = "at_full_moon"
+STANZA = f"""
+[{POINT}]
+payload = "domxml"
+result_used = true
+vetoes = true
+vm_properties = true
+device_properties = false
+fires = "When the moon is full."
+follows = "Nothing; the next comes a month later."
+"""
 
 # The tests that `make check` runs here: that it runs all is for `make_test.py`, that they pass for the build around us.
 TESTS = """\
 add_test(NAME cli_list COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/cli/list_test.py)
-set_tests_properties(cli_list PROPERTIES ENVIRONMENT "VDSM_HOOK_BUILD=${PROJECT_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
+add_test(NAME cli_completion COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/cli/completion_test.py -k events_come)
+set_tests_properties(cli_list cli_completion PROPERTIES ENVIRONMENT "VDSM_HOOK_BUILD=${PROJECT_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
 """
 
 
@@ -69,6 +81,8 @@ class Installed(unittest.TestCase):
         cls.source, cls.build, cls.dest = (cls.dir / name for name in ("so urce's", "bu ild's", "de st's"))
         shutil.copytree(SOURCE, cls.source, symlinks=True, ignore=shutil.ignore_patterns(".git", "build", "__pycache__"))
         (cls.source / "tests/CMakeLists.txt").write_text(TESTS)
+        with open(cls.source / "hookpoints/hookpoints.toml", "a", encoding="utf-8") as table:
+            table.write(STANZA)
         cls.build.mkdir()
         started = time.monotonic()
         cls.make("../so urce's/configure", f"--prefix={PREFIX}", f"--sysconfdir={SYSCONFDIR}", f"--libdir={LIBDIR}",
@@ -81,30 +95,50 @@ class Installed(unittest.TestCase):
         return must(*words, cwd=cls.build)
 
     def expected(self):
-        """The install of the build around us, without the other hooks."""
+        """The install of the build around us, without the other hooks and the policy module, with the hook point more."""
         components = set()
         for file in BUILD.rglob("cmake_install.cmake"):
             components |= set(re.findall(r'CMAKE_INSTALL_COMPONENT STREQUAL "([^"]+)"', file.read_text()))
-        ours = [name for name in sorted(components) if not name.startswith("hook-") or name == f"hook-{HOOK}"]
+        ours = [name for name in sorted(components) if name == f"hook-{HOOK}" or not name.startswith(("hook-", "selinux"))]
         self.assertLess(len(ours), len(components))
         dest = self.dir / "cmake"
         for name in ours:
             must("cmake", "--install", BUILD, "--component", name, env={**os.environ, "DESTDIR": str(dest)})
+        for hooks in (f"{PREFIX}/libexec/vdsm/hooks", f"{SYSCONFDIR}/vdsm/hooks"):
+            (dest / hooks[1:] / POINT).mkdir(mode=0o755)
         return tree(dest)
 
     def test_make_again_builds_nothing(self):
         self.assertNotIn("Building", self.make("make"))
 
     def test_it_is_what_cmake_installs(self):
-        self.assertIn("100% tests passed, 0 tests failed out of 1", self.make("make", "-j2", "check"))
+        self.assertIn("100% tests passed, 0 tests failed out of 2", self.make("make", "-j2", "check"))
         self.make("make", "install", f"DESTDIR={self.dest}")
         expected, installed = self.expected(), tree(self.dest)
         self.assertGreater(len(installed), 200)
         self.assertEqual(sorted(installed), sorted(expected))
-        self.assertEqual({name: installed[name] for name in installed if installed[name] != expected[name]},
-                         {name: expected[name] for name in installed if installed[name] != expected[name]})
+        differ = [name for name in installed if installed[name] != expected[name]]
+        page = next(name for name in differ if name.endswith("man7/vdsm-hookpoints.7"))
+        self.assertIn(f"{POINT}\n".encode(), installed[page][2])
+        differ.remove(page)
+        self.assertEqual({name: installed[name] for name in differ}, {name: expected[name] for name in differ})
         self.make("make", "uninstall", f"DESTDIR={self.dest}")
         self.assertEqual(tree(self.dest), {})
+
+    def test_a_hook_point_more_is_a_stanza_in_the_table(self):
+        command = self.build / "build/make/bin/vdsm-hook"
+        self.assertIn("When the moon is full.", must(command, "points", POINT))
+        hooks = self.dir / "hooks" / POINT
+        hooks.mkdir(parents=True)
+        (hooks / "50_moon").write_text("#!/bin/sh\nsed -i 's,</domain>,<title>moon</title></domain>,' \"$_hook_domxml\"\n")
+        (hooks / "50_moon").chmod(0o755)
+        out = must(command, "run", POINT, "--domxml", SOURCE / "tests/data/web-01.xml", "--hooks-dir", hooks.parent,
+                   "--runtime-dir", self.dir / "run", "--config-dir", self.dir / "none")
+        self.assertIn("<title>moon</title>", out)
+        version = must(command, "--version").split()[1]
+        spec = must(sys.executable, self.source / "packages/packages.py", "spec", "--version", version)
+        for root in ("_libexecdir", "_sysconfdir"):
+            self.assertIn(f"%dir %{{{root}}}/vdsm/hooks/{POINT}\n", spec)
 
     def test_a_prefix_with_blanks_and_quotes_is_one_word_in_what_is_made_of_it(self):
         build = self.dir / "prefix"
