@@ -170,18 +170,16 @@ def rpm_all(hooks):
     return "\n".join(map(requires, hooks))
 
 
-def rpm_conflicts(source, hooks):
+def rpm_conflicts(source):
     lines = (source / "rpm/upstream_hooks.txt").read_text(encoding="utf-8").splitlines()
-    ours = {package.name for package in hooks} | {package.upstream_name for package in hooks}
-    return "\n".join(f"Conflicts: vdsm-hook-{name} < 1:0" for name in lines
-                     if name and not name.startswith("#") and f"vdsm-hook-{name}" not in ours)
+    return "\n".join(f"Conflicts: vdsm-hook-{name} < 1:0" for name in lines if name and not name.startswith("#"))
 
 
 def spec(source, version):
     packages, hooks = read(source)
     events = generate.read_table(source / "hookpoints/hookpoints.toml")
     values = {"VERSION": version, "HOOKS": "\n\n".join(map(rpm_hook, hooks)), "ALL_REQUIRES": rpm_all(hooks),
-              "UPSTREAM_CONFLICTS": rpm_conflicts(source, hooks),
+              "UPSTREAM_CONFLICTS": rpm_conflicts(source),
               "HOOK_POINT_DIRECTORIES": "\n".join(f"%dir %{{{root}}}/vdsm/hooks/{event}" for event in events
                                                   for root in ("_libexecdir", "_sysconfdir")),
               "CHANGELOG": f"* {time.strftime('%a %b %d %Y', time.gmtime(source_date(source)))} {PROJECT} <{MAIL}> - 1:{version}-1\n"
