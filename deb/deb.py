@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Says to CPack what Debian packages there are, and adds what Debian wants in each of them.
 
-    deb.py cpack --version V --build DIR [--hook NAME]...    prints the configuration of cpack
-    deb.py finish --version V --build DIR [--hook NAME]...   what cpack lets it do with the components that it installed
+    deb.py make --version V --build DIR --into DIR [--hook NAME]...    has cpack make them
+    deb.py finish ... --stage DIR    what cpack, while it makes them, lets it do with the components that it installed
 
 The packages are those of packages.toml and of the hooks named. A component that needs maintainer scripts or other control
 files has them in a folder here; conffiles, shlibs and the rest come from what is installed.
@@ -25,7 +25,7 @@ import packages as project  # noqa: E402
 
 # Its module is for Fedora's policy: Debian's has other types, and Debian hosts run AppArmor.
 LEFT_OUT = ["selinux"]
-RELEASE = 1
+OVERRIDES = "lintian-overrides"
 
 
 def read(options):
@@ -36,7 +36,7 @@ def read(options):
 
 
 def version_of(options):
-    return f"{options.version}-{RELEASE}"
+    return f"{options.version}-{options.release}"
 
 
 # ----------------------------------------------------------------------------------------------- cpack
@@ -45,7 +45,7 @@ def depends(package, hooks, version):
     if isinstance(package, project.HookPackage):
         needs = [f"vdsm-hook (>= {version})"] + [f"{name} (= {version})" for name in package.required_packages]
         needs += [f"vdsm-hook-sdk (>= {version})"] if package.is_script else []
-    elif package.component == "all":
+    elif package.component == "hooks":
         needs = [f"{hook.deb} (= {version})" for hook in hooks]
     elif package.component == "main":
         needs = []
@@ -60,15 +60,16 @@ def cmake_set(name, value):
     return f"set({name} [{fence}[{value}]{fence}])"
 
 
-def cpack(options):
+def configuration(options):
+    """Of cpack."""
     made, hooks = read(options)
     version = version_of(options)
     values = {
         "CPACK_GENERATOR": "DEB", "CPACK_PACKAGE_NAME": "vdsm-hook", "CPACK_PACKAGE_FILE_NAME": "vdsm-hook",
         "CPACK_PACKAGE_DESCRIPTION": "of each package below",
-        "CPACK_PACKAGE_VERSION": options.version, "CPACK_DEBIAN_PACKAGE_RELEASE": str(RELEASE),
+        "CPACK_PACKAGE_VERSION": options.version, "CPACK_DEBIAN_PACKAGE_RELEASE": options.release,
         "CPACK_PACKAGE_CONTACT": f"{project.PROJECT} <{project.MAIL}>", "CPACK_TOPLEVEL_TAG": "stage",
-        "CPACK_PACKAGE_DIRECTORY": f"{options.build}/deb", "CPACK_PACKAGING_INSTALL_PREFIX": "/usr",
+        "CPACK_PACKAGE_DIRECTORY": str(options.into), "CPACK_PACKAGING_INSTALL_PREFIX": "/usr",
         "CPACK_CMAKE_GENERATOR": "Ninja", "CPACK_INSTALL_CMAKE_PROJECTS": f"{options.build};vdsm-hook;ALL;/",
         "CPACK_COMPONENTS_ALL": ";".join(package.component for package in made), "CPACK_COMPONENTS_GROUPING": "IGNORE",
         "CPACK_DEB_COMPONENT_INSTALL": "ON", "CPACK_DEBIAN_FILE_NAME": "DEB-DEFAULT", "CPACK_DEBIAN_COMPRESSION_TYPE": "xz",
@@ -76,12 +77,12 @@ def cpack(options):
         "CPACK_DEBIAN_PACKAGE_SECTION": "admin", "CPACK_DEBIAN_DEVEL_PACKAGE_SECTION": "libdevel",
         # Both own /usr/libexec/vdsm/hooks and run what is in it: a host has one of them.
         "CPACK_DEBIAN_MAIN_PACKAGE_CONFLICTS": "vdsm",
-        "CPACK_PRE_BUILD_SCRIPTS": str(HERE / "finish.cmake"), "VDSM_HOOK_FINISH": ";".join(options.finish),
+        "CPACK_PRE_BUILD_SCRIPTS": str(HERE / "finish.cmake"), "VDSM_HOOK_FINISH": ";".join([sys.executable, str(HERE / "deb.py"), "finish", *sys.argv[2:]]),
         "ENV{SOURCE_DATE_EPOCH}": str(project.source_date(project.TOP)),
     }
     for package in made:
         prefix = f"CPACK_DEBIAN_{package.component.upper()}"
-        values |= {f"{prefix}_PACKAGE_NAME": package.deb, f"{prefix}_DESCRIPTION": f"{package.summary}\n{package.description}",
+        values |= {f"{prefix}_PACKAGE_NAME": package.deb, f"{prefix}_DESCRIPTION": f"{package.summary}\n{package.folded()}",
                    f"{prefix}_PACKAGE_DEPENDS": depends(package, hooks, version)}
         if not package.is_compiled:
             values[f"{prefix}_PACKAGE_ARCHITECTURE"] = "all"
@@ -106,9 +107,12 @@ def changelog(options, package):
 def add_documents(options, package, stage):
     folder = stage / "usr/share/doc" / package.deb
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(HERE / "copyright", folder / "copyright")
-    (folder / "copyright").chmod(0o644)
+    shutil.copy(HERE / "copyright", folder)
     pack(folder / "changelog.Debian.gz", changelog(options, package).encode())
+    if (overrides := HERE / package.component / OVERRIDES).exists():
+        place = stage / "usr/share/lintian/overrides" / package.deb
+        place.parent.mkdir(parents=True)
+        shutil.copy(overrides, place)
     for page in stage.glob("usr/share/man/man*/*.[0-9]"):
         pack(page.with_name(page.name + ".gz"), page.read_bytes())
         page.unlink()
@@ -147,10 +151,11 @@ def is_conffile(package, path):
 
 def add_control(options, package, stage, files):
     """Into the folder where finish.cmake finds it."""
-    folder = options.build / "deb/control" / package.component
+    folder = options.into / "control" / package.component
     folder.mkdir(parents=True)
-    for own in sorted((HERE / package.component).glob("*")):
-        shutil.copy(own, folder)
+    for own in (HERE / package.component).glob("*"):
+        if own.name != OVERRIDES:
+            shutil.copy(own, folder)
     installed = [f"/{path.relative_to(stage)}" for path in files]
     texts = {"conffiles": "".join(f"{path}\n" for path in installed if is_conffile(package, path)),
              "shlibs": "".join(shlibs(options, filter(is_library, files)))}
@@ -165,32 +170,37 @@ def add_control(options, package, stage, files):
 
 
 def finish(options):
+    os.umask(0o022)
     for package in read(options)[0]:
         stage = options.stage / package.component
         add_documents(options, package, stage)
         files = sorted(path for path in stage.rglob("*") if path.is_file() and not path.is_symlink())
         for path in filter(is_elf, files):
             strip(path)
-        for path in stage.rglob("*"):
-            if path.is_dir() and not path.is_symlink():
-                path.chmod(0o755)
         add_control(options, package, stage, files)
+
+
+def make(options):
+    """What is in --into goes first: an earlier build may have had other hooks."""
+    shutil.rmtree(options.into, ignore_errors=True)
+    os.umask(0o022)
+    options.into.mkdir(parents=True)
+    (options.into / "cpack.cmake").write_text(configuration(options), encoding="utf-8")
+    return subprocess.run(["cpack", "--config", options.into / "cpack.cmake"], check=False).returncode
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["cpack", "finish"])
+    parser.add_argument("what", choices=["make", "finish"])
     parser.add_argument("--version", required=True, metavar="V", help="the project's version")
-    parser.add_argument("--build", type=Path, required=True, metavar="DIR", help="the build tree; packages go to DIR/deb")
+    parser.add_argument("--release", default="1", metavar="N", help="Debian's revision (left out: 1)")
+    parser.add_argument("--build", type=Path, required=True, metavar="DIR", help="the build tree; all in it was built")
+    parser.add_argument("--into", type=Path, required=True, metavar="DIR", help="where the packages go, alone")
     parser.add_argument("--hook", action="append", default=[], metavar="NAME", help="a hook that was built (repeatable)")
     parser.add_argument("--stage", type=Path, metavar="DIR", help="for finish: holds a directory a component")
     options = parser.parse_args()
-    if options.what == "finish":
-        finish(options)
-    else:
-        options.finish = [sys.executable, str(HERE / "deb.py"), "finish", *sys.argv[2:]]
-        print(cpack(options))
+    return make(options) if options.what == "make" else finish(options)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
