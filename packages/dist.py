@@ -9,7 +9,6 @@ import gzip
 import io
 import os
 import stat
-import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -24,8 +23,7 @@ SPEC = "vdsm-hook.spec"  # where rpmbuild -ta looks for it
 def files_of(source):
     """The files, from SOURCE on. What was built beside them is none of them."""
     if (source / ".git").exists():
-        listed = subprocess.run(["git", "-C", str(source), "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
-        return sorted(name for name in listed.split("\0") if name and os.path.lexists(source / name))
+        return sorted(name for name in packages.git(source, "ls-files", "-z").split("\0") if name and os.path.lexists(source / name))
     with open(source / "MANIFEST", encoding="utf-8") as manifest:
         return sorted(line.rstrip("\n") for line in manifest)
 
@@ -38,6 +36,7 @@ def add(archive, name, content, mode, when):
 
 def write(source, version, output):
     top, when, names = f"vdsm-hook-{version}", packages.source_date(source), files_of(source)
+    spec = packages.spec(source, version).encode()
     draft = output.with_name(output.name + ".new")
     with open(draft, "wb") as file, gzip.GzipFile("", "wb", 9, file, when) as packed, \
             tarfile.open(mode="w", fileobj=packed, format=tarfile.USTAR_FORMAT) as archive:
@@ -50,7 +49,7 @@ def write(source, version, output):
             else:
                 add(archive, f"{top}/{name}", path.read_bytes(), 0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644, when)
         add(archive, f"{top}/MANIFEST", "".join(f"{name}\n" for name in names).encode(), 0o644, when)
-        add(archive, f"{top}/{SPEC}", packages.spec(source, version).encode(), 0o644, when)
+        add(archive, f"{top}/{SPEC}", spec, 0o644, when)
     os.replace(draft, output)
 
 

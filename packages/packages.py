@@ -92,14 +92,17 @@ def read(source, names=()):
     return packages, [HookPackage(hook) for hook in hooks]
 
 
+def git(source, *words):
+    """What git says of SOURCE, whoever owns it."""
+    return subprocess.run(["git", "-c", f"safe.directory={source}", "-C", source, *words], stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
 def source_date(source):
     """When what is packaged was made, in seconds: SOURCE_DATE_EPOCH, else the last commit, else what a tarball says."""
     if text := os.environ.get("SOURCE_DATE_EPOCH"):
         return int(text)
     if (source / ".git").exists():
-        git = subprocess.run(["git", "-C", str(source), "log", "-1", "--format=%ct"], capture_output=True, text=True, check=False)
-        if git.returncode == 0 and git.stdout.strip():
-            return int(git.stdout)
+        return int(git(source, "log", "-1", "--format=%ct"))
     return int((source / "NEWS").stat().st_mtime)
 
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Reads the hook.toml of every hook, refuses what is wrong with it, and writes what the build needs of it.
 
     read_hooks.py --source vdsm_hooks --stage BUILD/libexec/vdsm/hooks --output hooks.cmake

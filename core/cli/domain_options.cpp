@@ -44,7 +44,7 @@ void DomainOptions::settle(const CLI::App& app, std::string_view action, int arg
   if (vm.empty() && domxml.empty()) throw misuse(app, "give a VM, by its name, UUID or id, or --domxml FILE");
   if (!vm.empty() && !domxml.empty()) throw misuse(app, "give a VM or --domxml FILE, not both");
   if (words != nullptr && words->empty()) throw misuse(app, type + " is required");
-  if (!vm.empty() && libvirt_vms == nullptr) continue_with_libvirt({"props", action}, argc, argv);
+  if (!vm.empty() && libvirt_vms == nullptr) continue_with(kWithLibvirt, {"props", action}, argc, argv);
 }
 
 std::unique_ptr<ChangedDomain> DomainOptions::open(const Settings& settings) const {

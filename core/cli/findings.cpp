@@ -234,8 +234,8 @@ class FaultFinder {
 
 Findings find_faults(const Settings& settings, const FindingsRules& rules) {
   auto found = FaultFinder(settings, rules).find();
-  auto about_properties = find_property_faults(settings, rules);
-  std::move(about_properties.begin(), about_properties.end(), std::back_inserter(found.all));
+  for (const auto& more : {find_wrong_labels(settings), find_property_faults(settings, rules)})
+    found.all.insert(found.all.end(), more.begin(), more.end());
   return found;
 }
 

@@ -28,9 +28,13 @@ struct Findings {
   std::size_t events = 0;    ///< that have any
 };
 
-/// Looks at every file of every hooks directory, the definitions of properties, and the domains. Starts nothing. Does not
+/// Looks at every file of every hooks directory, their labels, the definitions of properties, and the domains. Starts no hook. Does not
 /// throw for what it finds.
 Findings find_faults(const Settings& settings, const FindingsRules& rules);
+
+/// The part about SELinux, empty where it is off: files and directories of the hooks and the engine whose label is not the one
+/// that the host's policy gives them. Starts matchpathcon(8), which reads the policy.
+std::vector<Finding> find_wrong_labels(const Settings& settings);
 
 /// The part about custom properties: definitions that no hook reads, patterns that no value matches, what is set in
 /// vNIC profiles and the domains and nobody defines, or is wrong. What the store may define is not looked for when it

@@ -63,20 +63,21 @@ bool is_called(std::string_view name, int argc, char** argv) {
   return path.substr(path.rfind('/') + 1) == name;
 }
 
-void continue_with_libvirt(std::initializer_list<std::string_view> command, int argc, char** argv) {
+void continue_with(const OtherProgram& program, std::initializer_list<std::string_view> command, int argc, char** argv) {
   auto paths = Paths::of_this_program();
   paths.apply_environment();
-  auto program = paths.libexec_dir + "/vdsm-hook-libvirt";
+  auto path = paths.libexec_dir + "/" + std::string(program.name);
   std::vector<std::string> first(command.begin(), command.end());
-  std::vector<char*> words{program.data()};
+  std::vector<char*> words{path.data()};
   for (auto& word : first) words.push_back(word.data());
   words.insert(words.end(), argv + 1, argv + argc);
   words.push_back(nullptr);
-  ::execv(program.c_str(), words.data());
+  ::execv(path.c_str(), words.data());
   const int reason = errno;
   if (reason == ENOENT)
-    throw Error(Errc::engine_failure, "there is no " + program + ": install the package vdsm-hook-libvirt for commands that talk to libvirt");
-  throw Error::from_errno("cannot start " + program, reason);
+    throw Error(Errc::engine_failure, "there is no " + path + ": install the package " + std::string(program.package) + " for " +
+                                          std::string(program.purpose));
+  throw Error::from_errno("cannot start " + path, reason);
 }
 
 }  // namespace vdsm_hook::cli

@@ -10,7 +10,8 @@
 namespace vdsm_hook::cli {
 namespace {
 
-int vm_main(int argc, char** argv) { continue_with_libvirt({"vm"}, argc, argv); }
+int vm_main(int argc, char** argv) { continue_with(kWithLibvirt, {"vm"}, argc, argv); }
+int import_main(int argc, char** argv) { continue_with(kImporter, {}, argc, argv); }
 
 constexpr Command kCommands[] = {
     {"run", "run the hooks of one event on a document", &run_main},
@@ -21,6 +22,7 @@ constexpr Command kCommands[] = {
     {"vm", "start, stop, save, move and change VMs with their hooks", &vm_main},
     {"props", "custom properties: define, show, set and check them", &props_main},
     {"new", "make the folder of a new hook", &new_main},
+    {"import", "make the folder of a hook from one of vdsm's tree", &import_main},
     {"libvirt-call", "run libvirt's own hook scripts as libvirtd does", &libvirt_call_main},
     {"libvirt-bridge", "make vdsm-hook one of libvirt's hook scripts", &libvirt_bridge_main},
 };

@@ -98,10 +98,22 @@ class Draft {
 struct Event {
   std::string name;
   std::string words;  // what `run` wants besides
+  PayloadKind payload = PayloadKind::none;
 };
 
+// A document for the first cases.
+std::string example_of(PayloadKind kind) {
+  switch (kind) {
+    case PayloadKind::none: return "";
+    case PayloadKind::domain_xml: return "<domain type='kvm'><name>web-01</name><on_crash>destroy</on_crash></domain>";
+    case PayloadKind::device_xml: return "<interface type='bridge'><mac address='52:54:00:00:00:01'/></interface>";
+    case PayloadKind::json: return "{}";
+  }
+  return "";
+}
+
 Event event_called(const std::string& name, bool is_adhoc, const HookPoints& points) {
-  if (const auto* point = points.find(name)) return {name, std::string(option_for(point->ours.payload))};
+  if (const auto* point = points.find(name)) return {name, std::string(option_for(point->ours.payload)), point->ours.payload};
   if (is_adhoc && is_event_name(name)) return {name, " --adhoc"};
   wrong("there is no hook point '" + printable(name.substr(0, 80)) + "'" + points.did_you_mean(name));
 }
@@ -114,6 +126,8 @@ std::vector<NewFile> files_of(const std::string& name, const Event& event, const
                     {"@PROPERTY@", property_of(name)},
                     {"@EVENT@", event.name},
                     {"@OPTIONS@", event.words},
+                    {"@KIND@", std::string(to_string(event.payload))},
+                    {"@PAYLOAD@", example_of(event.payload)},
                     {"@SOURCE@", source},
                     {"@PROGRAM@", is_script ? source : name},
                     {"@SUMMARY@", "Says that it was called, and does nothing yet"}};
@@ -126,6 +140,7 @@ std::vector<NewFile> files_of(const std::string& name, const Event& event, const
   };
   return {{"hook.toml", from("hook.toml.in"), 0644, "what the hook is, its properties and events"},
           {source, from("hook." + language + ".in"), is_script ? 0755U : 0644U, "the hook itself: go on here"},
+          {"cases.json", from("cases.json.in"), 0644, "what it must do, which the tests of the vdsm-hook sources look at"},
           {"README.md", from("README.md.in"), 0644, "how to try and to install it"}};
 }
 

@@ -221,7 +221,7 @@ int delete_main(int argc, char** argv) {
   Change change;
   std::vector<std::string> libvirt_users;
   try {
-    if (libvirt_vms == nullptr) continue_with_libvirt({"props", "profile", "delete"}, argc, argv);
+    if (libvirt_vms == nullptr) continue_with(kWithLibvirt, {"props", "profile", "delete"}, argc, argv);
     libvirt_users = users_in_libvirt(*libvirt_vms, options.name);
   } catch (const Error& error) {
     std::string why = error.what();

@@ -19,7 +19,7 @@ PROGRAM = BUILD / "bin" / "vdsm-hook"
 SOURCE = Path(__file__).resolve().parents[2]
 DEADLINE_S = 60
 
-SUBCOMMANDS = ["run", "plan", "list", "points", "check", "vm", "props", "new", "libvirt-call", "libvirt-bridge"]
+SUBCOMMANDS = ["run", "plan", "list", "points", "check", "vm", "props", "new", "import", "libvirt-call", "libvirt-bridge"]
 VM = ["start", "create", "define", "destroy", "shutdown", "reboot", "suspend", "resume", "save", "restore", "managedsave", "migrate",
       "attach-device", "detach-device", "update-device", "set-vcpus", "set-memory", "set-password", "list", "show", "recover"]
 PROPS = ["show", "set", "unset", "validate", "definitions", "define", "profile"]

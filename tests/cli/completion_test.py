@@ -107,6 +107,8 @@ class CompletionTest(CommandTest):
             self.assertEqual(self.complete("run", option, "=", "vm"), ["vm.xml"])
         self.assertEqual(" ".join(self.complete("run", "--domxml", "with")), "blank.xml with")  # one word, cut by us
         self.assertEqual(self.complete("run", "--hooks-dir", ""), ["config", "hooks", "runtime"])
+        self.assertEqual(self.complete("import", "ho"), ["hooks"])
+        self.assertEqual(self.complete("import", "hooks", "--into", "con"), ["config"])
         self.assertEqual(self.complete("new", "a", "--into", "r"), ["runtime"])
 
     def test_hooks_to_skip_are_those_of_the_event(self):

@@ -26,7 +26,7 @@ class NewTest(CommandTest):
                 done = self.new(f"my_{lang}", lang=lang)
                 self.check(done, DONE, stderr="")
                 folder = self.dir / f"my_{lang}"
-                files = [f"my_{lang}.{ending}", "README.md", "hook.toml"]
+                files = [f"my_{lang}.{ending}", "README.md", "cases.json", "hook.toml"]
                 self.assertEqual(sorted(os.listdir(folder)), sorted(files))
                 for file in files:
                     self.assertNotRegex((folder / file).read_text(), "@[A-Z]+@")

@@ -194,6 +194,8 @@ class CommandLineTest(CommandTest):
                 # What the examples are about: a VM with a vNIC, and properties that somebody defines.
                 (self.dir / "vm.xml").write_text((SOURCE / "tests/data/web-01.xml").read_text())
                 self.prepare_vm(subcommand)
+                if subcommand == "import":
+                    self.prepare_import()
                 fast = "" if subcommand == "props profile create" else "[profiles.fast.properties]\nduplex = 'full'\n"
                 self.file("config/properties.toml", "[UserDefinedVMProperties]\n'4.8' = 'macspoof=.*'\n[CustomDeviceProperties]\n"
                           "'4.8' = '{type=interface;prop={speed=.*;duplex=.*}}'\n" + fast)
@@ -216,6 +218,14 @@ class CommandLineTest(CommandTest):
                     self.check(done, VETOED, "", NOT_ON_TEST_DRIVER[subcommand])
                 else:
                     self.check(done, DONE)
+
+    def prepare_import(self):
+        """The folder that the example imports, and where to."""
+        self.directory("vdsm_hooks")
+        self.file("vdsm/vdsm_hooks/macspoof/README", "Lets a VM send with any MAC address\n")
+        self.file("vdsm/vdsm_hooks/macspoof/hook.sh", "#!/bin/sh\n")
+        self.file("vdsm/vdsm_hooks/macspoof/Makefile.am",
+                  "install-data-local:\n\t$(INSTALL_SCRIPT) hook.sh $(DESTDIR)$(vdsmhooksdir)/before_vm_start/50_macspoof\n")
 
     def prepare_vm(self, subcommand):
         """web-01 on libvirt's test driver, in the state that the example of SUBCOMMAND is for, and the files that it names."""

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Runs every case of tests/data/hooks/<hook>.json against the built hooks.
+"""Runs every case of vdsm_hooks/<hook>/cases.json against the built hooks.
 
-    vectors_test.py --hooks-dir BUILD/libexec/vdsm/hooks [--hook NAME]...
+    vectors_test.py --hooks-dir BUILD/libexec/vdsm/hooks --sdk-dir BUILD/share/vdsm-hook [--source DIR] [--hook NAME]...
 
-VDSM_HOOK_TEST_HOOKS_DIR may give the directory instead. Without --hook, every hook that has a hook.toml is tested. A
+Without --hook, every hook that has a hook.toml is tested; --source holds the hooks' folders when it is not vdsm_hooks. A
 hook without cases, an event of a hook without a case and a file that is not built are failures, never skipped.
 
-A case: id, event, env (the properties), payload, and expect with rc, payload (compared as XML: the order of attributes,
-blank-only text, the declaration and namespace prefixes do not matter), stderr_contains (none: stderr is empty).
+A case: id, event, env (the properties), payload_kind (domxml, device_xml, json or none), payload, and expect with rc,
+payload (left out: as it was; else compared as XML or JSON: the order of attributes, blank-only text, the declaration and
+namespace prefixes do not matter), stderr_contains (none: stderr is empty).
 `installed`, where it is given, is the file below the hooks directory that oVirt's hook had. `upstream` and `note` are
 for people.
 """
@@ -25,15 +26,17 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
 HOOKS = TESTS.parent / "vdsm_hooks"
-DATA = TESTS / "data" / "hooks"
 DEADLINE_S = 60
+VARIABLES = {"domxml": "_hook_domxml", "device_xml": "_hook_domxml", "json": "_hook_json", "none": "NO_PAYLOAD"}
 CASE_KEYS = {"id", "event", "installed", "env", "payload_kind", "payload", "expect", "upstream", "note"}
 EXPECT_KEYS = {"rc", "payload", "commands", "stderr_contains"}
 SIDECAR_KEYS = {"name", "vm_properties", "device_properties", "summary", "timeout", "on_failure", "needs_libvirt", "privileges", "when"}
 
 
-def canonical(text):
+def canonical(text, kind):
     """A value that is equal for documents that say the same."""
+    if kind in ("json", "none"):
+        return json.loads(text) if text else None
 
     def shown(string):
         return string if string and string.strip() else ""
@@ -45,14 +48,15 @@ def canonical(text):
     return plain(ElementTree.fromstring(text.encode("utf-8"))) if text else None
 
 
-def run_hook(hook, env, payload):
+def run_hook(hook, sdk_dir, env, kind, payload):
     """(completed process, content of the payload file afterwards, whether it is still the same file, its mode)."""
     with tempfile.TemporaryDirectory(prefix="vectors_test.") as directory:
         path = Path(directory) / "payload"
         path.write_bytes(payload.encode("utf-8"))
         path.chmod(0o600)
         before = path.stat()
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "_hook_domxml": str(path), **env}
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "PYTHONPATH": str(sdk_dir / "python"), "PYTHONDONTWRITEBYTECODE": "1",
+                       "VDSM_HOOK_SDK_SHELL": str(sdk_dir / "shell"), VARIABLES[kind]: str(path), **env}
         done = subprocess.run([hook], env=environment, cwd="/", stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, encoding="utf-8", timeout=DEADLINE_S, check=False)
         if os.listdir(directory) != ["payload"]:
@@ -64,18 +68,20 @@ def run_hook(hook, env, payload):
 
 class Vectors(unittest.TestCase):
     hooks_dir = None
+    sdk_dir = None
+    source = HOOKS
     only = []
 
     def hooks(self):
         found = {path.parent.name: tomllib.loads(path.read_text(encoding="utf-8"))
-                 for path in HOOKS.glob("*/hook.toml")}
-        self.assertTrue(found, f"no hook in {HOOKS}")
+                 for path in self.source.glob("*/hook.toml")}
+        self.assertTrue(found, f"no hook in {self.source}")
         for name in self.only:
             self.assertIn(name, found, "no such hook")
         return {name: found[name] for name in self.only or sorted(found)}
 
     def cases(self, hook):
-        path = DATA / f"{hook}.json"
+        path = self.source / hook / "cases.json"
         self.assertTrue(path.is_file(), f"{hook} has no cases: {path} is missing")
         data = json.loads(path.read_text(encoding="utf-8"))
         self.assertEqual(data["hook"], hook)
@@ -93,20 +99,22 @@ class Vectors(unittest.TestCase):
         expect = case["expect"]
         self.assertFalse((set(case) - CASE_KEYS) | (set(expect) - EXPECT_KEYS), "keys that this test does not know")
         self.assertEqual(case.get("installed", installed), installed, "the hook is installed under another name")
-        self.assertIn(case["payload_kind"], ["domxml", "device_xml"])
+        kind = case["payload_kind"]
+        self.assertIn(kind, VARIABLES)
         self.assertFalse(expect.get("commands"), "hooks that start commands are not tested here yet")
         program = self.hooks_dir / installed
         self.assertTrue(os.access(program, os.X_OK), f"{program} is not built")
-        done, payload, is_same_file, mode = run_hook(program, case["env"], case["payload"])
+        done, payload, is_same_file, mode = run_hook(program, self.sdk_dir, case["env"], kind, case["payload"])
         self.assertEqual(done.returncode, expect["rc"], done.stderr)
         self.assertEqual(done.stdout, "")
         for text in expect.get("stderr_contains", []):
             self.assertIn(text, done.stderr)
         if not expect.get("stderr_contains"):
             self.assertEqual(done.stderr, "")
-        self.assertEqual(canonical(payload), canonical(expect["payload"]))
+        expected = canonical(expect.get("payload", case["payload"]), kind)
+        self.assertEqual(canonical(payload, kind), expected)
         self.assertEqual(mode, 0o600)
-        if canonical(case["payload"]) == canonical(expect["payload"]):
+        if canonical(case["payload"], kind) == expected:
             self.assertTrue(is_same_file, "nothing was to change, and the file was written")
 
     def test_every_event_has_a_case_and_is_staged_with_its_sidecar(self):
@@ -126,12 +134,12 @@ class Vectors(unittest.TestCase):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--hooks-dir", default=os.environ.get("VDSM_HOOK_TEST_HOOKS_DIR"), metavar="DIR")
+    parser.add_argument("--hooks-dir", required=True, type=Path, metavar="DIR", help="the built hooks")
+    parser.add_argument("--sdk-dir", required=True, type=Path, metavar="DIR", help="python/ and shell/ of the SDK")
+    parser.add_argument("--source", default=HOOKS, type=Path, metavar="DIR", help="the hooks' folders")
     parser.add_argument("--hook", action="append", default=[], metavar="NAME", help="only this hook (repeatable)")
     options, rest = parser.parse_known_args()
-    if not options.hooks_dir:
-        parser.error("--hooks-dir is missing")
-    Vectors.hooks_dir = Path(options.hooks_dir).resolve()
+    Vectors.hooks_dir, Vectors.sdk_dir, Vectors.source = options.hooks_dir.resolve(), options.sdk_dir.resolve(), options.source
     Vectors.only = options.hook
     unittest.main(argv=[sys.argv[0], *rest])
 

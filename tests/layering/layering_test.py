@@ -62,7 +62,7 @@ def folder_of(path, root):
 
 def files(root):
     """Every file of ours that is built, installed or run, with its folder; not the texts for people."""
-    for top in ("core", "hookpoints", "vdsm_hooks"):
+    for top in ("core", "hookpoints", "vdsm_hooks", "configure-compat/import"):
         for path in sorted((root / top).rglob("*")):
             if path.is_file() and path.suffix not in (".md", ".pyc") and not (top == "core" and path.parent == root / "core"):
                 yield path, folder_of(path, root)

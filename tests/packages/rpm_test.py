@@ -86,6 +86,11 @@ class Contents(RpmTest):
         self.assertIn("vdsm-hook-macspoof", names)
         self.assertNotIn("vdsm-hook-vniclink", names)
 
+    def test_a_source_package_is_made_of_the_tarball(self):
+        top = self.directory()
+        must("rpmbuild", "-ts", "--nodeps", "--define", f"_topdir {top}", self.build.tarball())
+        self.assertTrue((top / f"SRPMS/vdsm-hook-{self.build.version}-1.src.rpm").is_file())
+
     def test_rpmlint_finds_no_error(self):
         code, out = call("rpmlint", "-c", SOURCE / "rpm/rpmlint.toml", self.build.spec(), *self.packages.values())
         self.assertRegex(out, rf"{len(self.packages)} packages and 1 specfiles checked; 0 errors")

@@ -16,7 +16,7 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ["VDSM_HOOK_BUILD"])
 DEADLINE_S = 300
-PROGRAMS = ("rpmbuild", "rpm2cpio", "createrepo_c", "dnf", "rpmlint", "unshare", "chroot")
+PROGRAMS = ("rpmbuild", "createrepo_c", "dnf", "rpmlint", "unshare", "chroot")
 SYSTEM_PROGRAMS = ("sh", "cat", "rm")  # what scriptlets and hooks of the tests call
 
 _EMPTY = """\

@@ -1,0 +1,229 @@
+"""vdsm-hook import DIR: makes the folder of a hook of ours from one of vdsm's tree."""
+
+import argparse
+import os
+import posixpath
+import re
+import signal
+import sys
+import tomllib
+import warnings
+from pathlib import Path
+
+import look
+import read_hooks
+from describe import Description, Placing
+from folder import Draft, Findings, Folder, Refused, printable
+from makefile_am import Makefile, NotFollowed
+from recipe import Installation, Step
+
+HELP = """\
+Usage: vdsm-hook import DIR [OPTION]...
+
+Makes the folder of a hook from one in the form of vdsm's tree: Makefile.am,
+README, scripts and other files. It finds out what Makefile.am installs where,
+writes hook.toml and copies the files as they are. Nothing in DIR is run.
+
+  DIR         the folder; its name is the hook's
+
+Options:
+  --into DIR  where the new folder is made, instead of here
+  -h, --help  print this help
+
+Example:
+  vdsm-hook import vdsm/vdsm_hooks/macspoof --into vdsm_hooks
+
+Exit code: 0 done; 1 done, and what a human must look at is listed; 2 wrong use; 3 it could not do its work.
+"""
+DONE, LOOK, WRONG_USE, FAILURE = range(4)
+
+INSTALLS = ["install-exec-local", "install-data-local", "install-exec-hook", "install-data-hook"]
+UNINSTALLS = ["uninstall-local", "uninstall-hook"]
+MAX_MAKEFILE_BYTES = 256 * 1024
+
+
+def misuse(why):
+    return Refused(f"{why}\nvdsm-hook import --help says how it is used")
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise misuse(message)
+
+
+def known_events(into):
+    """The hook points of the tree that INTO belongs to, else those of this program."""
+    table = into.absolute().parent / "hookpoints/hookpoints.toml"
+    if not table.is_file():
+        table = Path(__file__).with_name("hookpoints.toml")
+    try:
+        return list(tomllib.loads(table.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise Refused(f"{table}: {error}") from error
+
+
+def steps_of(folder, findings):
+    """What Makefile.am installs: path -> Step."""
+    of_makefile = findings.of("Makefile.am")
+    if len(folder.makefile) > MAX_MAKEFILE_BYTES:
+        raise Refused(f"Makefile.am is larger than {MAX_MAKEFILE_BYTES >> 10} KiB")
+    makefile = Makefile(folder.makefile, of_makefile)
+    installation = Installation(folder.modes, of_makefile)
+    for listed in makefile.lists():
+        installation.add_listed(listed)
+    followed = follow_rules(makefile, INSTALLS, installation.follow, of_makefile)
+    followed |= follow_rules(makefile, UNINSTALLS, installation.check_removal, of_makefile)
+    for target, rule in makefile.rules.items():
+        if target not in followed and rule.recipe:
+            of_makefile.add(rule.line, f"the rule {target} is not followed, and nothing of it is run")
+    for directory, number in installation.directories.items():
+        is_of_an_event = directory.startswith("/usr/libexec/vdsm/hooks")
+        if not is_of_an_event and not any(path.startswith(directory + "/") for path in installation.steps):
+            of_makefile.add(number, f"{directory} stays without a file: a hook installs files only")
+    return installation.steps
+
+
+def follow_rules(makefile, targets, follow, findings):
+    """Hands each line of the rules for TARGETS, and of those that they need, to FOLLOW. Gives the targets."""
+    followed = []
+
+    def follow_rule(target):
+        rule = makefile.rules.get(target)
+        if rule is None or target in followed:
+            return
+        followed.append(target)
+        for prerequisite in rule.prerequisites:
+            follow_rule(prerequisite)
+        for number, text in rule.recipe:
+            try:
+                follow(number, makefile.expand(text))
+            except NotFollowed as why:
+                findings.add(number, f"{why}; this line is left out: {text}")
+
+    for target in targets:
+        follow_rule(target)
+    return set(followed)
+
+
+def guessed_steps(folder, events, name, findings):
+    """Without a Makefile.am: scripts that have the name of an event."""
+    steps = {}
+    findings.add("Makefile.am", 0, "there is none: what is installed where is guessed from the names of the files")
+    for file in folder.contents:
+        event = re.sub(r"\.(py|sh)$", "", file)
+        if event in events:
+            steps[f"/usr/libexec/vdsm/hooks/{event}/50_{name}"] = Step(file, 0o755, 0)
+            findings.add(file, 0, f"guessed: installed as {event}/50_{name}")
+    return steps
+
+
+def describe(name, folder, events, findings):
+    """The Description, and how each file is called beside hook.toml."""
+    steps = guessed_steps(folder, events, name, findings) if folder.makefile is None else steps_of(folder, findings)
+    readme = look.readme_in(folder.contents)
+    if readme is None:
+        findings.add("README", 0, "there is none: README.md is a first line; say what the hook does and what its properties are")
+        folder.contents["README.md"] = f"# {name}\n\nA hook that came from vdsm's tree without a README.\n".encode()
+        folder.modes["README.md"] = 0o644
+        readme = "README.md"
+    elif readme != "README.md":
+        folder.contents["README.md"], folder.modes["README.md"] = folder.contents.pop(readme), folder.modes.pop(readme)
+    content = folder.contents["README.md"]
+    description = Description(name, look.summary_of(content, name), *look.properties_of(content, findings.of(readme)))
+    placing = Placing(description, folder.contents, events, findings)
+    for path, step in steps.items():
+        placing.place(path, Step(("README.md" if step.source == readme else step.source), step.mode, step.line))
+    for file, text in folder.contents.items():
+        look.look_at(file, text, findings.of(file))
+        is_hook = re.sub(r"\.(py|sh)$", "", posixpath.basename(file)) in events
+        if is_hook and not any(step.source == file for step in steps.values()):
+            findings.add(file, 0, "has the name of a hook point, and nothing installs it")
+    return description, placing.names
+
+
+def clashes(into, description):
+    """What other hooks of the tree install as well."""
+    ours = {f"hooks/{event}/{installed}" for event, (installed, _) in description.events.items()}
+    ours |= {path for _, path, _ in description.files}
+    for other in sorted(into.glob("*/hook.toml")):
+        for _, _, path in read_hooks.Hook(other).installs():
+            if path in ours:
+                yield f"{path} is installed by the hook {other.parent.name} as well: one of the two must go"
+
+
+def import_folder(given, into):
+    name = Path(os.path.abspath(given)).name
+    if not read_hooks.PACKAGE_NAME.fullmatch(name):
+        raise Refused(f"'{name}' is no name for a hook (letters, digits, _, -, ., +; a letter or digit first): rename the folder")
+    if not into.is_dir():
+        raise Refused(f"{into} is no directory")
+    if os.path.lexists(into / name):
+        raise Refused(f"{into / name} exists already; --into says where the new folder is made")
+    findings = Findings(given)
+    folder = Folder(given, findings)
+    if "hook.toml" in folder.contents:
+        raise Refused(f"{given} has a hook.toml already: it needs no import")
+    events = known_events(into)
+    description, names = describe(name, folder, events, findings)
+    if not description.events:
+        raise Refused("\n".join([f"nothing in {given} is installed as a hook, so nothing is imported", *findings.lines()]))
+    for clash in clashes(into, description):
+        findings.add("Makefile.am", 0, clash)
+    with Draft(into, name) as draft:
+        for file, content in folder.contents.items():
+            draft.add(names.get(file, file), content, folder.modes[file])
+        draft.add("hook.toml", description.text().encode(), 0o644)
+        _, faults = read_hooks.read(draft.above, [], False, events)
+        if faults:
+            raise Refused("\n".join(["the build would refuse the hook, so nothing is imported", *faults, *findings.lines()]))
+        draft.publish()
+    return report(into / name, description, list(findings.lines()), "cases.json" in folder.contents)
+
+
+def report(place, description, findings, has_cases):
+    lines = [f"{place}: imported"]
+    rows = [(f"hooks/{event}/{installed}", 0o755, source) for event, (installed, source) in description.events.items()]
+    rows += [(path, mode, source) for source, path, mode in description.files]
+    width = max(len(path) for path, _, _ in rows)
+    lines += [f"  {path:{width}}  {mode:04o}  {source}" for path, mode, source in rows]
+    if findings:
+        lines += ["", "A human must look at:", *findings]
+    if not has_cases:
+        lines += ["", "Its cases.json is yours to write: the tests want a case for each event."]
+    say("\n".join(map(printable, lines)) + "\n")
+    return LOOK if findings else DONE
+
+
+def main(arguments):
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # without a traceback
+    warnings.simplefilter("ignore")  # of what stands in the files that are read
+    try:
+        if "-h" in arguments or "--help" in arguments:
+            say(HELP)
+            return DONE
+        parser = Parser(add_help=False, allow_abbrev=False)
+        parser.add_argument("directory", metavar="DIR", nargs="?")
+        parser.add_argument("--into", metavar="DIR", default=".")
+        options, others = parser.parse_known_args(arguments)
+        if others:
+            raise misuse(f"'{others[0]}' is not expected here" + read_hooks.did_you_mean(others[0], ["--into", "--help"]))
+        if not options.directory or not options.into:
+            raise misuse("DIR is required" if options.directory is None else "the name of a directory is empty")
+        return import_folder(options.directory.rstrip("/") or "/", Path(options.into))
+    except Refused as why:
+        complain(str(why))
+        return WRONG_USE
+    except OSError as error:
+        complain(f"{error.filename or 'standard output'}: {error.strerror}")
+        return FAILURE
+
+
+def say(text):
+    data = text.encode("utf-8", "backslashreplace")
+    while data:
+        data = data[os.write(sys.stdout.fileno(), data):]
+
+
+def complain(text):
+    sys.stderr.write("vdsm-hook: " + "\n".join(map(printable, text.split("\n"))) + "\n")
