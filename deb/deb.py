@@ -77,7 +77,8 @@ def configuration(options):
         "CPACK_DEBIAN_PACKAGE_SECTION": "admin", "CPACK_DEBIAN_DEVEL_PACKAGE_SECTION": "libdevel",
         # Both own /usr/libexec/vdsm/hooks and run what is in it: a host has one of them.
         "CPACK_DEBIAN_MAIN_PACKAGE_CONFLICTS": "vdsm",
-        "CPACK_PRE_BUILD_SCRIPTS": str(HERE / "finish.cmake"), "VDSM_HOOK_FINISH": ";".join([sys.executable, str(HERE / "deb.py"), "finish", *sys.argv[2:]]),
+        "CPACK_PRE_BUILD_SCRIPTS": str(HERE / "finish.cmake"),
+        "VDSM_HOOK_FINISH": ";".join([sys.executable, str(HERE / "deb.py"), "finish", *sys.argv[2:]]),
         "ENV{SOURCE_DATE_EPOCH}": str(project.source_date(project.TOP)),
     }
     for package in made:
@@ -159,12 +160,7 @@ def add_control(options, package, stage, files):
     installed = [f"/{path.relative_to(stage)}" for path in files]
     texts = {"conffiles": "".join(f"{path}\n" for path in installed if is_conffile(package, path)),
              "shlibs": "".join(shlibs(options, filter(is_library, files)))}
-    if modules := sorted({os.path.dirname(path) for path in installed if path.endswith(".py")}):
-        # Python puts there what dpkg does not know of.
-        texts["prerm"] = "#!/bin/sh\nset -e\n" + "".join(f"rm -rf {folder}/__pycache__\n" for folder in modules)
     for name, text in texts.items():
-        if text and (folder / name).exists():
-            sys.exit(f"{HERE / package.component / name}: deb.py makes this file for what the package holds")
         if text:
             (folder / name).write_text(text, encoding="utf-8")
 

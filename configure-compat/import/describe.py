@@ -1,5 +1,6 @@
 """From what is installed where to the text of hook.toml."""
 
+import json
 import posixpath
 from dataclasses import dataclass, field
 
@@ -9,6 +10,9 @@ import read_hooks
 ROOTS = [("/usr/libexec/vdsm/hooks/", "hooks"), ("/usr/libexec/", "libexec"), ("/usr/bin/", "bin"), ("/usr/sbin/", "sbin"),
          ("/etc/", "etc"), ("/usr/share/", "share"), ("/usr/lib/", "lib"), ("/lib/", "lib"), ("/var/", "var")]
 NO_GROUP_WRITES = 0o755
+# A document of each kind.
+EXAMPLES = {"none": "", "json": "{}", "domxml": "<domain type='kvm'><name>web-01</name><devices/></domain>",
+            "device_xml": "<interface type='bridge'><mac address='52:54:00:00:00:01'/></interface>"}
 
 
 @dataclass
@@ -33,6 +37,13 @@ class Description:
             lines += [f'mode = "{mode:04o}"'] if mode != 0o644 else []
             lines += ["config = true"] if path.startswith("etc/") else []
         return "\n".join(lines) + "\n"
+
+
+    def cases(self, payloads):
+        """The least that can be said of a hook of which nobody said what it does."""
+        cases = [{"id": f"{event}, no property", "event": event, "env": {}, "payload_kind": payloads[event], "payload": EXAMPLES[payloads[event]],
+                  "expect": {"rc": 0}} for event in self.events]
+        return json.dumps({"hook": self.name, "cases": cases}, indent=1) + "\n"
 
 
 def stanza(event, installed, source):

@@ -52,13 +52,13 @@ class Parser(argparse.ArgumentParser):
 
 
 def known_events(into):
-    """The hook points of the tree that INTO belongs to, else those of this program."""
+    """The hook points of the tree that INTO belongs to, else those of this program, with their payloads."""
     table = into.absolute().parent / "hookpoints/hookpoints.toml"
     if not table.is_file():
         table = Path(__file__).with_name("hookpoints.toml")
     try:
-        return list(tomllib.loads(table.read_text(encoding="utf-8")))
-    except ValueError as error:
+        return {event: point["payload"] for event, point in tomllib.loads(table.read_text(encoding="utf-8")).items()}
+    except (ValueError, KeyError) as error:
         raise Refused(f"{table}: {error}") from error
 
 
@@ -173,6 +173,8 @@ def import_folder(given, into):
         for file, content in folder.contents.items():
             draft.add(names.get(file, file), content, folder.modes[file])
         draft.add("hook.toml", description.text().encode(), 0o644)
+        if "cases.json" not in folder.contents:
+            draft.add("cases.json", description.cases(events).encode(), 0o644)
         _, faults = read_hooks.read(draft.above, [], False, events)
         if faults:
             raise Refused("\n".join(["the build would refuse the hook, so nothing is imported", *faults, *findings.lines()]))
@@ -189,7 +191,7 @@ def report(place, description, findings, has_cases):
     if findings:
         lines += ["", "A human must look at:", *findings]
     if not has_cases:
-        lines += ["", "Its cases.json is yours to write: the tests want a case for each event."]
+        lines += ["", "Its cases.json says that without properties the hook changes nothing: add what it does with them."]
     say("\n".join(map(printable, lines)) + "\n")
     return LOOK if findings else DONE
 

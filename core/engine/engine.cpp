@@ -72,6 +72,8 @@ class EventRun {
                  {"VDSM_HOOK_EVENT", plan_.event},
                  {"VDSM_HOOK_API", "1"},
                  {"VDSM_HOOK_RUN_ID", run_id_},
+                 // Python would leave what it compiled beside modules, among the hooks.
+                 {"PYTHONPYCACHEPREFIX", settings_.paths.runtime_dir + "/pycache"},
                  {"VDSM_HOOK_SDK_SHELL", settings_.paths.sdk_shell_dir},
                  {"VDSM_HOOK_LAUNCHFLAGS_DIR", settings_.paths.launchflags_dir},
                  {"VDSM_HOOK_NAME", ""}};

@@ -24,6 +24,8 @@ namespace {
 // Of the connection: a libvirtd that is silent for longer is as good as gone. A Unix socket says by itself when it ended.
 constexpr int kKeepaliveSeconds = 5;
 constexpr unsigned kKeepaliveCount = 3;
+// libvirtd answers before it has found its guests again, and tells nobody what it finds changed.
+constexpr int kSecondLookMs = 3000;
 
 std::string utc(std::chrono::system_clock::time_point time) {
   const auto seconds = std::chrono::system_clock::to_time_t(time);
@@ -135,7 +137,7 @@ class Watch {
     }
     complaint_.clear();
     lost_at_.reset();
-    is_first_ = false;
+    if (!std::exchange(is_first_, false)) second_look_ = ::virEventAddTimeout(kSecondLookMs, &on_second_look, this, nullptr);
     const LibvirtText uri(::virConnectGetURI(connection_.get()));
     options_.on_connection(true, "listening to " + std::string(uri ? uri.get() : "libvirt"));
     return true;
@@ -153,6 +155,7 @@ class Watch {
 
   void disconnect() {
     if (!connection_) return;
+    end_second_look();
     for (const auto callback : callbacks_) ::virConnectDomainEventDeregisterAny(connection_.get(), callback);
     callbacks_.clear();
     ::virConnectUnregisterCloseCallback(connection_.get(), &on_close);
@@ -214,6 +217,27 @@ class Watch {
     if (!is_first_) hooks_.forget_lost(known.vm);
   }
 
+  // What libvirtd learned of its guests after it had answered us.
+  void look_again() {
+    end_second_look();
+    for (const auto& domain : domains_of(connection_.get(), VIR_CONNECT_LIST_DOMAINS_ACTIVE)) {
+      int state = VIR_DOMAIN_NOSTATE, reason = 0;
+      const auto known = known_.find(uuid_of(domain.get()));
+      if (known == known_.end() || known->second.id != ::virDomainGetID(domain.get()) ||
+          ::virDomainGetState(domain.get(), &state, &reason, 0) != 0)
+        continue;  // an event is on its way
+      const auto now = standing_of(state, reason, known->second.standing);
+      const auto meaning = meaning_of_gap(known->second.standing, now);
+      if (now == Standing::off || meaning.phase.empty()) continue;
+      known->second.standing = now;
+      log(LogLevel::warning, describe(known->first, known->second.name) + " changed while nobody listened: " + std::string(meaning.phase));
+      hooks_.happened(known->second.vm, meaning.phase, live_xml_of(domain.get()));
+    }
+  }
+  void end_second_look() {
+    if (second_look_ >= 0) ::virEventRemoveTimeout(std::exchange(second_look_, -1));
+  }
+
   static std::string describe(const std::string& uuid, const std::string& name) { return "VM " + printable(name) + " (" + uuid + ")"; }
 
   void note_lifecycle(virDomain* domain, int event, int detail) {
@@ -265,6 +289,10 @@ class Watch {
     auto& self = *static_cast<Watch*>(watch);
     self.guarded([&] { self.note_device(domain, alias, &AfterEvents::unplugged); });
   }
+  static void on_second_look(int, void* watch) {
+    auto& self = *static_cast<Watch*>(watch);
+    self.guarded([&] { self.look_again(); });
+  }
   static void on_close(virConnect*, int reason, void* watch) {
     static_cast<Watch*>(watch)->lost_ = reason == VIR_CONNECT_CLOSE_REASON_EOF         ? "libvirtd closed it"
                                         : reason == VIR_CONNECT_CLOSE_REASON_KEEPALIVE ? "libvirtd does not answer"
@@ -277,6 +305,7 @@ class Watch {
   Wakener wakener_;
   ConnectionHandle connection_;
   std::vector<int> callbacks_;
+  int second_look_ = -1;
   bool tells_of_guest_ = false;
   std::string lost_;       // why the connection is gone; empty: it is there
   std::string complaint_;  // what was said last about why there is none

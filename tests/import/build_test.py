@@ -9,8 +9,9 @@ import subprocess
 import sys
 import unittest
 
-from importing import SOURCE, ImportTest
+from importing import BUILD, LAMP, SOURCE, ImportTest
 
+VERSION = (SOURCE / "NEWS").read_text().split("\n", 1)[0].split()[1]
 FUNCTION = re.search(r"(?ms)^function\(vdsm_hook_install_configuration .*?^endfunction\(\)\n", (SOURCE / "CMakeLists.txt").read_text())[0]
 # The part of the build that is about hooks, without the engine: no compiler is needed for scripts.
 PROJECT = """\
@@ -107,13 +108,26 @@ class Build(ImportTest):
             self.assertEqual(done.stderr, "")
             self.check(self.command("plan", "after_vm_start", "--domxml", "vm.xml"), 0)
 
-        if shutil.which("make") is None:
-            self.skipTest("make is not installed: what is installed was not compared")
+        self.assertTrue(shutil.which("make"), "make is not installed: ./bootstrap deps does that")
         by_make = self.directory("by-make")
         self.file("vdsm/lamp/Makefile", CONFIGURED.format(destination=by_make) + MAKEFILE)
         self.do("make", "-C", "vdsm/lamp", "install-data-local")
         self.assertEqual(files, installed(by_make))
         self.assertEqual(len(installed(by_make)), 8)
+
+    def test_its_first_cases_hold_for_a_hook_that_waits_for_its_property_and_fail_for_another(self):
+        edit = 'document = hooking.read_domxml()\ndocument.documentElement.setAttribute("x", "y")\nhooking.write_domxml(document)\n'
+        waits = '#!/usr/bin/python3\nimport os\nimport sys\nimport hooking\nif "lamp" not in os.environ:\n    sys.exit(0)\n' + edit
+        for script, code in ((waits, 0), ("#!/usr/bin/python3\nimport hooking\n" + edit, 1)):
+            self.afresh()
+            shutil.rmtree(self.dir / "build", ignore_errors=True)
+            self.check(self.import_folder({**LAMP, "before_vm_start.py": script}), 0)
+            by_cmake = self.install_with_cmake()
+            done = subprocess.run([sys.executable, SOURCE / "tests/hooks/vectors_test.py", "--hooks-dir", by_cmake / "usr/libexec/vdsm/hooks",
+                                   "--sdk-dir", BUILD / "share/vdsm-hook", "--source", self.tree, "--hook", "lamp"],
+                                  capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertEqual("before_vm_start, no property" in done.stderr, code == 1)
 
     def test_its_package_has_every_file_that_it_installs(self):
         for part in ("hookpoints", "packages", "rpm", "vdsm_hooks"):
@@ -122,7 +136,7 @@ class Build(ImportTest):
         self.folder(FOLDER)
         self.check(self.call("import", "vdsm/lamp", "--into", "copy/vdsm_hooks"), 1)
         spec = self.dir / "copy/packages/packages.py"
-        done = subprocess.run([sys.executable, spec, "spec", "--version", "0.1.0"], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([sys.executable, spec, "spec", "--version", VERSION], capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         files = re.search(r"(?ms)^%files -n vdsm-hook-lamp\n(.*?)\n(?:%endif|\n)", done.stdout)[1].splitlines()
         self.assertEqual([line for line in files if not line.startswith("%d") and not line.endswith(".toml")], [

@@ -115,7 +115,7 @@ class Hostile(ImportTest):
               for number, (line, why) in enumerate(LINES, first)),
             "passwd: a link to /etc/passwd, outside the folder: not taken"])
         self.assertEqual(self.description().count("\n["), 1)
-        self.assertEqual(sorted(path.name for path in (self.tree / "lamp").iterdir()), ["README.md", "before_vm_start.py", "hook.toml"])
+        self.assertEqual(sorted(path.name for path in (self.tree / "lamp").iterdir()), ["README.md", "before_vm_start.py", "cases.json", "hook.toml"])
 
     def test_what_else_a_makefile_may_try_is_named(self):
         for top, what in TOPS:
@@ -147,7 +147,7 @@ class Hostile(ImportTest):
             "large: larger than 8 MiB: not taken", "socket: cannot be read (No such device or address): not taken",
             "up: a link to ../../other/secret, outside the folder: not taken",
             "void: cannot be read (No such file or directory): not taken"])
-        self.assertEqual(sorted(os.listdir(self.tree / "lamp")), ["README.md", "before_vm_start.py", "hook.toml", "in"])
+        self.assertEqual(sorted(os.listdir(self.tree / "lamp")), ["README.md", "before_vm_start.py", "cases.json", "hook.toml", "in"])
         self.assertEqual(((self.tree / "lamp/in").read_text(), (self.tree / "lamp/in").is_symlink()), (SCRIPT, False))
 
     def test_a_makefile_that_is_a_link_to_elsewhere_is_not_read(self):

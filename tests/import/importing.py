@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "cli"))
-from command import SOURCE, CommandTest  # noqa: E402, F401 (for the tests)
+from command import BUILD, SOURCE, CommandTest  # noqa: E402, F401 (for the tests)
 
 SCRIPT = "#!/usr/bin/python3\nimport hooking\n"
-CASES = "\nIts cases.json is yours to write: the tests want a case for each event.\n"
+CASES = "\nIts cases.json says that without properties the hook changes nothing: add what it does with them.\n"
 # What most folders begin with: one event.
 ONE_EVENT = """\
 EXTRA_DIST = before_vm_start.py

@@ -107,6 +107,7 @@ class Installed(RpmTest):
         self.assertIn(FILTER, (SOURCE / "tests/data/web-01.xml").read_text())
         self.assertNotIn(FILTER, self.start(host))
         (host.root / "web-01.xml").unlink()
+        (host.root / "run/vdsm-hook/pycache").mkdir()  # what a hook in Python leads to
         host.dnf("remove", "vdsm-hook")
         self.assertEqual(host.installed(), {"fakebase"})
         self.assertEqual(host.files(), before)
