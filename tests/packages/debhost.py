@@ -62,10 +62,10 @@ def by_name(directory):
     return {name_of(path): path for path in sorted(directory.glob("*.deb"))}
 
 
-def made(directory, *hooks):
-    """The packages with these hooks, of what this build installs: by name."""
+def made(directory, *hooks, source=SOURCE, build=BUILD):
+    """The packages with these hooks, of what BUILD installs: by name."""
     version = must(BUILD / "bin/vdsm-hook", "--version").split()[1]
-    must(sys.executable, SOURCE / "deb/deb.py", "make", "--version", version, "--build", BUILD, "--into", directory,
+    must(sys.executable, source / "deb/deb.py", "make", "--version", version, "--build", build, "--into", directory,
          *(f"--hook={hook}" for hook in hooks))
     return by_name(directory)
 
@@ -119,7 +119,7 @@ def system_package(directory, packages, programs):
     for package in SYSTEM_PACKAGES:
         files |= set(must("dpkg-query", "-L", package).split("\n"))
     files |= libraries_of(path for path in files if path.startswith("/usr/bin/perl"))
-    for place in ("DEBIAN", "run", "tmp", "var/lib", "usr/bin", "usr/sbin", "usr/lib", "usr/lib64"):
+    for place in ("DEBIAN", "etc/systemd/system", "run", "tmp", "var/lib/systemd", "usr/bin", "usr/sbin", "usr/lib", "usr/lib64"):
         (root / place).mkdir(parents=True, exist_ok=True)
     for link in MERGED:
         (root / link).symlink_to(f"usr/{link}")
