@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The Debian packages of this build: what is in them, and what apt makes of them in an empty root."""
 
+import filecmp
 import os
 import re
 import shutil
@@ -138,7 +139,7 @@ class Contents(DebTest):
         again = made(self.directory() / "made", "macspoof")
         self.assertEqual(set(self.packages) - set(again), {f"vdsm-hook-{name.lower().replace('_', '-')}" for name in HOOKS} - {"vdsm-hook-macspoof"})
         for name in set(again) - {"vdsm-hook-all"}:  # that one needs the others
-            self.assertEqual(again[name].read_bytes(), self.packages[name].read_bytes(), name)
+            self.assertTrue(filecmp.cmp(again[name], self.packages[name], shallow=False), name)
 
 
 class Installed(DebTest):
@@ -262,8 +263,11 @@ class NewHook(DebTest):
                 file.write(f'\n[[files]]\nsource = "colour.conf"\npath = "{place}/colour.conf"\nconfig = true\n')
         (tree / "vdsm_hooks/in_sh/colour.conf").write_text("red\n")
         # All but the hook is as this build made it, and nothing of that is built again.
-        shutil.copytree(BUILD, build, symlinks=True, ignore=shutil.ignore_patterns(
-            "CMakeFiles", "CMakeCache.txt", "*.a", "*.ninja", ".ninja*", "include", "deb", "rpm", "tests"))
+        for place in ("bin", "share", "libexec/vdsm-hook"):
+            shutil.copytree(BUILD / place, build / place, symlinks=True)
+        (build / "core").mkdir()
+        for library in BUILD.glob("core/*.so*"):
+            shutil.copy(library, build / "core", follow_symlinks=False)
         must("cmake", "-S", tree, "-B", build, "-G", "Ninja", "-DVDSM_HOOK_HOOKS=in_sh", "-DVDSM_HOOK_TESTS=OFF", "-DCMAKE_BUILD_TYPE=Release",
              "-DVDSM_HOOK_STATIC_COMMAND=ON", "-DCMAKE_INSTALL_PREFIX=/usr", "-DCMAKE_INSTALL_SYSCONFDIR=/etc")
         must("cmake", "--build", build, "--target", "vdsm_hook_hooks")
@@ -291,4 +295,4 @@ if __name__ == "__main__":
     if why := is_elsewhere() and "Debian packages are made on Debian" or why_not_here():
         print(f"skipped: {why}")
         sys.exit(1 if not is_elsewhere() and os.environ.get("VDSM_HOOK_REQUIRE_VIRT") == "1" else SKIPPED)
-    unittest.main(argv=sys.argv[:1]+os.environ.get("T","").split())
+    unittest.main(argv=sys.argv[:1])
