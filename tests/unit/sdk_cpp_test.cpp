@@ -147,15 +147,16 @@ std::pair<int, std::string> child_ends(const std::function<void()>& action) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(every_document_of_the_hooks_tests_survives) {
+BOOST_AUTO_TEST_CASE(every_document_of_the_hooks_cases_survives) {
   std::size_t documents = 0;
-  for (const auto& entry : fs::directory_iterator(fs::path(VDSM_HOOK_TEST_DATA) / "hooks")) {
-    if (entry.path().extension() != ".json") continue;
-    const auto data = boost::json::parse(content(entry.path()));
+  for (const auto& entry : fs::directory_iterator(fs::path(VDSM_HOOK_TEST_DATA) / "../../vdsm_hooks")) {
+    const auto cases = entry.path() / "cases.json";
+    if (!fs::exists(cases)) continue;
+    const auto data = boost::json::parse(content(cases));
     for (const auto& row : data.at("cases").as_array()) {
       const std::string payload(row.at("payload").as_string());
       if (row.at("payload_kind").as_string() == "json" || payload.empty()) continue;
-      BOOST_TEST_CONTEXT(entry.path() << " " << row.at("id")) { survives(payload); }
+      BOOST_TEST_CONTEXT(cases << " " << row.at("id")) { survives(payload); }
       ++documents;
     }
   }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "support.hpp"
+#include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/engine/settings.hpp"
 
@@ -55,6 +56,26 @@ BOOST_AUTO_TEST_CASE(without_any_file_the_defaults_hold) {
   BOOST_TEST(settings.max_payload_bytes == kMaxPayloadBytes);
   BOOST_TEST(settings.environment.empty());
   BOOST_TEST(settings.points.all().size() == builtin_hook_points().size());
+}
+
+// It is commented out, so that a later version's defaults hold for those who change nothing.
+BOOST_AUTO_TEST_CASE(the_installed_configuration_changes_nothing_and_shows_the_defaults) {
+  const Host host;
+  auto text = read_file(VDSM_HOOK_INSTALLED_CONFIGURATION, kMaxSettingsBytes);
+  host.configure(text);
+  BOOST_TEST(host.load().paths.runtime_dir == "/installed/run");
+  for (auto at = text.find("\n#"); at != std::string::npos; at = text.find("\n#", at + 1))
+    if (text[at + 2] != ' ') text.erase(at + 1, 1);
+  host.configure(text);
+  const auto settings = host.load();
+  const auto installed = Paths::installed();
+  BOOST_TEST(settings.paths.hooks_dirs == Texts(installed.hooks_dirs.begin(), installed.hooks_dirs.begin() + 2), per_element());
+  BOOST_TEST(settings.paths.runtime_dir == "/run/vdsm-hook");
+  BOOST_TEST(settings.paths.launchflags_dir == "/run/vdsm");
+  BOOST_TEST((settings.deadline == kDefaultDeadline && settings.grace == kDefaultGrace));
+  BOOST_TEST(settings.max_payload_bytes == kMaxPayloadBytes);
+  BOOST_TEST(!settings.bridge_is_strict);
+  BOOST_TEST(settings.environment.size() == 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_configuration_directory_that_is_missing_is_fine) {
