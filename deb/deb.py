@@ -25,6 +25,7 @@ import packages as project  # noqa: E402
 
 # Its module is for Fedora's policy: Debian's has other types, and Debian hosts run AppArmor.
 LEFT_OUT = ["selinux"]
+REVISION = "1"  # Debian's
 OVERRIDES = "lintian-overrides"
 
 
@@ -36,7 +37,7 @@ def read(options):
 
 
 def version_of(options):
-    return f"{options.version}-{options.release}"
+    return f"{options.version}-{REVISION}"
 
 
 # ----------------------------------------------------------------------------------------------- cpack
@@ -67,7 +68,7 @@ def configuration(options):
     values = {
         "CPACK_GENERATOR": "DEB", "CPACK_PACKAGE_NAME": "vdsm-hook", "CPACK_PACKAGE_FILE_NAME": "vdsm-hook",
         "CPACK_PACKAGE_DESCRIPTION": "of each package below",
-        "CPACK_PACKAGE_VERSION": options.version, "CPACK_DEBIAN_PACKAGE_RELEASE": options.release,
+        "CPACK_PACKAGE_VERSION": options.version, "CPACK_DEBIAN_PACKAGE_RELEASE": REVISION,
         "CPACK_PACKAGE_CONTACT": f"{project.PROJECT} <{project.MAIL}>", "CPACK_TOPLEVEL_TAG": "stage",
         "CPACK_PACKAGE_DIRECTORY": str(options.into), "CPACK_PACKAGING_INSTALL_PREFIX": "/usr",
         "CPACK_CMAKE_GENERATOR": "Ninja", "CPACK_INSTALL_CMAKE_PROJECTS": f"{options.build};vdsm-hook;ALL;/",
@@ -189,7 +190,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["make", "finish"])
     parser.add_argument("--version", required=True, metavar="V", help="the project's version")
-    parser.add_argument("--release", default="1", metavar="N", help="Debian's revision (left out: 1)")
     parser.add_argument("--build", type=Path, required=True, metavar="DIR", help="the build tree; all in it was built")
     parser.add_argument("--into", type=Path, required=True, metavar="DIR", help="where the packages go, alone")
     parser.add_argument("--hook", action="append", default=[], metavar="NAME", help="a hook that was built (repeatable)")

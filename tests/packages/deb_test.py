@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from debhost import (BUILD, SOURCE, DebHost, call, field, is_elsewhere, made, must, name_of, other_package, repacked, system_package,
+from debhost import (BUILD, SOURCE, DebHost, call, field, is_elsewhere, made, must, other_package, repacked, system_package,
                      why_not_here)
 
 SKIPPED = 77
@@ -33,6 +33,10 @@ def setUpModule():
 
 def is_elf(path):
     return path.is_file() and not path.is_symlink() and path.read_bytes()[:4] == b"\x7fELF"
+
+
+def package_names(parts):
+    return {f"vdsm-hook-{part.lower().replace('_', '-')}" for part in parts}
 
 
 def of_release(release):
@@ -75,8 +79,8 @@ class DebTest(unittest.TestCase):
 
 class Contents(DebTest):
     def test_the_packages_are_the_projects_and_one_for_each_hook(self):
-        self.assertEqual(set(self.packages), {"vdsm-hook", *(f"vdsm-hook-{name.lower().replace('_', '-')}" for name in HOOKS),
-                                              *(f"vdsm-hook-{part}" for part in ("libvirt", "engine-config", "sdk", "dev", "all"))})
+        parts = ["libvirt", "engine-config", "sdk", "dev", "all"]
+        self.assertEqual(set(self.packages), {"vdsm-hook"} | package_names(parts) | package_names(HOOKS))
 
     def test_every_installed_file_is_in_one_package_and_every_directory_in_some(self):
         owners = {}
@@ -87,6 +91,8 @@ class Contents(DebTest):
         packed = set()
         for path in self.root.rglob("*"):
             place = f"/{path.relative_to(self.root)}"
+            if place.startswith("/usr/share/selinux"):  # the component that is left out on Debian
+                continue
             place += ".gz" if "/man/man" in place and path.is_file() else ""
             packed.add(place)
             if path.is_dir() and not path.is_symlink():
@@ -129,7 +135,7 @@ class Contents(DebTest):
         self.assertIn("libvirt0", field(self.packages["vdsm-hook-libvirt"], "Depends"))
         self.assertIn(f"vdsm-hook (= {version})", field(self.packages["vdsm-hook-dev"], "Depends"))
         self.assertEqual(set(field(self.packages["vdsm-hook-all"], "Depends").split(", ")),
-                         {f"vdsm-hook-{name.lower().replace('_', '-')} (= {version})" for name in HOOKS})
+                         {f"{name} (= {version})" for name in package_names(HOOKS)})
 
     def test_lintian_finds_no_error(self):
         code, out = call("lintian", "--allow-root", "--fail-on", "error", *self.packages.values())
@@ -137,7 +143,7 @@ class Contents(DebTest):
 
     def test_the_same_packages_are_made_twice_and_only_those_of_hooks_that_were_asked_for(self):
         again = made(self.directory() / "made", "macspoof")
-        self.assertEqual(set(self.packages) - set(again), {f"vdsm-hook-{name.lower().replace('_', '-')}" for name in HOOKS} - {"vdsm-hook-macspoof"})
+        self.assertEqual(set(self.packages) - set(again), package_names(HOOKS) - {"vdsm-hook-macspoof"})
         for name in set(again) - {"vdsm-hook-all"}:  # that one needs the others
             self.assertTrue(filecmp.cmp(again[name], self.packages[name], shallow=False), name)
 
@@ -249,7 +255,6 @@ class Versions(DebTest):
         self.assertNotEqual(code, 0)
         self.assertIn("vdsm-hook conflicts with vdsm", out)
         self.assertEqual(set(host.installed()), {"fakebase", "vdsm"})
-        self.assertEqual(name_of(vdsm), "vdsm")
 
 
 class NewHook(DebTest):
@@ -257,7 +262,8 @@ class NewHook(DebTest):
         top = self.directory()
         tree, build = top / "tree", top / "build"
         shutil.copytree(SOURCE, tree, symlinks=True, ignore=shutil.ignore_patterns("build", ".git"))
-        must(BUILD / "bin/vdsm-hook", "new", "in_sh", "--event", EVENT, "--lang", "sh", "--into", tree / "vdsm_hooks", "--config-dir", top / "none")
+        must(BUILD / "bin/vdsm-hook", "new", "in_sh", "--event", EVENT, "--lang", "sh", "--into", tree / "vdsm_hooks",
+             "--config-dir", top / "none")
         with open(tree / "vdsm_hooks/in_sh/hook.toml", "a", encoding="utf-8") as file:
             for place in ("etc/in_sh", f"hooks/{EVENT}"):
                 file.write(f'\n[[files]]\nsource = "colour.conf"\npath = "{place}/colour.conf"\nconfig = true\n')
@@ -268,8 +274,8 @@ class NewHook(DebTest):
         (build / "core").mkdir()
         for library in BUILD.glob("core/*.so*"):
             shutil.copy(library, build / "core", follow_symlinks=False)
-        must("cmake", "-S", tree, "-B", build, "-G", "Ninja", "-DVDSM_HOOK_HOOKS=in_sh", "-DVDSM_HOOK_TESTS=OFF", "-DCMAKE_BUILD_TYPE=Release",
-             "-DVDSM_HOOK_STATIC_COMMAND=ON", "-DCMAKE_INSTALL_PREFIX=/usr", "-DCMAKE_INSTALL_SYSCONFDIR=/etc")
+        must("cmake", "-S", tree, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DVDSM_HOOK_HOOKS=in_sh",
+             "-DVDSM_HOOK_TESTS=OFF", "-DVDSM_HOOK_STATIC_COMMAND=ON", "-DCMAKE_INSTALL_PREFIX=/usr", "-DCMAKE_INSTALL_SYSCONFDIR=/etc")
         must("cmake", "--build", build, "--target", "vdsm_hook_hooks")
         packages = made(top / "made", "in_sh", source=tree, build=build)
         package = packages["vdsm-hook-in-sh"]

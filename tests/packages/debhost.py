@@ -53,21 +53,12 @@ def field(package, name):
     return must("dpkg-deb", "-f", package, name).strip()
 
 
-def name_of(package):
-    """What stands before the version in PACKAGE's name."""
-    return package.name.split("_")[0]
-
-
-def by_name(directory):
-    return {name_of(path): path for path in sorted(directory.glob("*.deb"))}
-
-
 def made(directory, *hooks, source=SOURCE, build=BUILD):
     """The packages with these hooks, of what BUILD installs: by name."""
     version = must(BUILD / "bin/vdsm-hook", "--version").split()[1]
     must(sys.executable, source / "deb/deb.py", "make", "--version", version, "--build", build, "--into", directory,
          *(f"--hook={hook}" for hook in hooks))
-    return by_name(directory)
+    return {path.name.split("_")[0]: path for path in directory.glob("*.deb")}
 
 
 def repacked(package, directory, change):
