@@ -23,7 +23,7 @@ import generate  # noqa: E402
 import read_hooks  # noqa: E402
 
 PROJECT = "vdsm-hook developers"
-MAIL = "vdsm-hook@lists.ovirt.example"
+MAIL = "developers@vdsm-hook.example"
 
 
 class Package:

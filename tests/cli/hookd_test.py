@@ -159,7 +159,7 @@ class Units(unittest.TestCase):
     def test_they_start_the_installed_program(self):
         for kind, uri in (("system", "qemu:///system"), ("user", "qemu:///session")):
             service = self.read(UNITS[kind])["Service"]
-            self.assertEqual(service["ExecStart"], f"{INSTALLED} --connect {uri}")
+            self.assertEqual(service["ExecStart"], f'"{INSTALLED}" --connect {uri}')
             self.assertEqual((service["Type"], service["Restart"]), ("notify", "on-failure"))
 
     def test_systemd_finds_nothing_wrong_with_them(self):
