@@ -183,7 +183,10 @@ def make(options):
     os.umask(0o022)
     options.into.mkdir(parents=True)
     (options.into / "cpack.cmake").write_text(configuration(options), encoding="utf-8")
-    return subprocess.run(["cpack", "--config", options.into / "cpack.cmake"], check=False).returncode
+    code = subprocess.run(["cpack", "--config", options.into / "cpack.cmake"], check=False).returncode
+    if code == 0:  # else what was installed for the packages may say why
+        shutil.rmtree(options.into / "_CPack_Packages")
+    return code
 
 
 def main():
