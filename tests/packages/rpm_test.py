@@ -76,6 +76,11 @@ class Contents(RpmTest):
         self.assertTrue(any(line.startswith("vdsm-hook") and line.endswith(f">= 1:{self.build.version}-1") for line in requires), requires)
         self.assertIn("/usr/share/doc/vdsm-hook-macspoof/README.md", query(package, "-d"))
 
+    def test_the_package_of_all_hooks_needs_every_one(self):
+        names = {f"vdsm-hook-{path.parent.name.replace('_', '-')}" for path in SOURCE.glob("vdsm_hooks/*/hook.toml")}
+        requires = {line.split()[0] for line in query(self.packages["vdsm-hook-all"], "--requires") if line.startswith("vdsm-hook-")}
+        self.assertEqual(requires, names)
+
     def test_without_optional_hooks_only_the_required_ones_are_made(self):
         names = must("rpmspec", "-q", "--without", "hooks", "--qf", "%{name}\n", self.build.spec()).split()
         self.assertIn("vdsm-hook-macspoof", names)
