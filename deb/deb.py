@@ -179,6 +179,8 @@ def finish(options):
 
 def make(options):
     """What is in --into goes first: an earlier build may have had other hooks."""
+    if options.into.is_dir() and any(options.into.iterdir()) and not (options.into / "cpack.cmake").is_file():
+        sys.exit(f"{options.into}: there are files in it that were not made here: give another directory")
     shutil.rmtree(options.into, ignore_errors=True)
     os.umask(0o022)
     options.into.mkdir(parents=True)
