@@ -10,10 +10,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from debhost import (BUILD, SOURCE, DebHost, call, field, is_elsewhere, made, must, other_package, repacked, system_package,
-                     why_not_here)
+from debhost import PROGRAMS, DebHost, field, is_elsewhere, made, other_package, repacked, system_package
+from roothost import BUILD, SOURCE, call, must, skip, why_not_here
 
-SKIPPED = 77
 HOOKS = sys.argv[1:]  # those that were built
 EVENT = "before_vm_start"
 FILTER = "vdsm-no-mac-spoofing"  # macspoof takes it out
@@ -298,7 +297,8 @@ class NewHook(DebTest):
 
 
 if __name__ == "__main__":
-    if why := is_elsewhere() and "Debian packages are made on Debian" or why_not_here():
-        print(f"skipped: {why}")
-        sys.exit(1 if not is_elsewhere() and os.environ.get("VDSM_HOOK_REQUIRE_VIRT") == "1" else SKIPPED)
+    if is_elsewhere():
+        skip("Debian packages are made on Debian", is_for_here=False)
+    if why := why_not_here(PROGRAMS):
+        skip(why)
     unittest.main(argv=sys.argv[:1])

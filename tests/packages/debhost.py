@@ -13,11 +13,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ["VDSM_HOOK_BUILD"])
-DEADLINE_S = 300
+from roothost import BUILD, SOURCE, SYSTEM_PROGRAMS, call, libraries_of, must, run_in
+
 PROGRAMS = ("cpack", "dpkg-deb", "dpkg-scanpackages", "dpkg-shlibdeps", "file", "lintian", "objdump", "strip", "unshare", "chroot")
-SYSTEM_PROGRAMS = ("sh", "cat", "rm")  # what maintainer scripts and hooks of the tests call
 SYSTEM_PACKAGES = ("perl-base", "init-system-helpers")  # deb-systemd-helper
 MERGED = ("bin", "lib", "lib64", "sbin")  # links to usr/, as on every Debian 12
 ARCHITECTURE = "dpkg", "--print-architecture"
@@ -26,27 +24,6 @@ ARCHITECTURE = "dpkg", "--print-architecture"
 def is_elsewhere():
     """Not on a Debian."""
     return not shutil.which("apt-get")
-
-
-def why_not_here():
-    """Why this machine cannot make and install Debian packages, or None."""
-    if os.geteuid() != 0:
-        return "packages are installed by root"
-    missing = [name for name in PROGRAMS if not shutil.which(name)]
-    return f"not installed: {', '.join(missing)}" if missing else None
-
-
-def call(*words, **options):
-    done = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, timeout=DEADLINE_S, check=False, **options)
-    return done.returncode, done.stdout
-
-
-def must(*words, **options):
-    code, out = call(*words, **options)
-    if code != 0:
-        raise AssertionError(f"{' '.join(map(str, words))} gave {code}:\n{out}")
-    return out
 
 
 def field(package, name):
@@ -94,11 +71,6 @@ def needed_from_elsewhere(packages):
 def version_here(name):
     code, out = call("dpkg-query", "-W", "-f", "${Version}", name)
     return out if code == 0 and out else "1"
-
-
-def libraries_of(programs):
-    """Where the shared libraries and the loader of PROGRAMS are."""
-    return {path for program in programs for path in re.findall(r"(/\S+) \(0x", call("ldd", program)[1])}
 
 
 def system_package(directory, packages, programs):
@@ -166,9 +138,7 @@ class DebHost:
 
     def run(self, *words):
         """(exit code, output) of a command in the root, which sees this machine's processes and devices."""
-        return call("unshare", "--mount", "--", "sh", "-c",
-                    'mount --bind /proc "$1/proc" && mount --bind /dev "$1/dev" && root=$1 && shift && exec chroot "$root" "$@"',
-                    "sh", self.root, *words)
+        return run_in(self.root, *words)
 
     def must_run(self, *words):
         code, out = self.run(*words)

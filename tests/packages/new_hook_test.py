@@ -9,9 +9,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from rpmhost import BUILD, SOURCE, PackageBuild, RpmHost, call, must, query, system_package, why_not_here
+from roothost import BUILD, SOURCE, call, must, skip, why_not_here
+from rpmhost import PROGRAMS, PackageBuild, RpmHost, query, system_package
 
-SKIPPED = 77
 LANGUAGES = ("cpp", "python", "sh")
 EVENT = "before_vm_start"
 
@@ -77,7 +77,6 @@ class NewHook(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if why := why_not_here():
-        print(f"skipped: {why}")
-        sys.exit(1 if os.environ.get("VDSM_HOOK_REQUIRE_VIRT") == "1" else SKIPPED)
+    if why := why_not_here(PROGRAMS):
+        skip(why)
     unittest.main()

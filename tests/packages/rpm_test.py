@@ -4,14 +4,13 @@
 import os
 import re
 import shutil
-import sys
 import tempfile
 import unittest
 from pathlib import Path
 
-from rpmhost import SOURCE, PackageBuild, RpmHost, call, must, other_package, query, system_package, why_not_here
+from roothost import SOURCE, call, must, skip, why_not_here
+from rpmhost import PROGRAMS, PackageBuild, RpmHost, other_package, query, system_package
 
-SKIPPED = 77
 EVENT = "before_vm_start"
 FILTER = "vdsm-no-mac-spoofing"  # macspoof takes it out
 CONFIGURATION = "/etc/vdsm-hook/vdsm-hook.toml"
@@ -216,7 +215,6 @@ class BesideOVirt(RpmTest):
 
 
 if __name__ == "__main__":
-    if why := why_not_here():
-        print(f"skipped: {why}")
-        sys.exit(1 if os.environ.get("VDSM_HOOK_REQUIRE_VIRT") == "1" else SKIPPED)
+    if why := why_not_here(PROGRAMS):
+        skip(why)
     unittest.main()

@@ -7,17 +7,12 @@
 """
 
 import os
-import re
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ["VDSM_HOOK_BUILD"])
-DEADLINE_S = 300
+from roothost import BUILD, SOURCE, SYSTEM_PROGRAMS, call, libraries_of, must, run_in
+
 PROGRAMS = ("rpmbuild", "createrepo_c", "dnf", "rpmlint", "unshare", "chroot")
-SYSTEM_PROGRAMS = ("sh", "cat", "rm")  # what scriptlets and hooks of the tests call
 
 _EMPTY = """\
 Name: {name}
@@ -39,27 +34,6 @@ Stands for another package in a test.
 {directories}
 {files}
 """
-
-
-def why_not_here():
-    """Why this machine cannot make and install RPM packages, or None."""
-    if os.geteuid() != 0:
-        return "packages are installed by root"
-    missing = [name for name in PROGRAMS if not shutil.which(name)]
-    return f"not installed: {', '.join(missing)}" if missing else None
-
-
-def call(*words, **options):
-    done = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, timeout=DEADLINE_S, check=False, **options)
-    return done.returncode, done.stdout
-
-
-def must(*words, **options):
-    code, out = call(*words, **options)
-    if code != 0:
-        raise AssertionError(f"{' '.join(map(str, words))} gave {code}:\n{out}")
-    return out
 
 
 def query(package, *options):
@@ -117,15 +91,6 @@ def other_package(directory, name, version="1", epoch=0, lines="", files=(), dir
     return next((top / "RPMS").rglob("*.rpm"))
 
 
-def libraries_of(programs):
-    """Where the shared libraries and the loader of PROGRAMS are."""
-    found = set()
-    for program in programs:
-        _, out = call("ldd", program)
-        found |= set(re.findall(r"(/\S+) \(0x", out))
-    return found
-
-
 def system_package(directory, packages, root):
     """The system part: what our packages need that is not ours, with the files that are really needed for it."""
     ours = set().union(*(query(package, "--provides") for package in packages.values()))
@@ -173,9 +138,7 @@ class RpmHost:
 
     def run(self, *words):
         """(exit code, output) of a command in the root, which sees this machine's processes and devices."""
-        return call("unshare", "--mount", "--", "sh", "-c",
-                    'mkdir -p "$1/proc" "$1/dev" && mount --bind /proc "$1/proc" && mount --bind /dev "$1/dev" && root=$1 && shift && '
-                    'exec chroot "$root" "$@"', "sh", self.root, *words)
+        return run_in(self.root, *words)
 
     def installed(self):
         return set(must("rpm", "--root", self.root, "-qa", "--qf", "%{name}\n").split())
