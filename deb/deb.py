@@ -109,12 +109,12 @@ def changelog(options, package):
 def add_documents(options, package, stage):
     folder = stage / "usr/share/doc" / package.deb
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(HERE / "copyright", folder)
+    (folder / "copyright").write_bytes((HERE / "copyright").read_bytes())
     pack(folder / "changelog.Debian.gz", changelog(options, package).encode())
     if (overrides := HERE / package.component / OVERRIDES).exists():
         place = stage / "usr/share/lintian/overrides" / package.deb
         place.parent.mkdir(parents=True)
-        shutil.copy(overrides, place)
+        place.write_bytes(overrides.read_bytes())
     for page in stage.glob("usr/share/man/man*/*.[0-9]"):
         pack(page.with_name(page.name + ".gz"), page.read_bytes())
         page.unlink()
@@ -143,14 +143,6 @@ def shlibs(options, libraries):
         yield f"{name} {number} vdsm-hook (>= {options.version}), vdsm-hook (<< {major}.{minor + 1}~)\n"
 
 
-def is_conffile(package, path):
-    """PATH as installed. Whatever lies in /etc, and what a hook says is one."""
-    roots = {"hooks": "/usr/libexec/vdsm/hooks", "etc": "/etc", "var": "/var"}
-    files = package.hook.files if isinstance(package, project.HookPackage) else []
-    marked = [re.sub(r"^[^/]+", lambda root: roots.get(root[0], f"/usr/{root[0]}"), file["path"]) for file in files if file.get("config")]
-    return path.startswith("/etc/") or path in marked
-
-
 def add_control(options, package, stage, files):
     """Into the folder where finish.cmake finds it."""
     folder = options.into / "control" / package.component
@@ -159,7 +151,7 @@ def add_control(options, package, stage, files):
         if own.name != OVERRIDES:
             shutil.copy(own, folder)
     installed = [f"/{path.relative_to(stage)}" for path in files]
-    texts = {"conffiles": "".join(f"{path}\n" for path in installed if is_conffile(package, path)),
+    texts = {"conffiles": "".join(f"{path}\n" for path in installed if path.startswith("/etc/")),
              "shlibs": "".join(shlibs(options, filter(is_library, files)))}
     for name, text in texts.items():
         if text:

@@ -24,8 +24,18 @@ def files_of(source):
     """The files, from SOURCE on. What was built beside them is none of them."""
     if (source / ".git").exists():
         return sorted(name for name in packages.git(source, "ls-files", "-z").split("\0") if name and os.path.lexists(source / name))
+    if not (source / "MANIFEST").is_file():
+        sys.exit(f"{source}: neither a git checkout nor what a release tarball held: there is no list of the files that belong to it")
     with open(source / "MANIFEST", encoding="utf-8") as manifest:
         return sorted(line.rstrip("\n") for line in manifest)
+
+
+def check_hooks(source, names):
+    """The spec has a package for every folder of a hook: its files must be packed."""
+    for folder in sorted(path.parent for path in source.glob("vdsm_hooks/[!.]*/hook.toml")):
+        for path in sorted(folder.iterdir()):
+            if (name := str(path.relative_to(source))) not in names and path.is_file():
+                sys.exit(f"{source}/{name} does not belong to the project yet: git add it, or name it in MANIFEST")
 
 
 def add(archive, name, content, mode, when):
@@ -36,6 +46,7 @@ def add(archive, name, content, mode, when):
 
 def write(source, version, output):
     top, when, names = f"vdsm-hook-{version}", packages.source_date(source), files_of(source)
+    check_hooks(source, set(names))
     spec = packages.spec(source, version).encode()
     draft = output.with_name(output.name + ".new")
     with open(draft, "wb") as file, gzip.GzipFile("", "wb", 9, file, when) as packed, \

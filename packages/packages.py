@@ -26,6 +26,14 @@ PROJECT = "vdsm-hook developers"
 MAIL = "developers@vdsm-hook.example"
 
 
+# Directories that files of hooks lie in and that belong to the system, or to the engine.
+SHARED = {"etc/cron.d", "etc/libvirt", "etc/libvirt/nwfilter", "etc/logrotate.d", "etc/modprobe.d", "etc/modules-load.d", "etc/sudoers.d",
+          "etc/sysctl.d", "etc/systemd", "etc/systemd/system", "etc/udev", "etc/udev/rules.d", "etc/vdsm", "lib/modprobe.d",
+          "lib/modules-load.d", "lib/sysctl.d", "lib/systemd", "lib/systemd/system", "lib/systemd/system-preset", "lib/systemd/user",
+          "lib/sysusers.d", "lib/tmpfiles.d", "lib/udev", "lib/udev/rules.d", "libexec/vdsm", "share/doc", "share/man", "var/cache",
+          "var/lib", "var/log", "var/spool"}
+
+
 class Package:
     """One of packages.toml, or that of a hook."""
 
@@ -46,12 +54,13 @@ class Package:
 
 
 def first_paragraph(readme):
-    """Of README.md, without heading, code and emphasis: what its package is described with."""
-    for paragraph in readme.read_text(encoding="utf-8").split("\n\n"):
-        if not paragraph.lstrip().startswith("#") and not paragraph.startswith("    "):
-            return re.sub(r"[`*]", "", paragraph)
-        if "\n" in paragraph.strip() and paragraph.lstrip().startswith("#"):
-            return re.sub(r"[`*]", "", paragraph.strip().split("\n", 1)[1])
+    """Of README.md: what its package is described with. Headings, lists of badges, comments, tables and code are none."""
+    text = re.sub(r"(?ms)^(```|~~~).*?^\1|<!--.*?-->", "", readme.read_text(encoding="utf-8-sig"))
+    text = re.sub(r"(?m)^.*\n(=+|-+)[ \t]*$", "", text)
+    for paragraph in re.split(r"\n\s*\n", text):
+        lines = [line for line in paragraph.strip("\n").split("\n") if line.strip() and not re.match(r"#|!\[|\[!\[|\||\t| {4}", line)]
+        if lines:
+            return re.sub(r"[`*]", "", "\n".join(lines))
     return ""
 
 
@@ -68,18 +77,9 @@ class HookPackage(Package):
         self.is_script = any(not event["source"].endswith(".cpp") for event in hook.events.values())
 
     def directories(self):
-        """Those that its files make and that are its own: which have its name, and what is below them."""
-        found = set()
-        for file in self.hook.files:
-            parents = file["path"].split("/")[:-1]
-            for end in range(2, len(parents) + 1):
-                if any(plain(self.hook.data["name"]) in plain(part) for part in parents[1:end]):
-                    found.add("/".join(parents[:end]))
-        return sorted(found)
-
-
-def plain(name):
-    return name.lower().replace("_", "-")
+        """Those that its files need and that no other package has, from the highest on."""
+        found = {str(parent) for file in self.hook.files for parent in Path(file["path"]).parents if len(parent.parts) > 1}
+        return sorted(path for path in found if path not in SHARED and not path.startswith("hooks/") and not path.startswith("share/man/"))
 
 
 def read(source, names=()):
@@ -94,12 +94,17 @@ def read(source, names=()):
 
 def git(source, *words):
     """What git says of SOURCE, whoever owns it."""
-    return subprocess.run(["git", "-c", f"safe.directory={source}", "-C", source, *words], stdout=subprocess.PIPE, text=True, check=True).stdout
+    try:
+        return subprocess.run(["git", "-c", f"safe.directory={source}", "-C", source, *words], stdout=subprocess.PIPE, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"{source}: git says what belongs to the project, and it failed: {error}")
 
 
 def source_date(source):
     """When what is packaged was made, in seconds: SOURCE_DATE_EPOCH, else the last commit, else what a tarball says."""
     if text := os.environ.get("SOURCE_DATE_EPOCH"):
+        if not re.fullmatch(r"[0-9]{1,10}", text):
+            sys.exit(f"SOURCE_DATE_EPOCH is no number of seconds: {text!r}")
         return int(text)
     if (source / ".git").exists():
         return int(git(source, "log", "-1", "--format=%ct"))
@@ -162,15 +167,28 @@ def rpm_hook(package):
         lines += [f"Provides: {package.upstream_name} = %{{epoch}}:%{{version}}-%{{release}}",
                   f"Obsoletes: {package.upstream_name} < %{{epoch}}:%{{version}}-%{{release}}"]
     lines += ["", f"%description -n {package.name}", percent(package.folded()), "", f"%files -n {package.name}", *rpm_files(package)]
-    text = "\n".join(lines)
-    return text if package.hook.data.get("required") else f"%if %{{with hooks}}\n{text}\n%endif"
+    return only_if_made(package, "\n".join(lines))
+
+
+def condition_of(package):
+    """A macro's name, which has no dash nor dot."""
+    return "made_" + re.sub(r"[^a-z0-9]", lambda other: f"_{ord(other[0]):x}_", package.name.removeprefix("vdsm-hook-"))
+
+
+def only_if_made(package, text):
+    return f"%if %{{{condition_of(package)}}}\n{text}\n%endif"
+
+
+def rpm_conditions(hooks):
+    """Which hooks' packages are made: of what is installed already, those that are there."""
+    there = [f"%global {condition_of(package)} %(test -d '%{{vdsm_hook_root}}%{{_datadir}}/doc/{package.name}' && echo 1 || echo 0)"
+             for package in hooks]
+    built = [f"%global {condition_of(package)} {1 if package.hook.data.get('required') else '%{with hooks}'}" for package in hooks]
+    return "\n".join(["%if %{defined vdsm_hook_root}", *there, "%else", *built, "%endif"])
 
 
 def rpm_all(hooks):
-    def requires(package):
-        line = f"Requires: {package.name} = %{{epoch}}:%{{version}}-%{{release}}"
-        return line if package.hook.data.get("required") else f"%if %{{with hooks}}\n{line}\n%endif"
-    return "\n".join(map(requires, hooks))
+    return "\n".join(only_if_made(package, f"Requires: {package.name} = %{{epoch}}:%{{version}}-%{{release}}") for package in hooks)
 
 
 def rpm_conflicts(source):
@@ -181,7 +199,7 @@ def rpm_conflicts(source):
 def spec(source, version):
     packages, hooks = read(source)
     events = generate.read_table(source / "hookpoints/hookpoints.toml")
-    values = {"VERSION": version, "HOOKS": "\n\n".join(map(rpm_hook, hooks)), "ALL_REQUIRES": rpm_all(hooks),
+    values = {"VERSION": version, "HOOKS": "\n\n".join(map(rpm_hook, hooks)), "ALL_REQUIRES": rpm_all(hooks), "HOOK_CONDITIONS": rpm_conditions(hooks),
               "UPSTREAM_CONFLICTS": rpm_conflicts(source),
               "HOOK_POINT_DIRECTORIES": "\n".join(f"%dir %{{{root}}}/vdsm/hooks/{event}" for event in events
                                                   for root in ("_libexecdir", "_sysconfdir")),

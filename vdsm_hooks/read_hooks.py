@@ -20,6 +20,14 @@ from pathlib import Path
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 INSTALLED_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*")
 PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*")
+DEBIAN_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+MAX_SUMMARY = 80
+# Packages that are made besides, whatever packages.toml says.
+OTHER_PACKAGES = {"vdsm-hook", "vdsm-hook-debuginfo", "vdsm-hook-debugsource"}
+# Below what a hook installs nothing: it is the engine's, the administrator's, or has another name here.
+TAKEN = [("libexec/vdsm/hooks", "write hooks/"), ("etc/vdsm/hooks", "these are the administrator's"),
+         *((f"{root}/vdsm-hook", "this is the engine's") for root in ("libexec", "etc", "share", "var/lib")),
+         *((place, "this is the engine's") for place in ("bin/vdsm-hook", "bin/engine-config", "sbin/vdsm-hookd"))]
 PROPERTY_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|min|h)?")
 SECONDS = {"ms": 0.001, None: 1, "s": 1, "m": 60, "min": 60, "h": 3600}
@@ -81,7 +89,7 @@ class Hook:
         try:
             self.text = path.read_text(encoding="utf-8")
             self.data = tomllib.loads(self.text)
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             line = re.search(r"at line (\d+)", str(error))
             self.faults.append((int(line[1]) if line else self.text.count("\n") + 1, str(error)))
             return
@@ -129,6 +137,8 @@ class Hook:
         summary = self.take("", data, "summary", str, "text", required=True)
         if summary is not None and (not summary.strip() or not summary.isprintable()):
             self.refuse("", "summary", "summary must be one line of text")
+        elif summary is not None and len(summary) > MAX_SUMMARY:
+            self.refuse("", "summary", f"summary is longer than {MAX_SUMMARY} characters")
         timeout = self.take("", data, "timeout", str, 'a duration as "30s"')
         if timeout is not None:
             match = DURATION.fullmatch(timeout)
@@ -173,6 +183,8 @@ class Hook:
             for name in self.take(table, packages, key, list, "a list of package names") or []:
                 if not PACKAGE_NAME.fullmatch(name):
                     self.refuse(table, key, f"not the name of a package: {name!r}")
+                elif key != "rpm" and not DEBIAN_NAME.fullmatch(name):
+                    self.refuse(table, key, f"no package of Debian is called {name!r}: say packages = {{ rpm = [...], deb = [...] }}")
 
     def packages_for(self, system):
         packages = self.data.get("packages", [])
@@ -194,7 +206,7 @@ class Hook:
             return
         try:
             re.compile(pattern)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             self.refuse(table, key, f"the pattern of {key} is wrong: {error}")
 
     def check_event(self, event):
@@ -246,15 +258,21 @@ class Hook:
             self.refuse(table, "path", f"path must begin with one of {', '.join(f'{root}/' for root in ROOTS)}: {path!r}")
         elif path is not None and not all(INSTALLED_NAME.fullmatch(part) for part in parts):
             self.refuse(table, "path", f"path has a part that is no plain name: {path!r}")
+        elif path is not None:
+            for place, why in TAKEN:
+                if path == place or path.startswith(f"{place}/"):
+                    self.refuse(table, "path", f"nothing is installed to {path}: {why}")
         mode = self.take(table, file, "mode", str, "text")
         if mode is not None and not re.fullmatch(r"0[4-7][0145][0145]", mode):
             self.refuse(table, "mode", f'mode must be as "0644", and writable by the owner alone: {mode!r}')
         elif mode is not None and int(mode, 8) & 0o111 and parts[0] == "hooks" and len(parts) == 3:
             self.refuse(table, "mode", f"an executable file there is a hook: give it a table [events.{parts[1]}]")
-        self.take(table, file, "config", bool, "true or false")
+        if self.take(table, file, "config", bool, "true or false") and parts[0] != "etc":
+            self.refuse(table, "config", "what administrators change lies in etc/")
 
     def installs(self):
-        """(table, key, what is installed, from its root on), the sidecars as well."""
+        """(table, key, what is installed, from its root on), the sidecars and the package's documentation as well."""
+        yield "", "name", f"share/doc/{self.package()}/README.md"
         for event, data in self.events.items():
             if isinstance(data, dict) and isinstance(data.get("installed"), str):
                 yield f"events.{event}", "installed", f"hooks/{event}/{data['installed']}"
@@ -264,7 +282,7 @@ class Hook:
                 yield f"files#{number}", "path", file["path"]
 
     def package(self):
-        return package_of(self.data["name"])
+        return package_of(self.folder.name)
 
     def check_defined(self, table, name, names):
         if name not in names:
@@ -319,13 +337,22 @@ def select(hooks, wanted, is_required_only):
     return names
 
 
+def packages_beside(source):
+    """Names of packages that no hook may have."""
+    names = set(OTHER_PACKAGES)
+    if (table := source.parent / "packages/packages.toml").is_file():
+        for package in tomllib.loads(table.read_text(encoding="utf-8")).values():
+            names |= {package["package"], package.get("deb", package["package"])}
+    return names
+
+
 def read(source, wanted, is_required_only, known_events):
-    """The hooks of SOURCE that are taken and their faults, as lines."""
-    every = {path.parent.name: Hook(path) for path in sorted(source.glob("*/hook.toml"))}
+    """The hooks of SOURCE that are taken and their faults, as lines. A folder that a dot hides is nobody's yet."""
+    every = {path.parent.name: Hook(path) for path in sorted(source.glob("[!.]*/hook.toml"))}
     faults = [f"{source}: there is no hook {name}{did_you_mean(name, list(every))}" for name in wanted if name not in every]
     taken_names = select(every, wanted, is_required_only)
     hooks = [hook for name, hook in every.items() if name in taken_names]
-    taken, packages = {}, {}
+    taken, packages, reserved = {}, {}, packages_beside(source)
     for hook in hooks:
         for event in hook.events:
             if not FILE_NAME.fullmatch(event):
@@ -336,7 +363,13 @@ def read(source, wanted, is_required_only, known_events):
         for table, key, path in hook.installs():
             if path in taken:
                 hook.refuse(table, key, f"{taken[path].path} installs {path} as well")
+            elif inside := next((other for other in taken if other.startswith(f"{path}/") or path.startswith(f"{other}/")), None):
+                hook.refuse(table, key, f"{taken[inside].path} installs {inside}: one of the two is a file, not a directory")
+            elif path.removeprefix("hooks/") in known_events:
+                hook.refuse(table, key, f"{path} is the directory of an event")
             taken[path] = hook
+        if hook.package() in reserved:
+            hook.refuse("", "name", f"{hook.package()} is a package of the engine's: call the hook otherwise")
         if (other := packages.setdefault(package_of(hook.folder.name), hook)) is not hook:
             hook.refuse("", "name", f"{other.path} makes the package {package_of(hook.folder.name)} as well")
         for name in hook.requires:
@@ -390,8 +423,9 @@ def stage(hooks, directory, output):
     # What an earlier configuration put there and this one would not must not be run any more.
     manifest = output.with_suffix(".staged")
     if manifest.is_file():
-        for path in set(manifest.read_text(encoding="utf-8").splitlines()) - staged:
-            Path(path).unlink(missing_ok=True)
+        for path in map(Path, set(manifest.read_text(encoding="utf-8").splitlines()) - staged):
+            if path.is_file() or path.is_symlink():
+                path.unlink()
     write(manifest, "".join(f"{path}\n" for path in sorted(staged)))
     write(output, "".join(calls))
 

@@ -1,6 +1,8 @@
 // Labels of SELinux: they decide, besides owner and mode, whether libvirt's daemon may run a hook or read what it needs.
-#include <boost/filesystem.hpp>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <boost/filesystem.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -42,10 +44,12 @@ void add_finding(const std::string& line, std::vector<Finding>& findings) {
     if (expected == std::string::npos || line.ends_with("<<none>>")) return;  // of what the policy does not label anything is right
     const auto path = line.substr(0, at);
     findings.push_back({path, "its SELinux label is " + line.substr(at + has.size(), expected - at - has.size()) + ", it should be " + line.substr(expected + should.size()),
-                        "restorecon -v '" + path + "' sets it; without the package vdsm-hook-selinux the policy does not know the engine's files."});
+                        "restorecon -v sets it; without the package vdsm-hook-selinux the policy does not know the engine's files."});
   } else if (const auto no_label = line.rfind(error); no_label != std::string::npos) {
     const auto path = line.substr(0, no_label);
-    findings.push_back({path, "its SELinux label cannot be read: " + line.substr(no_label + error.size()), "restorecon -v '" + path + "' sets one."});
+    struct stat st{};
+    if (::lstat(path.c_str(), &st) != 0) return;  // an event ended meanwhile, and its files went with it
+    findings.push_back({path, "its SELinux label cannot be read: " + line.substr(no_label + error.size()), "restorecon -v sets one."});
   }
 }
 
@@ -56,7 +60,7 @@ std::vector<Finding> find_wrong_labels(const Settings& settings) {
   if (::access(kSwitch, F_OK) != 0) return findings;
   std::vector<std::string> paths;
   for (const auto& directory : settings.paths.hooks_dirs) add_paths(directory, paths);
-  for (const auto& directory : {settings.paths.config_dir, settings.paths.runtime_dir}) add_paths(directory, paths);
+  for (const auto& directory : {settings.paths.config_dir, settings.paths.runtime_dir, settings.paths.libexec_dir}) add_paths(directory, paths);
   const auto runner = make_local_runner();
   for (std::size_t at = 0; at < paths.size(); at += kPathsAtOnce) {
     ProcessSpec spec;

@@ -38,12 +38,15 @@ class CheckLabels(CommandTest):
         (policy / "test/contexts/files").mkdir(parents=True)
         (policy / "config").write_text("SELINUX=enforcing\nSELINUXTYPE=test\n")
         (policy / "test/contexts/files/file_contexts").write_text(contexts)
+        # As some Fedoras have it, where /run is what the policy calls /var/run.
+        (policy / "test/contexts/files/file_contexts.subs_dist").write_text("/run /var/run\n")
         self.policy = policy
         for path in [self.hooks, *self.hooks.rglob("*")]:
             self.label(path, HOOK)
         for path in [self.config, *self.config.rglob("*")]:
             self.label(path, CONFIGURATION)
-        for path in [self.runtime, *self.runtime.rglob("*")] if self.runtime.exists() else []:
+        self.runtime.mkdir(exist_ok=True)
+        for path in [self.runtime, *self.runtime.rglob("*")]:
             self.label(path, "system_u:object_r:vdsm_hook_runtime_t:s0")
 
     @staticmethod
@@ -64,7 +67,7 @@ class CheckLabels(CommandTest):
         self.label(hook, "system_u:object_r:etc_t:s0")
         done = self.checked()
         self.assertEqual(done.returncode, VETOED, done.stderr)
-        self.assertIn(f"{hook}: its SELinux label is system_u:object_r:etc_t:s0, it should be {HOOK}\n    restorecon -v '{hook}'", done.stdout)
+        self.assertIn(f"{hook}: its SELinux label is system_u:object_r:etc_t:s0, it should be {HOOK}\n    restorecon -v", done.stdout)
         self.assertIn("1 finding:", done.stdout)
 
     def test_a_wrong_label_of_the_configuration_is_named(self):
@@ -72,6 +75,14 @@ class CheckLabels(CommandTest):
         done = self.checked()
         self.assertEqual(done.returncode, VETOED, done.stderr)
         self.assertIn(f"{self.config}: its SELinux label is {HOOK}, it should be {CONFIGURATION}", done.stdout)
+
+    def test_a_wrong_label_of_private_files_is_named_where_run_is_another_name_of_var_run(self):
+        self.label(self.runtime, HOOK)
+        contexts = (SOURCE / "rpm/selinux/vdsm_hook.fc").read_text().splitlines()
+        names = {line.split("(")[0] for line in contexts}
+        self.assertTrue({"/run/vdsm-hook", "/var/run/vdsm-hook"} <= names)
+        done = self.checked()
+        self.assertIn(f"{self.runtime}: its SELinux label is {HOOK}, it should be system_u:object_r:vdsm_hook_runtime_t:s0", done.stdout)
 
     def test_a_file_without_a_label_is_named(self):
         os.removexattr(self.hooks / "before_vm_start/50_a", "security.selinux")

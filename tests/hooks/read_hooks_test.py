@@ -102,6 +102,17 @@ REFUSED = [
     ("a_mode_that_others_can_write", '"0440"', '"0664"', 35, "writable by the owner alone"),
     ("a_hook_among_the_files", 'path = "hooks/before_nic_hotplug/good_utils.py"', 'path = "hooks/before_nic_hotplug/x"\nmode = "0755"', 31,
      "give it a table [events.before_nic_hotplug]"),
+    ("a_summary_that_is_too_long", '"Does good"', '"' + "x" * 81 + '"', 2, "longer than 80 characters"),
+    ("a_package_that_debian_cannot_have", '["ethtool"]', '["Foo_Bar"]', 7, "no package of Debian is called 'Foo_Bar'"),
+    ("a_pattern_that_is_too_much", '"^(true|false)$"', '"a{99999999999}"', 10, "pattern of goodness is wrong"),
+    ("settings_outside_etc", 'path = "hooks/before_nic_hotplug/good_utils.py"', 'path = "share/good/x"\nconfig = true', 31, "lies in etc/"),
+    ("the_engines_program", '"etc/sudoers.d/50_good"', '"bin/vdsm-hook"', 34, "this is the engine's"),
+    ("the_engines_directory", '"etc/sudoers.d/50_good"', '"libexec/vdsm-hook/run-helper"', 34, "this is the engine's"),
+    ("a_hook_by_another_way", '"etc/sudoers.d/50_good"', '"libexec/vdsm/hooks/before_vm_start/60_x"', 34, "write hooks/"),
+    ("a_hook_of_the_administrators", '"etc/sudoers.d/50_good"', '"etc/vdsm/hooks/before_vm_start/60_x"', 34, "the administrator's"),
+    ("a_file_instead_of_an_events_directory", 'path = "hooks/before_nic_hotplug/good_utils.py"', 'path = "hooks/before_nic_hotplug"', 30,
+     "one of the two is a file"),
+    ("the_packages_documentation", '"etc/sudoers.d/50_good"', '"share/doc/vdsm-hook-good/README.md"', 34, "installs share/doc/vdsm-hook-good/README.md as well"),
     ("a_file_installed_twice", '"etc/sudoers.d/50_good"', '"hooks/before_vm_start/50_good.toml"', 34, "installs hooks/before_vm_start/50_good.toml as well"),
     ("text_that_is_no_toml", 'on_failure = "warn"', "on_failure = warn", 4, "Invalid value"),
 ]
@@ -180,6 +191,19 @@ class ReadHooks(unittest.TestCase):
         for name in ["a_b", "a-b"]:
             folder.add(name, f'name = "{name}"\nsummary = "x"\n[events.e]\ninstalled = "{name}"\nsource = "nic.py"\n')
         self.assertIn("a-b/hook.toml makes the package vdsm-hook-a-b as well", folder.read().stderr)
+
+    def test_a_hook_that_would_be_a_package_of_the_engines_is_refused(self):
+        folder = Folder(self)
+        (folder.top / "packages").mkdir()
+        (folder.top / "packages/packages.toml").write_text('[devel]\npackage = "vdsm-hook-devel"\ndeb = "vdsm-hook-dev"\n')
+        for name in ["devel", "dev", "Dev", "debuginfo"]:
+            folder.add(name, f'name = "{name}"\nsummary = "x"\n[events.e]\ninstalled = "{name}"\nsource = "nic.py"\n')
+            self.assertIn(f"{name}/hook.toml:1: vdsm-hook-{name.lower()} is a package of the engine's", folder.read(f"--hook={name}").stderr)
+
+    def test_a_folder_that_is_being_made_is_no_hook(self):
+        folder = Folder(self)
+        folder.add(".vdsm-hook-new.XYZ", "name = ")
+        self.assertEqual(folder.read().returncode, 0)
 
     def test_a_hook_without_a_readme_is_refused(self):
         folder = Folder(self)

@@ -120,7 +120,8 @@ class Build(ImportTest):
         waits = '#!/usr/bin/python3\nimport os\nimport sys\nimport hooking\nif "lamp" not in os.environ:\n    sys.exit(0)\n' + edit
         for script, code in ((waits, 0), ("#!/usr/bin/python3\nimport hooking\n" + edit, 1)):
             self.afresh()
-            shutil.rmtree(self.dir / "build", ignore_errors=True)
+            for made in ("build", "by-cmake"):
+                shutil.rmtree(self.dir / made, ignore_errors=True)
             self.check(self.import_folder({**LAMP, "before_vm_start.py": script}), 0)
             by_cmake = self.install_with_cmake()
             done = subprocess.run([sys.executable, SOURCE / "tests/hooks/vectors_test.py", "--hooks-dir", by_cmake / "usr/libexec/vdsm/hooks",

@@ -136,6 +136,10 @@ class Contents(DebTest):
         self.assertEqual(set(field(self.packages["vdsm-hook-all"], "Depends").split(", ")),
                          {f"{name} (= {version})" for name in package_names(HOOKS)})
 
+    def test_the_target_makes_the_same_packages(self):
+        must("cmake", "--build", BUILD, "--target", "deb")
+        self.assertEqual({path.name.split("_")[0] for path in (BUILD / "deb").glob("*.deb")}, set(self.packages))
+
     def test_lintian_finds_no_error(self):
         code, out = call("lintian", "--allow-root", "--fail-on", "error", *self.packages.values(), env={**os.environ, "TMPDIR": str(self.top)})
         self.assertEqual(code, 0, out)
@@ -209,16 +213,17 @@ class Installed(DebTest):
         host.apt("purge", *self.packages)
         self.assertEqual(host.files() ^ before, set())
 
-    def test_the_service_is_enabled_and_an_upgrade_leaves_it_as_the_administrator_wants(self):
+    def test_the_service_is_what_the_administrator_makes_of_it(self):
         host = self.host(*(self.older(name) for name in ("vdsm-hook", "vdsm-hook-libvirt")))
         before = host.files()
         host.apt("install", "vdsm-hook-libvirt")
+        self.assertFalse((host.root / UNIT_LINK).is_symlink(), "it would fire hooks for VMs that run already")
+        host.must_run("/usr/bin/deb-systemd-helper", "enable", "vdsm-hookd.service")
         self.assertTrue((host.root / UNIT_LINK).is_symlink())
-        (host.root / UNIT_LINK).unlink()  # as systemctl disable does
         host.repository(self.packages)
         host.apt("upgrade")
         self.assertTrue(host.installed()["vdsm-hook-libvirt"].endswith("-1"))
-        self.assertFalse((host.root / UNIT_LINK).is_symlink())
+        self.assertTrue((host.root / UNIT_LINK).is_symlink())
         host.apt("purge", "vdsm-hook", "vdsm-hook-libvirt")
         self.assertEqual(host.files() ^ before, set())
 
@@ -264,8 +269,7 @@ class NewHook(DebTest):
         must(BUILD / "bin/vdsm-hook", "new", "in_sh", "--event", EVENT, "--lang", "sh", "--into", tree / "vdsm_hooks",
              "--config-dir", top / "none")
         with open(tree / "vdsm_hooks/in_sh/hook.toml", "a", encoding="utf-8") as file:
-            for place in ("etc/in_sh", f"hooks/{EVENT}"):
-                file.write(f'\n[[files]]\nsource = "colour.conf"\npath = "{place}/colour.conf"\nconfig = true\n')
+            file.write('\n[[files]]\nsource = "colour.conf"\npath = "etc/in_sh/colour.conf"\nconfig = true\n')
         (tree / "vdsm_hooks/in_sh/colour.conf").write_text("red\n")
         # All but the hook is as this build made it, and nothing of that is built again.
         for place in ("bin", "share", "libexec/vdsm-hook"):
@@ -281,17 +285,18 @@ class NewHook(DebTest):
         version = field(package, "Version")
         self.assertEqual(field(package, "Architecture"), "all")
         self.assertEqual(set(field(package, "Depends").split(", ")), {f"vdsm-hook (>= {version})", f"vdsm-hook-sdk (>= {version})"})
+        code, out = call("lintian", "--allow-root", "--fail-on", "error", package, env={**os.environ, "TMPDIR": str(self.top)})
+        self.assertEqual(code, 0, out)
 
         host = self.host(packages)
         before = host.files()
         host.apt("install", "vdsm-hook-in-sh")
         self.assertIn("vdsm-hook-sdk", host.installed())
         self.assertIn("50_in_sh: ran", self.start(host, "-v", "-p", "in_sh=true"))
-        settings = [host.root / "etc/in_sh/colour.conf", host.root / f"usr/libexec/vdsm/hooks/{EVENT}/colour.conf"]
-        for path in settings:
-            path.write_text("blue\n")
+        settings = host.root / "etc/in_sh/colour.conf"
+        settings.write_text("blue\n")
         host.apt("remove", "vdsm-hook-in-sh")
-        self.assertEqual([path.read_text() for path in settings], ["blue\n", "blue\n"])
+        self.assertEqual(settings.read_text(), "blue\n")
         host.apt("purge", "vdsm-hook-in-sh", "vdsm-hook-sdk", "vdsm-hook")
         self.assertEqual(host.files() ^ before, set())
 

@@ -2,6 +2,7 @@
 """The release tarball, and that the version is one."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -34,7 +35,7 @@ class Dist(unittest.TestCase):
 
     def unpacked(self):
         with tarfile.open(self.made()) as archive:
-            archive.extractall(self.dir, filter="fully_trusted")
+            archive.extractall(self.dir)
         return self.dir / TOP
 
     def test_it_is_the_same_bytes_twice(self):
@@ -57,6 +58,25 @@ class Dist(unittest.TestCase):
         for path in ("CMakeLists.txt", "bootstrap", "vdsm_hooks/macspoof/hook.toml", "vdsm-hook.spec", "tests/CMakeLists.txt"):
             self.assertIn(path, names)
         self.assertFalse({name for name in names if name.startswith(("build/", ".git/"))})
+
+    def test_a_hook_that_does_not_belong_to_the_project_yet_is_refused(self):
+        tree = self.unpacked()
+        shutil.copytree(tree / "vdsm_hooks/macspoof", tree / "vdsm_hooks/lamp")
+        text = (tree / "vdsm_hooks/lamp/hook.toml").read_text()
+        (tree / "vdsm_hooks/lamp/hook.toml").write_text(text.replace("macspoof", "lamp"))
+        code, error = dist(self.dir / "x.tar.gz", source=tree)
+        self.assertEqual(code, 1)
+        self.assertIn("/vdsm_hooks/lamp/README.md does not belong to the project yet: git add it, or name it in MANIFEST", error)
+
+    def test_what_is_no_tree_of_the_project_is_refused(self):
+        tree = self.unpacked()
+        (tree / "MANIFEST").unlink()
+        code, error = dist(self.dir / "x.tar.gz", source=tree, SOURCE_DATE_EPOCH="1")
+        self.assertEqual((code, "Traceback" in error), (1, False))
+        self.assertIn("neither a git checkout nor what a release tarball held", error)
+        code, error = dist(self.dir / "x.tar.gz", SOURCE_DATE_EPOCH="today")
+        self.assertEqual(code, 1)
+        self.assertIn("SOURCE_DATE_EPOCH is no number of seconds: 'today'", error)
 
     def test_a_version_that_is_not_that_of_the_news_is_refused(self):
         code, error = dist(self.dir / "x.tar.gz", version="9.9.9")

@@ -23,13 +23,13 @@ class NewHook(unittest.TestCase):
         self.addCleanup(shutil.rmtree, top, True)
         base = PackageBuild(top)
         with tarfile.open(base.tarball()) as archive:
-            archive.extractall(top, filter="fully_trusted")
+            archive.extractall(top)
         tree = top / f"vdsm-hook-{base.version}"
         for language in LANGUAGES:
             must(BUILD / "bin/vdsm-hook", "new", f"in_{language}", "--event", EVENT, "--lang", language, "--into", tree / "vdsm_hooks",
                  "--config-dir", top / "none")
         with open(tree / "vdsm_hooks/in_sh/hook.toml", "a", encoding="utf-8") as file:
-            file.write(f'\n[[files]]\nsource = "colour.conf"\npath = "hooks/{EVENT}/colour.conf"\nconfig = true\n')
+            file.write('\n[[files]]\nsource = "colour.conf"\npath = "etc/in_sh/colour.conf"\nconfig = true\n')
         (tree / "vdsm_hooks/in_sh/colour.conf").write_text("red\n")
 
         # Built and tested: only these hooks, of a tree that knows nothing else of them.
@@ -59,14 +59,15 @@ class NewHook(unittest.TestCase):
             self.assertIn(f"50_in_{language}: ran ", out)
 
         # What an administrator changed stays, and is no hook, even if it can be executed.
-        place = host.root / f"usr/libexec/vdsm/hooks/{EVENT}"
-        (place / "colour.conf").write_text("#!/bin/sh\nexit 2\n")
-        (place / "colour.conf").chmod(0o755)
+        (host.root / "etc/in_sh/colour.conf").write_text("blue\n")
         host.dnf("remove", "vdsm-hook-in-sh")
-        self.assertTrue((place / "colour.conf.rpmsave").is_file())
+        self.assertEqual([path.name for path in (host.root / "etc/in_sh").iterdir()], ["colour.conf.rpmsave"])
+        left = host.root / f"etc/vdsm/hooks/{EVENT}/50_in_sh.rpmsave"
+        left.write_text("#!/bin/sh\nexit 2\n")
+        left.chmod(0o755)
         code, out = host.run("/usr/bin/vdsm-hook", "plan", EVENT, "--domxml", "/web-01.xml")
         self.assertEqual(code, 0, out)
-        self.assertRegex(out, r"colour\.conf\.rpmsave\W.*leftover|leftover.*colour\.conf\.rpmsave|colour\.conf\.rpmsave.*package")
+        self.assertIn(f"not run: /etc/vdsm/hooks/{EVENT}/50_in_sh.rpmsave: leftover name", out)
         code, out = host.run(*words)
         self.assertEqual(code, 0, out)
 

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from roothost import SOURCE, call, must, skip, why_not_here
+from roothost import BUILD, SOURCE, call, must, skip, why_not_here
 from rpmhost import PROGRAMS, PackageBuild, RpmHost, other_package, query, system_package
 
 EVENT = "before_vm_start"
@@ -88,6 +88,22 @@ class Contents(RpmTest):
         self.assertIn("vdsm-hook-macspoof", names)
         self.assertNotIn("vdsm-hook-vniclink", names)
 
+    def test_of_a_build_with_some_hooks_only_their_packages_are_made(self):
+        root = self.directory() / "root"
+        shutil.copytree(self.build.root, root, symlinks=True)
+        shutil.rmtree(root / "usr/share/doc/vdsm-hook-macspoof")
+        for path in (root / "usr/libexec/vdsm/hooks").glob("*/50_macspoof*"):
+            path.unlink()
+        shutil.rmtree(root / "usr/share/selinux", ignore_errors=True)
+        packages = self.build.packages(root=root, release="7")
+        self.assertEqual(set(self.packages) - set(packages), {"vdsm-hook-macspoof", "vdsm-hook-selinux"} & set(self.packages))
+        self.assertFalse(any("macspoof" in line for line in query(packages["vdsm-hook-all"], "--requires")))
+
+    def test_the_target_makes_the_same_packages(self):
+        must("cmake", "--build", BUILD, "--target", "rpm")
+        made = {path.name.split(f"-{self.build.version}-")[0] for path in (BUILD / "rpm/RPMS").rglob("*.rpm")}
+        self.assertEqual(made, set(self.packages))
+
     def test_a_source_package_is_made_of_the_tarball(self):
         top = self.directory()
         must("rpmbuild", "-ts", "--nodeps", "--define", f"_topdir {top}", self.build.tarball())
@@ -146,6 +162,16 @@ class Installed(RpmTest):
             file.write('timeout = "7s"\n')
         host.dnf("remove", "vdsm-hook")
         self.assertEqual(host.files() - before, {"/etc/vdsm-hook", f"{CONFIGURATION}.rpmsave"})
+
+    def test_definitions_of_properties_stay_and_nothing_else_of_them(self):
+        host = self.host(self.packages)
+        before = host.files()
+        host.dnf("install", "vdsm-hook")
+        code, out = host.run("/usr/bin/vdsm-hook", "props", "define", "colour=^(red|blue)$")
+        self.assertEqual(code, 0, out)
+        self.assertTrue((host.root / "etc/vdsm-hook/properties.toml.lock").exists())
+        host.dnf("remove", "vdsm-hook")
+        self.assertEqual(host.files() - before, {"/etc/vdsm-hook", "/etc/vdsm-hook/properties.toml"})
 
 
 class Versions(RpmTest):
