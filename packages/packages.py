@@ -67,9 +67,11 @@ def first_paragraph(readme):
 class HookPackage(Package):
     def __init__(self, hook):
         data = hook.data
+        about = first_paragraph(hook.folder / "README.md")
         super().__init__(f"hook-{data['name']}", {
             "package": hook.package(), "summary": data["summary"], "requires": data.get("packages", []),
-            "description": first_paragraph(hook.folder / "README.md") or data["summary"],
+            "description": ("" if about.strip(" .\n") == data["summary"].strip(" .") else about) +
+                           f" It runs at {', '.join(hook.events)}.",
             "arch": any(event["source"].endswith(".cpp") for event in hook.events.values())})
         self.hook = hook
         self.upstream_name = f"vdsm-hook-{data['name']}"

@@ -218,7 +218,7 @@ class Installed(DebTest):
         before = host.files()
         host.apt("install", "vdsm-hook-libvirt")
         self.assertFalse((host.root / UNIT_LINK).is_symlink(), "it would fire hooks for VMs that run already")
-        host.must_run("/usr/bin/deb-systemd-helper", "enable", "vdsm-hookd.service")
+        host.must_run("/bin/sh", "-c", "DPKG_MAINTSCRIPT_PACKAGE=vdsm-hook-libvirt deb-systemd-helper enable vdsm-hookd.service")
         self.assertTrue((host.root / UNIT_LINK).is_symlink())
         host.repository(self.packages)
         host.apt("upgrade")

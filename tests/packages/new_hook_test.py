@@ -32,6 +32,9 @@ class NewHook(unittest.TestCase):
             file.write('\n[[files]]\nsource = "colour.conf"\npath = "etc/in_sh/colour.conf"\nconfig = true\n')
         (tree / "vdsm_hooks/in_sh/colour.conf").write_text("red\n")
 
+        with open(tree / "MANIFEST", "a", encoding="utf-8") as manifest:  # as git add in a checkout
+            manifest.writelines(f"{path.relative_to(tree)}\n" for language in LANGUAGES for path in (tree / f"vdsm_hooks/in_{language}").iterdir())
+
         # Built and tested: only these hooks, of a tree that knows nothing else of them.
         names = [f"in_{language}" for language in LANGUAGES]
         must("cmake", "-S", tree, "-B", top / "build", "-G", "Ninja", f"-DVDSM_HOOK_HOOKS={';'.join(names)}", "-DVDSM_HOOK_TESTS=OFF",
