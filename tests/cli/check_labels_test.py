@@ -31,7 +31,9 @@ class CheckLabels(CommandTest):
         self.hook("50_a", "#!/bin/sh\n")
         # The module's contexts, for this test's directories.
         contexts = (SOURCE / "rpm/selinux/vdsm_hook.fc").read_text()
-        for ours, here in (("/etc/vdsm-hook", self.config), ("/usr/libexec/vdsm/hooks", self.hooks), ("/run/vdsm-hook", self.runtime)):
+        self.libexec = self.directory("libexec")
+        (self.libexec / "run-helper").touch()
+        for ours, here in (("/usr/libexec/vdsm-hook", self.libexec), ("/etc/vdsm-hook", self.config), ("/usr/libexec/vdsm/hooks", self.hooks), ("/run/vdsm-hook", self.runtime)):
             self.assertIn(f"{ours}(/.*)?", contexts)
             contexts = contexts.replace(ours, str(here))
         policy = self.directory("selinux")
@@ -41,7 +43,7 @@ class CheckLabels(CommandTest):
         # As some Fedoras have it, where /run is what the policy calls /var/run.
         (policy / "test/contexts/files/file_contexts.subs_dist").write_text("/run /var/run\n")
         self.policy = policy
-        for path in [self.hooks, *self.hooks.rglob("*")]:
+        for path in [self.hooks, *self.hooks.rglob("*"), self.libexec, self.libexec / "run-helper"]:
             self.label(path, HOOK)
         for path in [self.config, *self.config.rglob("*")]:
             self.label(path, CONFIGURATION)
@@ -56,7 +58,8 @@ class CheckLabels(CommandTest):
     def checked(self):
         return subprocess.run(["unshare", "--mount", "sh", "-c", HOST, "sh", self.policy, PROGRAM, "check", "--hooks-dir", self.hooks,
                                "--config-dir", self.config, "--runtime-dir", self.runtime],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+                              env={**os.environ, "VDSM_HOOK_LIBEXEC_DIR": str(self.libexec)}, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60, check=False)
 
     def test_right_labels_are_no_finding(self):
         done = self.checked()
@@ -69,6 +72,10 @@ class CheckLabels(CommandTest):
         self.assertEqual(done.returncode, VETOED, done.stderr)
         self.assertIn(f"{hook}: its SELinux label is system_u:object_r:etc_t:s0, it should be {HOOK}\n    restorecon -v", done.stdout)
         self.assertIn("1 finding:", done.stdout)
+
+    def test_a_wrong_label_of_the_helper_is_named(self):
+        self.label(self.libexec / "run-helper", CONFIGURATION)
+        self.assertIn(f"{self.libexec}/run-helper: its SELinux label is {CONFIGURATION}, it should be {HOOK}", self.checked().stdout)
 
     def test_a_wrong_label_of_the_configuration_is_named(self):
         self.label(self.config, HOOK)
