@@ -30,16 +30,15 @@ struct NewFile {
 
 [[noreturn]] void wrong(const std::string& why) { throw Error(Errc::wrong_use, why); }
 
-bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_letter_or_digit(char c) { return is_letter(c) || (c >= '0' && c <= '9'); }
 
 /// The hook's custom property. Throws wrong_use when NAME is no hook's name.
 std::string property_of(const std::string& name) {
   constexpr std::size_t longest = 64;
   const bool is_plain = std::all_of(name.begin(), name.end(), [](char c) { return is_letter_or_digit(c) || c == '_' || c == '-'; });
-  if (!is_plain || name.size() > longest || name[0] == '-' || (name[0] >= '0' && name[0] <= '9'))
-    wrong("'" + name.substr(0, 80) + "' is no name for a hook: letters, digits, _ and -, no digit and no - in front, at most " +
+  if (!is_plain || name.size() > longest || !is_letter(name[0]))
+    wrong("'" + name.substr(0, 80) + "' is no name for a hook: letters, digits, _ and -, a letter first, at most " +
           std::to_string(longest) + " characters");
   std::string property = name;
   std::replace(property.begin(), property.end(), '-', '_');
@@ -118,6 +117,7 @@ struct Event {
   std::string words;  // what `run` wants besides
   PayloadKind payload = PayloadKind::none;
   bool has_properties = true;
+  std::string first = {};  // what must be done before the hook is installed, as a paragraph
 };
 
 // A document for the first cases.
@@ -131,12 +131,15 @@ std::string example_of(PayloadKind kind) {
   return "";
 }
 
-Event event_called(const std::string& name, bool is_adhoc, const HookPoints& points) {
+Event event_called(const std::string& name, bool is_adhoc, const HookPoints& points, const std::string& config_dir) {
   if (const auto* point = points.find(name)) {
     const auto& rules = point->ours;
     return {name, std::string(option_for(rules.payload)), rules.payload, rules.vm_properties || rules.device_properties};
   }
-  if (is_adhoc && is_event_name(name)) return {name, " --adhoc"};
+  if (is_adhoc && is_event_name(name))
+    return {name, " --adhoc", PayloadKind::none, true,
+            "First, `" + name + "` must become a hook point, by a table `[" + name + "]`: on this host in a file of\n`" + config_dir +
+                "/hookpoints.d`, for a package in `hookpoints/hookpoints.toml` of the sources.\n\n"};
   wrong("there is no hook point '" + printable(name.substr(0, 80)) + "'" + points.did_you_mean(name));
 }
 
@@ -148,6 +151,7 @@ std::vector<NewFile> files_of(const std::string& name, const Event& event, const
                     {"@PROPERTY@", property_of(name)},
                     {"@EVENT@", event.name},
                     {"@OPTIONS@", event.words},
+                    {"@FIRST@", event.first},
                     {"@KIND@", std::string(to_string(event.payload))},
                     {"@PAYLOAD@", example_of(event.payload)},
                     {"@SOURCE@", source},
@@ -184,7 +188,7 @@ int new_main(int argc, char** argv) {
   if (!parse(app, argc, argv)) return done;
 
   const auto settings = locations.load();
-  const auto files = files_of(name, event_called(event, is_adhoc, settings.points),
+  const auto files = files_of(name, event_called(event, is_adhoc, settings.points, settings.paths.config_dir),
                               language == "python" ? "py" : language, settings.paths.sdk_new_dir);
   struct stat st{};
   if (::stat(directory.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) wrong(directory + " is no directory");

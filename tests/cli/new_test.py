@@ -141,7 +141,10 @@ class NewTest(CommandTest):
         self.refused(self.new("a", event="mine"), "there is no hook point 'mine'")
         self.refused(self.new("a", "--adhoc", event="../mine"))
         self.check(self.new("a", "--adhoc", event="mine"), DONE)
-        self.assertIn("vdsm-hook run mine --hooks-dir try -p a=true --diff -v --adhoc\n", (self.dir / "a/README.md").read_text())
+        readme = (self.dir / "a/README.md").read_text()
+        self.assertIn("vdsm-hook run mine --hooks-dir try -p a=true --diff -v --adhoc\n", readme)
+        self.assertIn(f"`{self.config}/hookpoints.d`", readme.split("## Install it")[1])
+        self.assertIn("`hookpoints/hookpoints.toml`", readme)
 
     @unittest.skipUnless(shutil.which("c++"), "no C++ compiler is installed")
     def test_the_new_program_compiles(self):
@@ -163,7 +166,8 @@ class NewTest(CommandTest):
         self.refused(self.new("a", "--into", "vm.xml"), "vm.xml is no directory")
 
     def test_bad_names_are_refused(self):
-        for name in ["", "1a", "-a", "a.b", "a/b", "../a", ".", "..", "a b", "a\nb", "größe", "a" * 300, "HOME", "PATH", "LD_x", "vmId"]:
+        for name in ["", "1a", "-a", "_x", "a.b", "a/b", "../a", ".", "..", "a b", "a\nb", "größe", "a" * 300, "HOME", "PATH", "LD_x",
+                     "vmId"]:
             with self.subTest(name=name):
                 self.refused(self.command("new", "--event", "before_vm_start", "--lang", "sh", "--", name))
                 self.assertEqual(self.entries(), [])
