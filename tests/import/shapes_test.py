@@ -222,8 +222,8 @@ class Shapes(ImportTest):
         self.assertEqual((len(hooks), faults), (1, []))
 
     def test_what_another_hook_installs_as_a_sidecar_is_refused(self):
-        self.file("tree/other/hook.toml", 'name = "other"\nsummary = "x"\n[events.before_vm_start]\ninstalled = "60_other"\nsource = "a.sh"\n'
-                  '[[files]]\nsource = "a.sh"\npath = "hooks/before_vm_start/50_lamp.toml"\n')
+        self.file("tree/other/hook.toml", 'name = "other"\nsummary = "x"\n[events.before_vm_start]\ninstalled = "60_other"\n'
+                  'source = "a.sh"\n[[files]]\nsource = "a.sh"\npath = "hooks/before_vm_start/50_lamp.toml"\n')
         self.refused(self.import_folder(LAMP), "the hook other installs hooks/before_vm_start/50_lamp.toml as well")
         self.assertEqual(os.listdir(self.tree), ["other"])
 
