@@ -131,15 +131,15 @@ std::string example_of(PayloadKind kind) {
   return "";
 }
 
-Event event_called(const std::string& name, bool is_adhoc, const HookPoints& points, const std::string& config_dir) {
+Event event_called(const std::string& name, bool is_adhoc, const HookPoints& points) {
   if (const auto* point = points.find(name)) {
     const auto& rules = point->ours;
     return {name, std::string(option_for(rules.payload)), rules.payload, rules.vm_properties || rules.device_properties};
   }
   if (is_adhoc && is_event_name(name))
     return {name, " --adhoc", PayloadKind::none, true,
-            "First, `" + name + "` must become a hook point, by a table `[" + name + "]`: on this host in a file of\n`" + config_dir +
-                "/hookpoints.d`, for a package in `hookpoints/hookpoints.toml` of the sources.\n\n"};
+            "First, `" + name + "` must become a hook point, by a table `[" + name + "]`: on this host in a file of\n`" +
+                Paths::system_config_dir() + "/hookpoints.d`, for a package in `hookpoints/hookpoints.toml` of the sources.\n\n"};
   wrong("there is no hook point '" + printable(name.substr(0, 80)) + "'" + points.did_you_mean(name));
 }
 
@@ -152,6 +152,7 @@ std::vector<NewFile> files_of(const std::string& name, const Event& event, const
                     {"@EVENT@", event.name},
                     {"@OPTIONS@", event.words},
                     {"@FIRST@", event.first},
+                    {"@HOOKS_DIR@", Paths::system_hooks_dir()},
                     {"@KIND@", std::string(to_string(event.payload))},
                     {"@PAYLOAD@", example_of(event.payload)},
                     {"@SOURCE@", source},
@@ -188,7 +189,7 @@ int new_main(int argc, char** argv) {
   if (!parse(app, argc, argv)) return done;
 
   const auto settings = locations.load();
-  const auto files = files_of(name, event_called(event, is_adhoc, settings.points, settings.paths.config_dir),
+  const auto files = files_of(name, event_called(event, is_adhoc, settings.points),
                               language == "python" ? "py" : language, settings.paths.sdk_new_dir);
   struct stat st{};
   if (::stat(directory.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) wrong(directory + " is no directory");

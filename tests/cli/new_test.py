@@ -4,6 +4,7 @@
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -137,13 +138,21 @@ class NewTest(CommandTest):
                      "cpp": ["c++", "-std=c++20", "-fsyntax-only", "-I", self.include]}[lang] + [source]
             self.check(subprocess.run(check, capture_output=True, text=True, check=False), DONE, "", "")
 
+    def test_its_readme_installs_it_where_this_build_reads_hooks(self):
+        self.check(self.new("a"), DONE)
+        text = (self.dir / "a/README.md").read_text()
+        read = self.call("check", "--help").stdout.split("check --hooks-dir ")[1].split()[0]
+        self.assertIn(f"{read}/before_vm_start/50_a\n", text)
+        hooks = re.search(r"(?m)^CMAKE_INSTALL_SYSCONFDIR:PATH=(.*)$", (BUILD / "CMakeCache.txt").read_text())[1]
+        self.assertTrue(read.endswith(f"{hooks}/vdsm/hooks"), (read, hooks))
+
     def test_adhoc_allows_an_event_of_ones_own(self):
         self.refused(self.new("a", event="mine"), "there is no hook point 'mine'")
         self.refused(self.new("a", "--adhoc", event="../mine"))
         self.check(self.new("a", "--adhoc", event="mine"), DONE)
         readme = (self.dir / "a/README.md").read_text()
         self.assertIn("vdsm-hook run mine --hooks-dir try -p a=true --diff -v --adhoc\n", readme)
-        self.assertIn(f"`{self.config}/hookpoints.d`", readme.split("## Install it")[1])
+        self.assertIn("vdsm-hook/hookpoints.d`", readme.split("## Install it")[1])
         self.assertIn("`hookpoints/hookpoints.toml`", readme)
 
     @unittest.skipUnless(shutil.which("c++"), "no C++ compiler is installed")
