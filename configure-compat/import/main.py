@@ -141,14 +141,17 @@ def describe(name, folder, events, findings):
     return description, placing.names
 
 
-def clashes(into, description):
-    """What other hooks of the tree install as well."""
-    ours = {f"hooks/{event}/{installed}" for event, (installed, _) in description.events.items()}
-    ours |= {path for _, path, _ in description.files}
-    for other in sorted(into.glob("*/hook.toml")):
-        for _, _, path in read_hooks.Hook(other).installs():
-            if path in ours:
-                yield f"{path} is installed by the hook {other.parent.name} as well: one of the two must go"
+def clashes(into, hook):
+    """What the other hooks of the tree have as well, with which the build would refuse them all."""
+    package, ours = read_hooks.package_of(hook.folder.name), {path for _, _, path in hook.installs()}
+    for path in sorted(into.glob("*/hook.toml")):
+        other = path.parent.name
+        if read_hooks.package_of(other) == package:
+            yield f"the hook {other} makes the package {package} as well: rename the folder"
+        shared = ours & {path for _, _, path in read_hooks.Hook(path).installs()}
+        for path in sorted(shared):
+            if path.removesuffix(".toml") == path or path.removesuffix(".toml") not in shared:  # a sidecar goes with its hook
+                yield f"the hook {other} installs {path} as well: one of the two must go"
 
 
 def import_folder(given, into):
@@ -167,15 +170,14 @@ def import_folder(given, into):
     description, names = describe(name, folder, events, findings)
     if not description.events:
         raise Refused("\n".join([f"nothing in {given} is installed as a hook, so nothing is imported", *findings.lines()]))
-    for clash in clashes(into, description):
-        findings.add("Makefile.am", 0, clash)
     with Draft(into, name) as draft:
         for file, content in folder.contents.items():
             draft.add(names.get(file, file), content, folder.modes[file])
         draft.add("hook.toml", description.text().encode(), 0o644)
         if "cases.json" not in folder.contents:
             draft.add("cases.json", description.cases(events).encode(), 0o644)
-        _, faults = read_hooks.read(draft.above, [], False, events)
+        (hook,), faults = read_hooks.read(draft.above, [], False, events)
+        faults = [*faults, *clashes(into, hook)]
         if faults:
             raise Refused("\n".join(["the build would refuse the hook, so nothing is imported", *faults, *findings.lines()]))
         draft.publish()

@@ -16,10 +16,13 @@ std::string environment(const char* name) {
 
 }  // namespace
 
+std::string Paths::system_config_dir() { return VDSM_HOOK_SYSCONFDIR "/vdsm-hook"; }
+std::string Paths::system_hooks_dir() { return VDSM_HOOK_SYSCONFDIR "/vdsm/hooks"; }
+
 Paths Paths::installed() {
   Paths paths;
-  paths.hooks_dirs = {VDSM_HOOK_VENDOR_HOOKS_DIR, VDSM_HOOK_SYSCONFDIR "/vdsm/hooks"};
-  paths.config_dir = VDSM_HOOK_SYSCONFDIR "/vdsm-hook";
+  paths.hooks_dirs = {VDSM_HOOK_VENDOR_HOOKS_DIR, system_hooks_dir()};
+  paths.config_dir = system_config_dir();
   paths.runtime_dir = VDSM_HOOK_RUNSTATEDIR "/vdsm-hook";
   paths.launchflags_dir = VDSM_HOOK_RUNSTATEDIR "/vdsm";
   paths.sdk_python_dir = VDSM_HOOK_DATADIR "/python";

@@ -22,6 +22,9 @@ struct Paths {
   /// The installed places; for another user than root the hooks and the run-time files are that user's own
   /// ($XDG_CONFIG_HOME, $XDG_RUNTIME_DIR). Environment variables are not looked at but for these two.
   static Paths installed();
+  /// The administrator's, whoever asks.
+  static std::string system_config_dir();
+  static std::string system_hooks_dir();
   /// As installed(), but where this program lies in a build tree or a staged installation (its bin/ has share/vdsm-hook
   /// beside it) what belongs to the program is taken from there.
   static Paths of_this_program();

@@ -36,7 +36,7 @@ int check_main(int argc, char** argv) {
                "properties: definitions that no hook reads, patterns that no value matches and, in vNIC profiles and the "
                "domains that are given, properties that nobody defines or whose values are wrong. Starts no hook. Masked and overridden "
                "hooks are meant to be so.", "vdsm-hook check");
-  app.footer("Example:\n  vdsm-hook check --hooks-dir /etc/vdsm/hooks\n  vdsm-hook check --domxml vm.xml\n\n"
+  app.footer("Example:\n  vdsm-hook check --hooks-dir " + Paths::system_hooks_dir() + "\n  vdsm-hook check --domxml vm.xml\n\n"
              "Exit code: 0 nothing is wrong; 1 there are findings; 2 wrong use; 3 the engine could not do its work.");
   FormatOption format;
   LocationOptions locations;

@@ -41,7 +41,7 @@ constexpr std::string_view kHelp =
     "      --cver=VERSION         a compatibility version, 4.2 to 4.8; added when KEY lacks it\n"
     "  -p, --properties=FILE      only the keys in FILE, as it describes them: KEY.description=TEXT\n"
     "  -c, --config=FILE          must exist; has no effect\n"
-    "      --config-dir=DIR       instead of /etc/vdsm-hook\n"
+    "      --config-dir=DIR       instead of @CONFIG_DIR@\n"
     "      --log-file=FILE, --log-level=LEVEL\n"
     "                             have no effect\n"
     "\n"
@@ -241,7 +241,10 @@ void merge(const DefinitionKeyFacts& key, const Settings& settings, const Engine
 }
 
 void act(const EngineConfigArgs& args) {
-  if (args.action == Action::help) return print(kHelp);
+  if (args.action == Action::help) {
+    constexpr std::string_view word = "@CONFIG_DIR@";
+    return print(std::string(kHelp).replace(kHelp.find(word), word.size(), Paths::system_config_dir()));
+  }
   if (const auto missing = missing_in(args); !missing.empty()) wrong(missing);
   if (!args.config_file.empty()) must_exist(args.config_file);
   const auto keys = keys_of(args.properties_file);

@@ -74,6 +74,8 @@ void continue_with(const OtherProgram& program, std::initializer_list<std::strin
   words.push_back(nullptr);
   ::execv(path.c_str(), words.data());
   const int reason = errno;
+  if (reason == ENOENT && ::access(path.c_str(), F_OK) == 0)
+    throw Error(Errc::engine_failure, "cannot start " + path + ": its interpreter is missing (a script's is in its first line)");
   if (reason == ENOENT)
     throw Error(Errc::engine_failure, "there is no " + path + ": install the package " + std::string(program.package) + " for " +
                                           std::string(program.purpose));

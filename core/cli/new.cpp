@@ -30,16 +30,15 @@ struct NewFile {
 
 [[noreturn]] void wrong(const std::string& why) { throw Error(Errc::wrong_use, why); }
 
-bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_letter_or_digit(char c) { return is_letter(c) || (c >= '0' && c <= '9'); }
 
 /// The hook's custom property. Throws wrong_use when NAME is no hook's name.
 std::string property_of(const std::string& name) {
   constexpr std::size_t longest = 64;
   const bool is_plain = std::all_of(name.begin(), name.end(), [](char c) { return is_letter_or_digit(c) || c == '_' || c == '-'; });
-  if (!is_plain || name.size() > longest || name[0] == '-' || (name[0] >= '0' && name[0] <= '9'))
-    wrong("'" + name.substr(0, 80) + "' is no name for a hook: letters, digits, _ and -, no digit and no - in front, at most " +
+  if (!is_plain || name.size() > longest || !is_letter(name[0]))
+    wrong("'" + name.substr(0, 80) + "' is no name for a hook: letters, digits, _ and -, a letter first, at most " +
           std::to_string(longest) + " characters");
   std::string property = name;
   std::replace(property.begin(), property.end(), '-', '_');
@@ -48,6 +47,24 @@ std::string property_of(const std::string& name) {
 }
 
 using Words = std::vector<std::pair<std::string, std::string>>;
+
+// Lines that end with one marker are for events that deliver properties, with the other for those that do not.
+std::string chosen_lines(std::string_view text, bool has_properties) {
+  const auto ends_with = [](std::string_view& line, std::string_view marker) {
+    if (!line.ends_with(marker)) return false;
+    line.remove_suffix(marker.size());
+    return true;
+  };
+  std::string chosen;
+  while (!text.empty()) {
+    auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (ends_with(line, has_properties ? " @IF_NO_PROPERTY@" : " @IF_PROPERTY@")) continue;
+    ends_with(line, has_properties ? " @IF_PROPERTY@" : " @IF_NO_PROPERTY@");
+    chosen.append(line) += '\n';
+  }
+  return chosen;
+}
 
 std::string filled_in(std::string text, const Words& words) {
   for (const auto& [word, value] : words)
@@ -99,6 +116,8 @@ struct Event {
   std::string name;
   std::string words;  // what `run` wants besides
   PayloadKind payload = PayloadKind::none;
+  bool has_properties = true;
+  std::string first = {};  // what must be done before the hook is installed, as a paragraph
 };
 
 // A document for the first cases.
@@ -113,8 +132,14 @@ std::string example_of(PayloadKind kind) {
 }
 
 Event event_called(const std::string& name, bool is_adhoc, const HookPoints& points) {
-  if (const auto* point = points.find(name)) return {name, std::string(option_for(point->ours.payload)), point->ours.payload};
-  if (is_adhoc && is_event_name(name)) return {name, " --adhoc"};
+  if (const auto* point = points.find(name)) {
+    const auto& rules = point->ours;
+    return {name, std::string(option_for(rules.payload)), rules.payload, rules.vm_properties || rules.device_properties};
+  }
+  if (is_adhoc && is_event_name(name))
+    return {name, " --adhoc", PayloadKind::none, true,
+            "First, `" + name + "` must become a hook point, by a table `[" + name + "]`: on this host in a file of\n`" +
+                Paths::system_config_dir() + "/hookpoints.d`, for a package in `hookpoints/hookpoints.toml` of the sources.\n\n"};
   wrong("there is no hook point '" + printable(name.substr(0, 80)) + "'" + points.did_you_mean(name));
 }
 
@@ -126,6 +151,8 @@ std::vector<NewFile> files_of(const std::string& name, const Event& event, const
                     {"@PROPERTY@", property_of(name)},
                     {"@EVENT@", event.name},
                     {"@OPTIONS@", event.words},
+                    {"@FIRST@", event.first},
+                    {"@HOOKS_DIR@", Paths::system_hooks_dir()},
                     {"@KIND@", std::string(to_string(event.payload))},
                     {"@PAYLOAD@", example_of(event.payload)},
                     {"@SOURCE@", source},
@@ -133,7 +160,7 @@ std::vector<NewFile> files_of(const std::string& name, const Event& event, const
                     {"@SUMMARY@", "Says that it was called, and does nothing yet"}};
   const auto from = [&](const std::string& file) {
     try {
-      return filled_in(read_file(templates + "/" + file, kMaxSettingsBytes), words);
+      return filled_in(chosen_lines(read_file(templates + "/" + file, kMaxSettingsBytes), event.has_properties), words);
     } catch (const Error& error) {
       throw Error(Errc::engine_failure, std::string("the SDK is not complete: ") + error.what());
     }
@@ -148,7 +175,7 @@ std::vector<NewFile> files_of(const std::string& name, const Event& event, const
 
 int new_main(int argc, char** argv) {
   CLI::App app("Makes the folder of a new hook that runs at EVENT as soon as its custom property, which has its name, is "
-               "true. It works at once, and does nothing yet.", "vdsm-hook new");
+               "true; each time where EVENT delivers no properties. It works at once, and does nothing yet.", "vdsm-hook new");
   app.footer("Example:\n  vdsm-hook new noreboot --event before_vm_start --lang sh");
   std::string name, event, language, directory = ".";
   bool is_adhoc = false;

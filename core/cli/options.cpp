@@ -74,7 +74,7 @@ void LocationOptions::add_to(CLI::App& app) {
 }
 
 void LocationOptions::add_engines_to(CLI::App& app) {
-  add_value(app, "--config-dir", moved.config_dir, "DIR", "instead of /etc/vdsm-hook")->group("Locations");
+  add_value(app, "--config-dir", moved.config_dir, "DIR", "instead of " + Paths::system_config_dir())->group("Locations");
   add_value(app, "--runtime-dir", moved.runtime_dir, "DIR", "instead of /run/vdsm-hook")->group("Locations");
 }
 

@@ -87,11 +87,11 @@ Definitions read_definitions(TomlTable& table, const std::string& declared_by) {
   return definitions;
 }
 
-// The package that a hook of ours comes in; of anybody else's the hook.
+// The package that a hook of ours comes in, as package_of() in read_hooks.py names it; of anybody else's the hook.
 std::string declarer(const std::optional<std::string>& name, std::string_view file) {
   if (!name) return std::string(file.substr(0, file.rfind('.')));
   auto package = "vdsm-hook-" + *name;
-  std::replace(package.begin(), package.end(), '_', '-');
+  for (char& c : package) c = c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return printable(package);
 }
 

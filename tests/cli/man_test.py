@@ -49,9 +49,11 @@ class EveryPage(unittest.TestCase):
         self.assertGreater(len(PAGES), 16)
         for name, page in PAGES.items():
             with self.subTest(page=name):
-                # Whether the pages that it refers to are on this machine is not its fault.
-                faults = run("mandoc", "-Tlint", page).splitlines()
-                self.assertEqual([line for line in faults if "referenced manual not found" not in line], [])
+                # Neither the pages on this machine nor how long a configured directory is are its fault.
+                lines = page.read_text().splitlines()
+                faults = [fault for fault in run("mandoc", "-Tlint", page).splitlines() if "referenced manual not found" not in fault]
+                self.assertEqual([fault for fault in faults if "longer than 80 bytes" not in fault or
+                                  not re.search(r"/vdsm(\\?-hook|/hooks)", lines[int(fault.split(":")[2]) - 1])], [])
                 self.assertTrue(page.read_bytes().isascii())
 
     def test_it_refers_to_pages_that_there_are(self):

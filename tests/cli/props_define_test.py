@@ -37,7 +37,7 @@ class DefineTest(CommandTest):
         self.assertEqual({name for name, of in self.definitions()}, {name for name, of in fresh})
 
     def test_hooks_then_ovirt_then_the_administrator(self):
-        self.hook_with("50_a", "name = 'a_b'\n[vm_properties]\nsndbuf = 'x'\nmine = '^(a|b)$'\ncommon = '1'\n"
+        self.hook_with("50_a", "name = 'A_b'\n[vm_properties]\nsndbuf = 'x'\nmine = '^(a|b)$'\ncommon = '1'\n"
                        "[device_properties.disk]\nunmap = '^(on|off)$'\n")
         self.hook_with("60_b", "[vm_properties]\ncommon = '2'\n")
         self.check(self.define("mine=^c$"), DONE)

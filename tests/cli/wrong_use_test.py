@@ -206,7 +206,7 @@ class CommandLineTest(CommandTest):
                 help_text = self.call(*subcommand.split(), "--help").stdout
                 example, _, document = help_text.split("Example:\n  ")[1].split("\n")[0].replace("'", "").partition(" < ")
                 example = example.split()[1:]
-                example = [word if word != "/etc/vdsm/hooks" else str(self.hooks) for word in example]
+                example = [word if not word.endswith("/etc/vdsm/hooks") else str(self.hooks) for word in example]
                 places = self.places() if "--hooks-dir" in help_text else []
                 if "--libvirt-hooks-dir" in help_text:
                     places = ["--libvirt-hooks-dir", self.hooks, *(self.places()[2:] if "--runtime-dir" in help_text else [])]

@@ -68,6 +68,7 @@ REFUSED = [
     ("a_hook", ["--enable-log-consle"], "did you mean --enable-log_console?"),
     ("a_hook_to_leave_out", ["--disable-fakemu"], "did you mean --disable-faqemu?"),
     ("with", ["--with-qemu-usr=a"], "did you mean --with-qemu-user?"),
+    ("help_with_a_value", ["--help=foo"], "there is no option --help=foo (did you mean --help?)"),
     ("far_from_all", ["--zzzzzzzz"], "no option --zzzzzzzz; --help lists them"),
     ("a_letter", ["-z"], "no option -z"),
     ("a_word", ["prefix"], "'prefix'"),
@@ -104,6 +105,7 @@ class ConfigureTest(unittest.TestCase):
             folder.mkdir(parents=True)
             (folder / "hook.toml").write_text(f'summary = "Is {name}"\n' + ("required = true\n" if required else ""))
         shutil.copy(SOURCE / "CMakeLists.txt", self.source)
+        shutil.copy(SOURCE / "configure", self.source)
         shutil.copytree(SOURCE / "configure-compat", self.source / "configure-compat")
 
     def configure(self, *words, shell=("sh",), **variables):
@@ -142,6 +144,31 @@ class ConfigureTest(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stdout), (1, ""))
                 self.assertIn(message, done.stderr)
                 self.assertEqual(done.stderr.count("configure: "), 1, done.stderr)
+
+    def test_a_hook_that_another_requires_is_not_left_out(self):
+        for folder, requires in (("faqemu", '["log_console"]'), ("always", '[\n  "faqemu",  # it\n]')):
+            with open(self.source / f"vdsm_hooks/{folder}/hook.toml", "a") as description:
+                description.write(f"requires = {requires}\n[events.x]\n")
+        for shell in SHELLS:
+            for words, why in ((["--disable-log-console"], "--disable-log_console: faqemu requires it: --disable-faqemu as well"),
+                               (["--disable-hooks", "--disable-log_console"], "--disable-log_console: faqemu requires it"),
+                               (["--disable-faqemu"], "--disable-faqemu: always requires it, which is always built")):
+                done = self.configure("-n", *words, shell=shell)
+                self.assertEqual((done.returncode, done.stdout), (1, ""), words)
+                self.assertIn(why, done.stderr)
+            self.assertIn(NONE_CHOSEN, self.command("--disable-hooks", shell=shell))  # what is required comes without being named
+        (self.source / "vdsm_hooks/always/hook.toml").write_text("required = true\n")
+        self.assertIn(NONE_CHOSEN, self.command("--disable-faqemu", "--disable-log_console"))
+
+    def test_configure_works_through_a_link(self):
+        for name in ("configure", "configure-compat/configure"):
+            link = self.dir / "my configure"
+            link.symlink_to(self.source / name)
+            for shell in [[], *SHELLS]:
+                done = subprocess.run([*shell, link, "-n"], cwd=self.build, capture_output=True, text=True, check=False)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertIn(str(self.source), shlex.split(done.stdout.replace("configure: ", "")))
+            link.unlink()
 
     def test_the_environment_counts_and_the_command_line_more(self):
         command = self.command("CXXFLAGS=-O1", CXXFLAGS="-O3", CXX="c++ -m64", CPPFLAGS="-DB")

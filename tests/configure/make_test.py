@@ -83,12 +83,21 @@ class MakeTest(unittest.TestCase):
         self.make("clean")
         self.assertIn(said, self.make("V=1"))
 
-    def test_jobs_are_handed_on(self):
+    def tools(self, script):
         tools = self.dir / "tools"
         tools.mkdir()
         for name in ("cmake", "ctest"):
-            (tools / name).write_text(f'#!/bin/sh\necho {name} "$@" "[$MAKEFLAGS]"\n')
+            (tools / name).write_text(f"#!/bin/sh\n{script}\n")
             (tools / name).chmod(0o755)
+        return tools
+
+    def test_no_two_commands_work_in_the_tree_at_once(self):
+        lock = self.dir / "lock"
+        tools = self.tools(f"mkdir {lock} || exit 1; sleep 0.2; rmdir {lock}; echo well done")
+        self.assertEqual(self.make(f"PATH={tools}:{os.environ['PATH']}", "-j4", "dist", "rpm", "deb").count("well done"), 3)
+
+    def test_jobs_are_handed_on(self):
+        tools = self.tools('echo ${0##*/} "$@" "[$MAKEFLAGS]"')
         for words, jobs in ((["-j3"], " -j3"), (["-kj3"], " -j3"), ([], ""), (["-j"], " -j"), (["X=a -j7"], ""),
                             (["-j2", "X=a -j7"], " -j2")):
             with self.subTest(words):
@@ -142,6 +151,19 @@ class MakeTest(unittest.TestCase):
         self.assertTrue(theirs.exists())
         self.assertTrue((self.dest / "it's a prefix/bin").is_dir())
         self.assertFalse((self.dest / "it's a prefix/etc").exists())
+
+    def test_uninstall_forgets_what_it_took_away(self):
+        self.make("install", f"DESTDIR={self.dest}")
+        self.make("install", f"DESTDIR={self.dest}")
+        self.make("uninstall", f"DESTDIR={self.dest}")
+        self.assertIn("nothing was installed from here", self.make("uninstall", f"DESTDIR={self.dest}", code=2))
+        theirs = self.dest / "it's a prefix/etc/vdsm-hook/note"
+        theirs.parent.mkdir(parents=True)
+        theirs.write_text("")
+        os.utime(theirs, (0, 0))  # as a package's
+        self.make("install", f"DESTDIR={self.dest}")
+        self.make("uninstall", f"DESTDIR={self.dest}")
+        self.assertEqual([path for path in self.dest.rglob("*") if path.is_file()], [theirs])
 
     def test_uninstall_after_a_second_install_of_less(self):
         self.make("install", f"DESTDIR={self.dest}")

@@ -9,6 +9,8 @@ hook without cases, an event of a hook without a case and a file that is not bui
 A case: id, event, env (the properties), payload_kind (domxml, device_xml, json or none), payload, and expect with rc,
 payload (left out: as it was; else compared as XML or JSON: the order of attributes, blank-only text, the declaration and
 namespace prefixes do not matter), stderr_contains (none: stderr is empty).
+The kind must be the event's own, and a property of the hook one that the event delivers: those of hookpoints.toml; an
+event of a site's own may have any.
 `installed`, where it is given, is the file below the hooks directory that oVirt's hook had. `upstream` and `note` are
 for people.
 """
@@ -26,6 +28,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
 HOOKS = TESTS.parent / "vdsm_hooks"
+POINTS = tomllib.loads((TESTS.parent / "hookpoints/hookpoints.toml").read_text(encoding="utf-8"))
 DEADLINE_S = 60
 VARIABLES = {"domxml": "_hook_domxml", "device_xml": "_hook_domxml", "json": "_hook_json", "none": "NO_PAYLOAD"}
 CASE_KEYS = {"id", "event", "installed", "env", "payload_kind", "payload", "expect", "upstream", "note"}
@@ -93,7 +96,21 @@ class Vectors(unittest.TestCase):
             for case in self.cases(hook):
                 with self.subTest(hook=hook, case=case.get("id")):
                     installed = description["events"][case["event"]]["installed"]
+                    self.check_event(case, description)
                     self.check(case, f"{case['event']}/{installed}")
+
+    def check_event(self, case, description):
+        """CASE is one that its event can bring about."""
+        point = POINTS.get(case["event"])
+        if point is None:
+            return
+        self.assertEqual(case["payload_kind"], point["payload"], f"not what {case['event']} hands over")
+        if point["vm_properties"]:  # a VM may have a property of any name, also of that of a device
+            return
+        undelivered = set(description.get("vm_properties", {}))
+        for properties in description.get("device_properties", {}).values():
+            undelivered = undelivered - set(properties) if point["device_properties"] else undelivered | set(properties)
+        self.assertFalse(undelivered & set(case["env"]), f"{case['event']} does not deliver these properties")
 
     def check(self, case, installed):
         expect = case["expect"]

@@ -230,6 +230,11 @@ class WrongUse(ImportTest):
         done = self.call("import", "x", env={"VDSM_HOOK_LIBEXEC_DIR": str(self.dir)})
         self.check(done, 3, "", "vdsm-hook-import: install the package vdsm-hook-sdk for importing hooks")
 
+    def test_with_the_sdk_and_no_python_it_says_what_is_missing(self):
+        self.file("vdsm-hook-import", "#!/no/such/python3\n", 0o755)
+        done = self.call("import", "x", env={"VDSM_HOOK_LIBEXEC_DIR": str(self.dir)})
+        self.check(done, 3, "", f"cannot start {self.dir}/vdsm-hook-import: its interpreter is missing")
+
     def test_a_directory_that_cannot_be_written_is_an_error(self):
         self.check(self.call("import", self.folder(LAMP), "--into", "/proc"), 3, "", "vdsm-hook: /proc/.vdsm-hook-import.")
 

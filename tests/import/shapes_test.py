@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
 """What `vdsm-hook import` makes of folders in the shapes that occur in vdsm's tree: hook.toml and the report, exactly."""
 
+import os
 import stat
+import sys
 import unittest
 
-from importing import CASES, LAMP, ONE_EVENT, SCRIPT, ImportTest
+from importing import CASES, LAMP, ONE_EVENT, SCRIPT, SOURCE, ImportTest
+
+sys.path.append(str(SOURCE / "vdsm_hooks"))
+import read_hooks  # noqa: E402
 
 HEAD = 'name = "lamp"\nsummary = "lamp: lights a lamp"\n'
 START = '\n[events.before_vm_start]\ninstalled = "50_lamp"\nsource = "before_vm_start.py"\n'
@@ -209,11 +214,23 @@ class Shapes(ImportTest):
         self.check(self.import_folder(files), 0)
         self.assertIn('[events.at_full_moon]\ninstalled = "50_lamp"\n', self.description())
 
-    def test_what_another_hook_of_the_tree_installs_is_named(self):
+    def test_what_another_hook_of_the_tree_installs_is_refused(self):
         self.check(self.import_folder(LAMP, "other"), 0)
-        done = self.import_folder(LAMP)
-        self.assertEqual(self.findings(done), ["Makefile.am: hooks/before_vm_start/50_lamp is installed by the hook other as well: "
-                                               "one of the two must go"])
+        self.refused(self.import_folder(LAMP), "nothing is imported", "the hook other installs hooks/before_vm_start/50_lamp as well")
+        self.assertEqual(os.listdir(self.tree), ["other"])
+        hooks, faults = read_hooks.read(self.tree, [], False, [])
+        self.assertEqual((len(hooks), faults), (1, []))
+
+    def test_what_another_hook_installs_as_a_sidecar_is_refused(self):
+        self.file("tree/other/hook.toml", 'name = "other"\nsummary = "x"\n[events.before_vm_start]\ninstalled = "60_other"\n'
+                  'source = "a.sh"\n[[files]]\nsource = "a.sh"\npath = "hooks/before_vm_start/50_lamp.toml"\n')
+        self.refused(self.import_folder(LAMP), "the hook other installs hooks/before_vm_start/50_lamp.toml as well")
+        self.assertEqual(os.listdir(self.tree), ["other"])
+
+    def test_another_hook_with_the_same_package_is_refused(self):
+        self.check(self.import_folder({**LAMP, "Makefile.am": ONE_EVENT.replace("50_lamp", "60_lamp")}, "my_lamp"), 0)
+        self.refused(self.import_folder(LAMP, "My-lamp"), "the hook my_lamp makes the package vdsm-hook-my-lamp as well: rename the folder")
+        self.assertEqual(os.listdir(self.tree), ["my_lamp"])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 BUILD = Path(os.environ["VDSM_HOOK_BUILD"])
 SOURCE = Path(__file__).resolve().parents[2]
 FOLDER = SOURCE / "core/cli/man"
+PLACES = [f"--place={usual}={sys.argv.pop(1)}" for usual in ("/etc", "/usr/libexec", "/usr/share")]
 sys.path += [str(FOLDER), str(SOURCE / "hookpoints")]
 
 import command_help  # noqa: E402
@@ -125,11 +126,12 @@ class Pages(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
+        self.places = PLACES
 
     def make(self, *pages, **environment):
         return subprocess.run([sys.executable, "-B", FOLDER / "pages.py", "--program", BUILD / "bin/vdsm-hook",
                                "--libexec", BUILD / "libexec/vdsm-hook", "--source", SOURCE, "--date", "May 1, 2026",
-                               "--into", self.folder / "out", *pages], env={**os.environ, **environment},
+                               *self.places, "--into", self.folder / "out", *pages], env={**os.environ, **environment},
                               capture_output=True, text=True, check=False)
 
     def test_they_are_the_same_wherever_and_whenever_they_are_made(self):
@@ -141,6 +143,21 @@ class Pages(unittest.TestCase):
             built, made = (page.read_text().splitlines() for page in (path, self.folder / "out" / path.parent.name / path.name))
             self.assertEqual(made[0], ".Dd May 1, 2026")
             self.assertEqual(made[1:], built[1:], path)
+
+    def test_places_are_named_as_they_were_configured(self):
+        (self.folder / "a.7.in").write_text(".Pa /etc/vdsm-hook/x ,\n.Pa /etc/vdsm/hooks\n"
+                                            "(\\(dq/usr/libexec/vdsm/hooks, \\fB/etc/vdsm\\-hook\\fR, /etc/libvirt/hooks,\n"
+                                            "/opt/etc/vdsm-hook)\n")
+        for places, expected in [
+                ([], ".Pa /etc/vdsm-hook/x ,\n.Pa /etc/vdsm/hooks\n(\\(dq/usr/libexec/vdsm/hooks, \\fB/etc/vdsm\\-hook\\fR, "),
+                (["--place=/etc=/opt/e o\u00fc", "--place=/usr/libexec=/opt/libexec"],
+                 ".Pa /opt/e\\ o\\[u00FC]/vdsm-hook/x ,\n.Pa /opt/e\\ o\\[u00FC]/vdsm/hooks\n"
+                 "(\\(dq/opt/libexec/vdsm/hooks, \\fB/opt/e\\ o\\[u00FC]/vdsm\\-hook\\fR, ")]:
+            self.places = places
+            done = self.make(self.folder / "a.7.in")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            page = (self.folder / "out/man7/a.7").read_text()
+            self.assertEqual(page.split(".Os\n")[1], expected + "/etc/libvirt/hooks,\n/opt/etc/vdsm-hook)\n")
 
     def test_every_source_that_is_wrong_is_named_and_no_page_is_written(self):
         wrong = {"vdsm-hook-tun.1.in": (".Sh SEE ALSO\n", "there is no command tun, of run, plan"),

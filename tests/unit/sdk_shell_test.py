@@ -151,10 +151,11 @@ class Templates(Hook):
     def text(self, template):
         text = (SDK.parent / "new" / template).read_text(encoding="utf-8")
         words = {"NAME": "quiet_console", "PROPERTY": "quiet_console", "EVENT": "some_event", "SUMMARY": "Its summary",
-                 "SOURCE": "quiet_console.sh", "PROGRAM": "quiet_console.sh", "OPTIONS": ""}
+                 "SOURCE": "quiet_console.sh", "PROGRAM": "quiet_console.sh", "OPTIONS": "", "FIRST": "", "HOOKS_DIR": "/hooks"}
         for word, value in words.items():
             text = text.replace(f"@{word}@", value)
-        self.assertNotRegex(text, "@[A-Z]+@")
+        text = re.sub(r"(?m)^.* @IF_NO_PROPERTY@\n| @IF_PROPERTY@$", "", text)
+        self.assertNotRegex(text, "@[A-Z_]+@")
         return text
 
     def works_at_once(self, argv, source):

@@ -299,7 +299,7 @@ BOOST_AUTO_TEST_CASE(many_threads_may_ask_one_cache) {
 }
 
 BOOST_AUTO_TEST_CASE(a_hooks_properties_are_declared_by_its_package_or_by_itself) {
-  const auto ours = parse("name = 'log_console'\n[vm_properties]\nlog_console = '^(on|off)$'\n[device_properties.interface]\nspeed = '[0-9]+'\n");
+  const auto ours = parse("name = 'Log_console'\n[vm_properties]\nlog_console = '^(on|off)$'\n[device_properties.interface]\nspeed = '[0-9]+'\n");
   BOOST_TEST(ours.vm_properties.find("log_console")->declared_by == "vdsm-hook-log-console");
   BOOST_TEST(ours.device_properties.at("interface").find("speed")->pattern.text() == "[0-9]+");
   BOOST_TEST(parse("[vm_properties]\na = 'x'\n").vm_properties.find("a")->declared_by == "x");

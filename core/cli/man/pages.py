@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Makes the manual pages: a page for each PAGE.in, as DIRECTORY/manSECTION/PAGE.
 
-  pages.py --program VDSM_HOOK --libexec DIR --source PROJECT --date DATE --into DIRECTORY PAGE.in...
+  pages.py --program VDSM_HOOK --libexec DIR --source PROJECT --date DATE --into DIRECTORY [--place USUAL=CONFIGURED]... PAGE.in...
 
 A source holds what nothing else says. Of a command, vdsm-hook-COMMAND.1.in, that is sections which are put behind what its --help
 says; a command without a source of its own has no page. Elsewhere these lines are replaced: @options PROGRAM@ and
 @exit_codes PROGRAM@ by what its --help says, @hookpoints@ by the table of hook points, @markdown FILE [HEADING]@ by that document, or
-what is below its heading.
+what is below its heading. Directories of ours below each USUAL one are named below the CONFIGURED one.
 Nothing is written when a page cannot be made: each fault is named with its page, exit 1.
 """
 
@@ -64,10 +64,19 @@ def parts_of(text, macro):
     return dict(zip(parts[::2], parts[1::2]))
 
 
+def placed(text, places):
+    """TEXT with our directories below /etc and others where they were configured to be: (usual, configured) each."""
+    for usual, configured in places:
+        word = "".join({"\\": r"\e", " ": r"\ "}.get(c, c if c.isascii() else rf"\[u{ord(c):04X}]") for c in configured)
+        text = re.sub(rf"(?:(?<![\w/.])|(?<=\\fB)|(?<=\\\(dq)){re.escape(usual)}(?=/vdsm)", lambda _, word=word: word, text)
+    return text
+
+
 class Maker:
     def __init__(self, options):
         self.program = options.program
         self.source = options.source
+        self.places = [place.partition("=")[::2] for place in options.place]
         self.environment = {**os.environ, "VDSM_HOOK_LIBEXEC_DIR": str(options.libexec)}
 
     def help_of(self, words):
@@ -178,6 +187,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for option, kind in (("program", Path), ("libexec", Path), ("source", Path), ("date", str), ("into", Path)):
         parser.add_argument(f"--{option}", type=kind, required=True)
+    parser.add_argument("--place", action="append", default=[], metavar="USUAL=CONFIGURED")
     parser.add_argument("pages", nargs="+", type=Path, metavar="PAGE.in")
     options = parser.parse_args()
     maker, made, faults = Maker(options), {}, []
@@ -185,7 +195,8 @@ def main():
         name = source.name.removesuffix(".in")
         title, section = name.rsplit(".", 1)
         try:
-            text = f".Dd {options.date}\n.Dt {title.upper()} {section}\n.Os\n" + maker.page(name, source.read_text(encoding="ascii"))
+            text = f".Dd {options.date}\n.Dt {title.upper()} {section}\n.Os\n"
+            text += placed(maker.page(name, source.read_text(encoding="ascii")), maker.places)
             made[options.into / f"man{section}" / name] = text.encode("ascii")
         except (Fault, OSError, UnicodeError) as error:
             faults.append(f"{source}: {error}")
