@@ -83,7 +83,9 @@ class InstalledTree(unittest.TestCase):
 
     def test_a_cmake_project_runs_an_event_and_builds_a_hook(self):
         build = self.root / "consumer"
+        # The directory itself, besides: Debian's cmake does not look in the lib64 that rpm says.
         must("cmake", "-G", "Ninja", "-S", HERE, "-B", build, f"-DCMAKE_PREFIX_PATH={self.usr}",
+             f"-DVdsmHook_DIR={self.dest}{LIBDIR}/cmake/VdsmHook",
              f"-DCMAKE_CXX_FLAGS={CXX_FLAGS}")
         must("cmake", "--build", build)
         out = self.consume(build / "consumer", build / "consumer_hook")
