@@ -49,8 +49,8 @@ class Package:
     def needs(self, system):
         return self.requires.get(system, []) if isinstance(self.requires, dict) else self.requires
 
-    def folded(self, indent=""):
-        return textwrap.fill(self.description, 76, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    def folded(self):
+        return textwrap.fill(self.description, 76, break_on_hyphens=False)
 
 
 def first_paragraph(readme):
@@ -84,11 +84,11 @@ class HookPackage(Package):
         return sorted(path for path in found if path not in SHARED and not path.startswith("hooks/") and not path.startswith("share/man/"))
 
 
-def read(source, names=()):
+def read(source):
     """(packages of packages.toml by component, those of the hooks)."""
     with open(source / "packages/packages.toml", "rb") as file:
         packages = {component: Package(component, data) for component, data in tomllib.load(file).items()}
-    hooks, faults = read_hooks.read(source / "vdsm_hooks", list(names), False, [])
+    hooks, faults = read_hooks.read(source / "vdsm_hooks", [], False, [])
     if faults:
         sys.exit("\n".join(faults))
     return packages, [HookPackage(hook) for hook in hooks]
