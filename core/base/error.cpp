@@ -24,4 +24,6 @@ Error Error::from_errno(std::string text, int errnum) {
   return {Errc::engine_failure, std::move(text) + ": " + boost::system::generic_category().message(errnum)};
 }
 
+void throw_wrong_use(const std::string& why) { throw Error(Errc::wrong_use, why); }
+
 }  // namespace vdsm_hook

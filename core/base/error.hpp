@@ -35,6 +35,9 @@ class Error : public boost::system::system_error {
   std::string text_;
 };
 
+/// Throws Error(Errc::wrong_use, WHY).
+[[noreturn]] void throw_wrong_use(const std::string& why);
+
 }  // namespace vdsm_hook
 
 template <>

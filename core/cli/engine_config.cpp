@@ -68,8 +68,6 @@ class Refusal : public Error {
   std::string more_;
 };
 
-[[noreturn]] void wrong(const std::string& why) { throw Error(Errc::wrong_use, why); }
-
 void print_line(const std::string& text) { print(printable(text) + "\n"); }
 
 // A key as this call knows it.
@@ -80,7 +78,7 @@ struct Key {
 
 void must_exist(const std::string& file) {
   struct stat st{};
-  if (::stat(file.c_str(), &st) != 0 && (errno == ENOENT || errno == ENOTDIR)) wrong("Files " + file + " does not exist");
+  if (::stat(file.c_str(), &st) != 0 && (errno == ENOENT || errno == ENOTDIR)) throw_wrong_use("Files " + file + " does not exist");
 }
 
 // All keys, or those in FILE, which has lines KEY.ATTRIBUTE=TEXT.
@@ -118,7 +116,7 @@ const DefinitionKeyFacts& find_key(const std::vector<Key>& keys, const EngineCon
     names.push_back(key.facts->name);
   }
   const auto& file = args.properties_file;
-  wrong("There is no key '" + args.key.substr(0, 80) + "'" + (file.empty() ? "" : " in " + file) + did_you_mean(args.key, names) +
+  throw_wrong_use("There is no key '" + args.key.substr(0, 80) + "'" + (file.empty() ? "" : " in " + file) + did_you_mean(args.key, names) +
         "; engine-config -l" + (file.empty() ? "" : " -p " + file) + " lists them");
 }
 
@@ -171,7 +169,7 @@ std::string ask_for_level(const std::vector<std::string>& levels) {
   for (;;) {
     print(menu);
     const auto line = read_line();
-    if (!line) wrong("The input ended before a version was selected: select one, or say it with --cver=" + levels.back());
+    if (!line) throw_wrong_use("The input ended before a version was selected: select one, or say it with --cver=" + levels.back());
     std::size_t number = 0;
     const auto [end, error] = std::from_chars(line->data(), line->data() + line->size(), number);
     const bool is_number = error == std::errc() && end == line->data() + line->size();
@@ -188,7 +186,7 @@ std::string level_to_change(const DefinitionKeyFacts& key, const Settings& setti
   }
   const auto levels = read_store(settings).levels(key.key);
   if (levels.size() == 1) return levels[0];
-  if (::isatty(STDIN_FILENO) == 0) wrong(several_levels(key, levels));
+  if (::isatty(STDIN_FILENO) == 0) throw_wrong_use(several_levels(key, levels));
   return ask_for_level(levels);
 }
 
@@ -203,7 +201,7 @@ std::string without_key(const DefinitionKeyFacts& key, const std::string& level,
 [[noreturn]] void refuse(const DefinitionKeyFacts& key, const std::string& value, const std::string& why) {
   const auto text = "Cannot set value " + value + " to key " + std::string(key.name) + ". ";
   const auto by_ovirt = refusal_by_ovirt(key.key, value);
-  if (by_ovirt.empty()) wrong(text + why);
+  if (by_ovirt.empty()) throw_wrong_use(text + why);
   throw Refusal(text + by_ovirt, why);
 }
 
@@ -221,7 +219,7 @@ void set(const DefinitionKeyFacts& key, const Settings& settings, const EngineCo
 void merge(const DefinitionKeyFacts& key, const Settings& settings, const EngineConfigArgs& args) {
   const std::string name(key.name);
   if (!key.is_mergeable)
-    wrong(name + " cannot be merged into: copy what engine-config -g " + name + " shows, and set all of it with engine-config -s " +
+    throw_wrong_use(name + " cannot be merged into: copy what engine-config -g " + name + " shows, and set all of it with engine-config -s " +
           name + "=...");
   const auto level = level_to_change(key, settings, args.level, "merging");
   bool is_changed = true;
@@ -245,7 +243,7 @@ void act(const EngineConfigArgs& args) {
     constexpr std::string_view word = "@CONFIG_DIR@";
     return print(std::string(kHelp).replace(kHelp.find(word), word.size(), Paths::system_config_dir()));
   }
-  if (const auto missing = missing_in(args); !missing.empty()) wrong(missing);
+  if (const auto missing = missing_in(args); !missing.empty()) throw_wrong_use(missing);
   if (!args.config_file.empty()) must_exist(args.config_file);
   const auto keys = keys_of(args.properties_file);
   if (args.action == Action::list) return args.is_only_reloadable ? void() : list(keys);  // no key is marked so

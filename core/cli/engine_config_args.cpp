@@ -14,7 +14,7 @@ struct ActionWord {
   std::string_view full;
   Action action;
 };
-constexpr ActionWord kActions[] = {
+constexpr ActionWord kActionWords[] = {
     {'l', "--list", Action::list}, {'a', "--all", Action::all},     {'g', "--get", Action::get},
     {'s', "--set", Action::set},   {'m', "--merge", Action::merge}, {'d', "--diff", Action::diff},
 };
@@ -33,8 +33,6 @@ constexpr ValueOption kOptions[] = {
     {0, "--config-dir", &EngineConfigArgs::config_dir, false},
 };
 
-[[noreturn]] void wrong(const std::string& why) { throw Error(Errc::wrong_use, why); }
-
 bool is_help(std::string_view word) { return word == "-h" || word == "-help" || word == "--help"; }
 
 // WORD is -BRIEF or FULL.
@@ -46,13 +44,13 @@ bool is_option(std::string_view word) { return word.starts_with('-'); }
 constexpr std::string_view kGetWithKey = "--get=";  // no other action may have its key so
 
 Action action_of(std::string_view word) {
-  if (!is_option(word)) wrong("First argument must be an action, and start with '-' or '--'");
-  if (is(word, 'r', "--reload")) wrong("There is nothing to reload: what is set holds from the next event on");
+  if (!is_option(word)) throw_wrong_use("First argument must be an action, and start with '-' or '--'");
+  if (is(word, 'r', "--reload")) throw_wrong_use("There is nothing to reload: what is set holds from the next event on");
   if (word.starts_with(kGetWithKey)) return Action::get;
-  const auto* found = std::find_if(std::begin(kActions), std::end(kActions),
+  const auto* found = std::find_if(std::begin(kActionWords), std::end(kActionWords),
                                    [word](const auto& row) { return is(word, row.brief, row.full); });
-  if (found == std::end(kActions))
-    wrong("Action verb must come first, and '" + std::string(word) +
+  if (found == std::end(kActionWords))
+    throw_wrong_use("Action verb must come first, and '" + std::string(word) +
           "' is not an action.\nPlease tell me what to do: list? get? set? get-all?");
   return found->action;
 }
@@ -61,13 +59,13 @@ Action action_of(std::string_view word) {
 void take_second(std::string_view word, EngineConfigArgs& args) {
   const auto equals = word.find('=');
   if (args.action == Action::set || args.action == Action::merge) {
-    if (equals == std::string_view::npos) wrong("Argument for set/merge action must be in format of key=value.");
+    if (equals == std::string_view::npos) throw_wrong_use("Argument for set/merge action must be in format of key=value.");
     args.key = word.substr(0, equals);
     args.value = word.substr(equals + 1);
     return;
   }
   if (args.action != Action::diff && equals != std::string_view::npos && equals + 1 < word.size())
-    wrong("Illegal second argument: " + std::string(word) + ".");
+    throw_wrong_use("Illegal second argument: " + std::string(word) + ".");
   if (args.action == Action::get && args.key.empty()) args.key = word.substr(0, equals);
 }
 
@@ -75,7 +73,7 @@ void take_second(std::string_view word, EngineConfigArgs& args) {
 
 EngineConfigArgs parse_engine_config_args(std::span<const std::string_view> words) {
   EngineConfigArgs args;
-  if (words.empty()) wrong("Error: at least 1 argument needed for configuration utility to run.");
+  if (words.empty()) throw_wrong_use("Error: at least 1 argument needed for configuration utility to run.");
   if (std::any_of(words.begin(), words.end(), &is_help)) return args;
   args.action = action_of(words[0]);
   if (words[0].starts_with(kGetWithKey)) args.key = words[0].substr(kGetWithKey.size());
@@ -94,11 +92,11 @@ EngineConfigArgs parse_engine_config_args(std::span<const std::string_view> word
                                       [name](const auto& row) { return is(name, row.brief, row.full); });
     const bool is_known = option != std::end(kOptions);
     const bool has_value = name.size() < word.size() || next < words.size();
-    if (is_known && !has_value) wrong("The option " + std::string(name) + " needs a value: " + std::string(name) + "=...");
+    if (is_known && !has_value) throw_wrong_use("The option " + std::string(name) + " needs a value: " + std::string(name) + "=...");
     // An option that nobody knows takes the next word for its value, too.
     const auto value = name.size() < word.size() ? word.substr(name.size() + 1) : has_value ? words[next++] : word;
     if (!is_known) continue;
-    if (value.empty() && !option->may_be_empty) wrong("The value of the option " + std::string(name) + " is empty");
+    if (value.empty() && !option->may_be_empty) throw_wrong_use("The value of the option " + std::string(name) + " is empty");
     args.*option->target = value;
   }
   return args;

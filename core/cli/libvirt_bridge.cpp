@@ -28,7 +28,7 @@ const std::vector<std::string> kUsualDrivers{"qemu", "daemon"};
 std::string this_program() { return fs::read_symlink("/proc/self/exe").string(); }
 
 // What one driver's scripts are.
-struct Place {
+struct LinkPlace {
   enum class State { installed, missing, broken, obstructed };
   std::string driver, main_script, directory, link;
   State state = State::missing;
@@ -38,12 +38,12 @@ struct Place {
   bool has_trees = false;  // sub-directories of `directory`: the scripts of single VMs
 };
 
-std::string_view to_string(Place::State state) {
+std::string_view to_string(LinkPlace::State state) {
   switch (state) {
-    case Place::State::installed: return "installed";
-    case Place::State::missing: return "not installed";
-    case Place::State::broken: return "broken";
-    case Place::State::obstructed: return "something else is there";
+    case LinkPlace::State::installed: return "installed";
+    case LinkPlace::State::missing: return "not installed";
+    case LinkPlace::State::broken: return "broken";
+    case LinkPlace::State::obstructed: return "something else is there";
   }
   return "";
 }
@@ -57,8 +57,8 @@ std::string_view kind_of(const fs::file_status& status) {
   }
 }
 
-Place look(const std::string& hooks_dir, const std::string& driver) {
-  Place place{driver, hooks_dir + "/" + driver, hooks_dir + "/" + driver + ".d", {}, Place::State::missing, {}, {}, "none"};
+LinkPlace look(const std::string& hooks_dir, const std::string& driver) {
+  LinkPlace place{driver, hooks_dir + "/" + driver, hooks_dir + "/" + driver + ".d", {}, LinkPlace::State::missing, {}, {}, "none"};
   place.link = place.directory + "/" + std::string(kBridgeName);
   error_code error;
   if (const auto main = fs::status(place.main_script, error); fs::exists(main))
@@ -70,17 +70,17 @@ Place look(const std::string& hooks_dir, const std::string& driver) {
   if (!fs::exists(status)) return place;
   const auto target = fs::is_symlink(status) ? fs::read_symlink(place.link, error) : fs::path();
   if (target.filename() != "vdsm-hook") {
-    place.state = Place::State::obstructed;
+    place.state = LinkPlace::State::obstructed;
     place.obstacle = kind_of(status);
     return place;
   }
   place.target = target.string();
-  place.state = ::access(place.link.c_str(), X_OK) == 0 ? Place::State::installed : Place::State::broken;
+  place.state = ::access(place.link.c_str(), X_OK) == 0 ? LinkPlace::State::installed : LinkPlace::State::broken;
   return place;
 }
 
 // A main script that guides for GPU passthrough install runs these trees itself, and so does the bridge.
-std::string doubt_about(const Place& place) {
+std::string doubt_about(const LinkPlace& place) {
   if (place.main != "runs" || !place.has_trees) return "";
   return place.main_script + " is there, and directories of VMs are in " + place.directory + ": if it is a dispatcher that runs the " +
          "scripts in these, each runs twice, since vdsm-hook runs them too. Take the dispatcher away then, or its execute bit";
@@ -105,9 +105,9 @@ struct BridgeOptions {
     app.add_option("DRIVER", drivers, joined(kDrivers, ", ") + "; unless given: " + joined(usual, ", "))->check(CLI::IsMember(kDrivers));
     add_value(app, "--libvirt-hooks-dir", hooks_dir, "DIR", "instead of /etc/libvirt/hooks");
   }
-  std::vector<Place> places(const std::vector<std::string>& usual) const {
+  std::vector<LinkPlace> places(const std::vector<std::string>& usual) const {
     const auto absolute = fs::absolute(hooks_dir).lexically_normal().string();
-    std::vector<Place> all;
+    std::vector<LinkPlace> all;
     for (const auto& driver : drivers.empty() ? usual : drivers) all.push_back(look(absolute.ends_with('/') ? absolute.substr(0, absolute.size() - 1) : absolute, driver));
     return all;
   }
@@ -139,12 +139,12 @@ int install_main(int argc, char** argv) {
   if (!parse(app, argc, argv)) return done;
   const auto places = options.places(kUsualDrivers);
   for (const auto& place : places)
-    if (place.state == Place::State::obstructed)
+    if (place.state == LinkPlace::State::obstructed)
       throw Error(Errc::wrong_use, place.link + " is " + place.obstacle + ", no link to vdsm-hook: nothing was changed. Move it away, then install again");
   const auto program = this_program();
   bool is_changed = false;
   for (const auto& place : places) {
-    if (place.target == program && place.state == Place::State::installed) {
+    if (place.target == program && place.state == LinkPlace::State::installed) {
       print(place.link + " is there already\n");
       continue;
     }
@@ -169,7 +169,7 @@ int remove_main(int argc, char** argv) {
   if (!parse(app, argc, argv)) return done;
   bool is_changed = false;
   for (const auto& place : options.places(kDrivers)) {
-    if (place.state == Place::State::obstructed) complain("note: " + place.link + " is " + place.obstacle + ", no link to vdsm-hook: it stays");
+    if (place.state == LinkPlace::State::obstructed) complain("note: " + place.link + " is " + place.obstacle + ", no link to vdsm-hook: it stays");
     if (place.target.empty()) continue;
     if (::unlink(place.link.c_str()) != 0) throw Error::from_errno("cannot remove " + place.link, errno);
     is_changed = true;
@@ -180,7 +180,7 @@ int remove_main(int argc, char** argv) {
   return done;
 }
 
-boost::json::value to_json(const Place& place) {
+boost::json::value to_json(const LinkPlace& place) {
   return {{"driver", place.driver}, {"state", to_string(place.state)}, {"link", printable(place.link)}, {"target", printable(place.target)},
           {"obstacle", place.obstacle}, {"main_script", place.main}};
 }
@@ -198,7 +198,7 @@ int status_main(int argc, char** argv) {
   Table table;
   bool is_all = true;
   for (const auto& place : places) {
-    is_all = is_all && place.state == Place::State::installed;
+    is_all = is_all && place.state == LinkPlace::State::installed;
     drivers.push_back(to_json(place));
     auto state = std::string(to_string(place.state));
     if (!place.obstacle.empty()) state += " (" + place.obstacle + ")";
@@ -216,7 +216,7 @@ int status_main(int argc, char** argv) {
   return is_all ? done : vetoed;
 }
 
-constexpr Command kActions[] = {
+constexpr Command kBridgeActions[] = {
     {"install", "make libvirt call vdsm-hook", &install_main},
     {"remove", "take that back", &remove_main},
     {"status", "say whether libvirt does", &status_main},
@@ -225,7 +225,7 @@ constexpr Command kActions[] = {
 }  // namespace
 
 int libvirt_bridge_main(int argc, char** argv) {
-  return run_action(kActions, "vdsm-hook libvirt-bridge", "vdsm-hook as one of libvirt's hook scripts: events fire for VMs that libvirtd starts.", argc, argv);
+  return run_action(kBridgeActions, "vdsm-hook libvirt-bridge", "vdsm-hook as one of libvirt's hook scripts: events fire for VMs that libvirtd starts.", argc, argv);
 }
 
 }  // namespace vdsm_hook::cli

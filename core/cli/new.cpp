@@ -28,8 +28,6 @@ struct NewFile {
   std::string about;
 };
 
-[[noreturn]] void wrong(const std::string& why) { throw Error(Errc::wrong_use, why); }
-
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_letter_or_digit(char c) { return is_letter(c) || (c >= '0' && c <= '9'); }
 
@@ -38,11 +36,11 @@ std::string property_of(const std::string& name) {
   constexpr std::size_t longest = 64;
   const bool is_plain = std::all_of(name.begin(), name.end(), [](char c) { return is_letter_or_digit(c) || c == '_' || c == '-'; });
   if (!is_plain || name.size() > longest || !is_letter(name[0]))
-    wrong("'" + name.substr(0, 80) + "' is no name for a hook: letters, digits, _ and -, a letter first, at most " +
+    throw_wrong_use("'" + name.substr(0, 80) + "' is no name for a hook: letters, digits, _ and -, a letter first, at most " +
           std::to_string(longest) + " characters");
   std::string property = name;
   std::replace(property.begin(), property.end(), '-', '_');
-  if (const auto why = refused_name(property)) wrong("a hook " + name + " would have a property " + property + ": " + *why);
+  if (const auto why = refused_name(property)) throw_wrong_use("a hook " + name + " would have a property " + property + ": " + *why);
   return property;
 }
 
@@ -100,7 +98,7 @@ class Draft {
   void become(const std::string& name) {
     if (::chmod(path_.c_str(), 0755) != 0) throw Error::from_errno("cannot set the mode of " + path_, errno);
     if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, name.c_str(), RENAME_NOREPLACE) != 0) {
-      if (errno == EEXIST) wrong(printable(name) + " exists already");
+      if (errno == EEXIST) throw_wrong_use(printable(name) + " exists already");
       throw Error::from_errno("cannot create " + name, errno);
     }
     files_.clear();
@@ -140,7 +138,7 @@ Event event_called(const std::string& name, bool is_adhoc, const HookPoints& poi
     return {name, " --adhoc", PayloadKind::none, true,
             "First, `" + name + "` must become a hook point, by a table `[" + name + "]`: on this host in a file of\n`" +
                 Paths::system_config_dir() + "/hookpoints.d`, for a package in `hookpoints/hookpoints.toml` of the sources.\n\n"};
-  wrong("there is no hook point '" + printable(name.substr(0, 80)) + "'" + points.did_you_mean(name));
+  throw_wrong_use("there is no hook point '" + printable(name.substr(0, 80)) + "'" + points.did_you_mean(name));
 }
 
 std::vector<NewFile> files_of(const std::string& name, const Event& event, const std::string& language,
@@ -192,9 +190,9 @@ int new_main(int argc, char** argv) {
   const auto files = files_of(name, event_called(event, is_adhoc, settings.points),
                               language == "python" ? "py" : language, settings.paths.sdk_new_dir);
   struct stat st{};
-  if (::stat(directory.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) wrong(directory + " is no directory");
+  if (::stat(directory.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) throw_wrong_use(directory + " is no directory");
   const auto folder = (directory == "." ? "" : directory + (directory.ends_with('/') ? "" : "/")) + name;
-  if (::lstat(folder.c_str(), &st) == 0) wrong(folder + " exists already");
+  if (::lstat(folder.c_str(), &st) == 0) throw_wrong_use(folder + " exists already");
   Draft draft(directory);
   Table table;
   for (const auto& file : files) {

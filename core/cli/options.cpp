@@ -12,24 +12,22 @@
 namespace vdsm_hook::cli {
 namespace {
 
-[[noreturn]] void wrong(const std::string& why) { throw Error(Errc::wrong_use, why); }
-
 }  // namespace
 
 std::string read_input(const std::string& name, std::size_t max_bytes) {
   if (name != "-") {
     struct stat st{};
-    if (::stat(name.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) wrong(name + " is a directory");
+    if (::stat(name.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) throw_wrong_use(name + " is a directory");
     return read_file(name, max_bytes);
   }
   auto data = read_to_end(STDIN_FILENO, max_bytes, "standard input");
-  if (!data) wrong("standard input is larger than " + std::to_string(max_bytes) + " bytes");
+  if (!data) throw_wrong_use("standard input is larger than " + std::to_string(max_bytes) + " bytes");
   return std::move(*data);
 }
 
 std::chrono::milliseconds read_timeout(const std::string& text) {
   const auto duration = parse_duration(text);
-  if (!duration) wrong("--timeout '" + printable(text) + "' is not a duration such as 500ms, 30s, 10min or 1h (at most a week)");
+  if (!duration) throw_wrong_use("--timeout '" + printable(text) + "' is not a duration such as 500ms, 30s, 10min or 1h (at most a week)");
   return *duration;
 }
 
@@ -37,7 +35,7 @@ Variables read_variables(const std::vector<std::string>& words, const std::strin
   Variables variables;
   for (const auto& word : words) {
     const auto equals = word.find('=');
-    if (equals == std::string::npos || equals == 0) wrong(option + " '" + printable(word.substr(0, 80)) + "' is not NAME=VALUE");
+    if (equals == std::string::npos || equals == 0) throw_wrong_use(option + " '" + printable(word.substr(0, 80)) + "' is not NAME=VALUE");
     variables.emplace_back(word.substr(0, equals), word.substr(equals + 1));
   }
   return variables;
@@ -129,13 +127,13 @@ Request RequestOptions::request(const Settings& settings) const {
   if (const auto* point = settings.points.find(event_)) {
     const auto kind = point->rules(request.compat_vdsm).payload;
     if (given != nullptr && kind == PayloadKind::none)
-      wrong(event_ + " carries no document: give the domain it belongs to with --domain instead of " + given->option);
+      throw_wrong_use(event_ + " carries no document: give the domain it belongs to with --domain instead of " + given->option);
     for (const auto& input : inputs)
       if (input.kind == kind && given != &input)
-        wrong(event_ + " carries a document: give it with " + input.option + " FILE" +
+        throw_wrong_use(event_ + " carries a document: give it with " + input.option + " FILE" +
               (given != nullptr ? std::string(", not with ") + given->option : ""));
   }
-  if (given != nullptr && given->file == "-" && domain_ == "-") wrong("only one document can come from standard input");
+  if (given != nullptr && given->file == "-" && domain_ == "-") throw_wrong_use("only one document can come from standard input");
   if (given != nullptr) request.document = read_input(given->file, settings.max_payload_bytes);
   if (!domain_.empty()) request.domain_xml = read_input(domain_, settings.max_payload_bytes);
   return request;

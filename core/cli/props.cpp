@@ -11,7 +11,7 @@
 namespace vdsm_hook::cli {
 namespace {
 
-constexpr Command kActions[] = {
+constexpr Command kPropsActions[] = {
     {"show", "show the properties of a VM and its devices, and who reads them", &props_show_main},
     {"set", "set properties of a VM or a device", &props_set_main},
     {"unset", "take properties out", &props_unset_main},
@@ -24,7 +24,7 @@ constexpr Command kActions[] = {
 }  // namespace
 
 int props_main(int argc, char** argv) {
-  return run_action(kActions, "vdsm-hook props", "Custom properties of VMs, their devices and vNIC profiles.", argc, argv);
+  return run_action(kPropsActions, "vdsm-hook props", "Custom properties of VMs, their devices and vNIC profiles.", argc, argv);
 }
 
 int run_action(std::span<const Command> actions, const std::string& of, const std::string& summary, int argc, char** argv) {

@@ -323,7 +323,7 @@ int detach_main(int argc, char** argv) {
   return tell(change, format);
 }
 
-constexpr Command kActions[] = {
+constexpr Command kProfileActions[] = {
     {"list", "show the profiles, and which files use them", &list_main},
     {"create", "make one", &create_main},
     {"edit", "change its properties", &edit_main},
@@ -335,7 +335,7 @@ constexpr Command kActions[] = {
 }  // namespace
 
 int props_profile_main(int argc, char** argv) {
-  return run_action(kActions, "vdsm-hook props profile", "vNIC profiles: named sets of properties that vNICs refer to.", argc, argv);
+  return run_action(kProfileActions, "vdsm-hook props profile", "vNIC profiles: named sets of properties that vNICs refer to.", argc, argv);
 }
 
 }  // namespace vdsm_hook::cli

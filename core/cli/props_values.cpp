@@ -10,7 +10,7 @@ namespace vdsm_hook::cli {
 namespace {
 
 // A target in one of the documents of a VM.
-struct Place {
+struct PropertyPlace {
   DomainEditor& domain;
   Target target;
 
@@ -33,8 +33,8 @@ bool is_same(const DeviceIdentity& a, const DeviceIdentity& b) {
 }
 
 // DEVICE in each of EDITORS that has it; which one it means the first of them says. Empty: the VM.
-std::vector<Place> places_of(const std::vector<DomainEditor*>& editors, const std::string& device, std::vector<std::string>& notes) {
-  std::vector<Place> places;
+std::vector<PropertyPlace> places_of(const std::vector<DomainEditor*>& editors, const std::string& device, std::vector<std::string>& notes) {
+  std::vector<PropertyPlace> places;
   std::exception_ptr failure;
   for (auto* editor : editors) {
     if (places.empty() || device.empty()) {

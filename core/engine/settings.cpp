@@ -12,7 +12,7 @@
 namespace vdsm_hook {
 namespace {
 
-bool exists(const std::string& path) {
+bool is_there(const std::string& path) {
   struct stat st{};
   return ::lstat(path.c_str(), &st) == 0;
 }
@@ -88,11 +88,11 @@ Settings Settings::load(Paths paths, const Moved& moved) {
   settings.paths.config_dir = absolute(moved.config_dir.empty() ? by_environment.config_dir : moved.config_dir);
 
   const auto& config_dir = settings.paths.config_dir;
-  if (const auto file = config_dir + "/vdsm-hook.toml"; exists(file)) {
+  if (const auto file = config_dir + "/vdsm-hook.toml"; is_there(file)) {
     check_trust(settings.trust, file, config_dir);
     read_configuration(file, settings);
   }
-  if (const auto site = config_dir + "/hookpoints.d"; exists(site)) {
+  if (const auto site = config_dir + "/hookpoints.d"; is_there(site)) {
     boost::system::error_code error;
     for (boost::filesystem::directory_iterator entry(site, error), end; !error && entry != end; entry.increment(error))
       if (entry->path().extension() == ".toml") check_trust(settings.trust, entry->path().string(), config_dir);

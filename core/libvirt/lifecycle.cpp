@@ -19,7 +19,7 @@ std::string now_as_text() {
   return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
-std::string to_text(const VmRun& run) {
+std::string named(const VmRun& run) {
   return "`vdsm-hook vm " + run.command + "` (process " + std::to_string(run.pid) + ", since " + run.since + ")";
 }
 
@@ -56,13 +56,13 @@ bool Lifecycle::begin(virConnect* connection, std::string_view vm_uuid, WhenLeft
     return waits;
   });
   if (!lock_ && !waits)
-    throw Error(Errc::refused, "the VM is held by " + (holder ? to_text(*holder) : "another command") + ", and --no-wait was given");
+    throw Error(Errc::refused, "the VM is held by " + (holder ? named(*holder) : "another command") + ", and --no-wait was given");
   if (!lock_) {
     ended_ = Ended::cancelled;
     return false;
   }
   if (const auto left = state_->read_run(host_uuid_)) {
-    const auto what = to_text(*left) + " was killed before it came to its end, " +
+    const auto what = named(*left) + " was killed before it came to its end, " +
                       (left->has_acted ? "after libvirt had been asked" : "before libvirt was asked") +
                       (left->hooks_ran ? "; hooks had run" : "; no hook had run") + ": `vdsm-hook vm recover` takes that back or finishes it";
     const bool is_start = !phase(left->phase).undo.empty();

@@ -15,7 +15,7 @@ using Kind = OutlineNode::Kind;
 using std::string_view_literals::operator""sv;
 
 constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
-constexpr std::array kHeader{"name"sv, "uuid"sv, "hwuuid"sv, "genid"sv, "title"sv, "description"sv};
+constexpr std::array kHeaderElements{"name"sv, "uuid"sv, "hwuuid"sv, "genid"sv, "title"sv, "description"sv};
 constexpr std::array kIdentifying{"mac_address"sv, "alias"sv, "name"sv, "address"sv, "devtype"sv};
 
 template <typename List>
@@ -66,7 +66,7 @@ OutlineNode::Kind OutlineReader::kind_of(const XmlName& name) const {
   if (open_.back() == kNowhere) return Kind::elsewhere;
   switch (nodes[open_.back()].kind) {
     case Kind::domain:
-      if (is_plain && holds(kHeader, name.local)) return Kind::header;
+      if (is_plain && holds(kHeaderElements, name.local)) return Kind::header;
       if (is_plain && name.local == "metadata") return extent_ == Extent::facts && has_metadata_ ? Kind::elsewhere : Kind::metadata;
       return is_plain && name.local == "devices" && extent_ == Extent::whole_domain ? Kind::devices : Kind::elsewhere;
     case Kind::metadata: return is_ovirt && name.local == "vm" ? Kind::vm : Kind::elsewhere;

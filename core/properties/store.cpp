@@ -22,7 +22,7 @@ using std::string_view_literals::operator""sv;
 constexpr std::array kLevels{"4.2"sv, "4.3"sv, "4.4"sv, "4.5"sv, "4.6"sv, "4.7"sv, "4.8"sv};
 static_assert(kLevels.back() == kFirstLevel);
 
-constexpr std::string_view kHeader =
+constexpr std::string_view kStoreHeader =
     "# Custom properties: definitions by oVirt's keys and levels, and vNIC profiles. engine-config and vdsm-hook props\n"
     "# write this file; it may be edited, too, but they do not keep comments. A change holds from the next event on.\n";
 
@@ -200,7 +200,7 @@ PropertyStore PropertyStore::read(const std::string& file) {
 }
 
 std::string PropertyStore::to_text() const {
-  std::string text(kHeader);
+  std::string text(kStoreHeader);
   for (const auto& [key, levels] : written_) {
     text += "\n[" + std::string(facts_of(key).name) + "]\n";
     for (const auto& [name, level] : levels) text += "\"" + name + "\" = " + quoted(level.text, true) + "\n";
