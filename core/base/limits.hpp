@@ -20,6 +20,9 @@ inline constexpr std::chrono::milliseconds kDefaultDeadline = std::chrono::minut
 inline constexpr std::chrono::milliseconds kDefaultGrace = std::chrono::seconds(5);  ///< between TERM and KILL
 /// How long output is still read after a hook has ended while somebody else holds its pipes open.
 inline constexpr std::chrono::milliseconds kOutputGrace{50};
+/// What a command that was told to end may take for it, besides its hooks; and an abort of what libvirt does.
+inline constexpr std::chrono::milliseconds kStopPatience = std::chrono::seconds(5);
+inline constexpr std::chrono::milliseconds kAbortPatience = std::chrono::seconds(10);
 inline constexpr std::chrono::milliseconds kMaxLockWait = std::chrono::seconds(30);  ///< for a file that another process changes
 
 }  // namespace vdsm_hook

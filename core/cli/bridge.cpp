@@ -34,7 +34,12 @@ std::pair<std::string, std::string> called_as(const std::string& program) {
 }
 
 int serve(const std::string& hooks_dir, LibvirtCall& call) {
-  const Interrupts interrupts;
+  // libvirt ends a guest when its script for it fails.
+  Interrupts interrupts([&call](WaitsFor) {
+    tell(call, Level::warning, "warning: told to end before its work was done");
+    if (never_fails(call)) ::_exit(done);
+  });
+  interrupts.watch();
   const auto paths = Paths::of_this_program();
   Settings settings;
   settings.paths = paths;
@@ -49,8 +54,12 @@ int serve(const std::string& hooks_dir, LibvirtCall& call) {
   if (call.driver != "daemon") call.input = read_input("-", settings.max_payload_bytes);
   const Engine engine(std::move(settings), Engine::Isolation::whole_process);
   LibvirtCurtain curtain;
-  const BridgeHost host{hooks_dir, &make_local_runner, [&curtain] { curtain.close(::getppid()); }, [&curtain] { curtain.open(); }};
+  const auto waits_for_hooks = [&interrupts] { interrupts.waits_for(WaitsFor::hooks); };
+  const auto make_runner = [&] { return waits_for_hooks(), make_local_runner(); };
+  const auto hide_libvirt = [&] { waits_for_hooks(), curtain.close(::getppid()); };
+  const BridgeHost host{hooks_dir, make_runner, hide_libvirt, [&curtain] { curtain.open(); }};
   const auto result = (is_configured ? &run_bridge : &run_bridge_without_events)(call, engine, host, interrupts.token());
+  interrupts.waits_for(WaitsFor::input);
   for (const auto& line : result.lines) tell(call, line.level, line.text);
   print(result.output);
   return result.exit_code;

@@ -20,8 +20,10 @@ namespace vdsm_hook::cli {
 namespace {
 
 constexpr std::size_t kMaxHolderBytes = 256;
-// Besides the grace of hooks: what a libvirt call may take before the end is not waited for any more.
+// Besides the grace of hooks: what they may take to end.
 constexpr std::chrono::seconds kStopWait{10};
+// After that nothing is lost when a call to libvirt is left.
+constexpr std::chrono::seconds kLibvirtWait{1};
 
 class Log {
  public:
@@ -61,7 +63,8 @@ UniqueFd become_the_only_one(const std::string& runtime_dir) {
   return fd;
 }
 
-// INT and TERM ask STOP for an end in good order, which may take GRACE; what does not end by then is not waited for.
+// The first INT or TERM asks STOP for an end in good order, which may take GRACE; what does not end by then is not waited for, nor is
+// anything at the second.
 void stop_on_signals(std::stop_source stop, const Log& log, std::chrono::milliseconds grace) {
   sigset_t watched;
   sigemptyset(&watched);
@@ -72,10 +75,16 @@ void stop_on_signals(std::stop_source stop, const Log& log, std::chrono::millise
     int signal = 0;
     if (::sigwait(&watched, &signal) != 0) return;
     notify_manager("STOPPING=1\nSTATUS=stopping the hooks that run");
-    stop.request_stop();
-    std::this_thread::sleep_for(grace + kStopWait);
-    log(LogLevel::error, "no end within " + to_text(std::chrono::milliseconds(grace + kStopWait)) + " of being told to end: a call to libvirt, " +
-                             "or a hook that cannot be killed, does not come back");
+    std::thread([stop, log]() mutable {
+      stop.request_stop();
+      std::this_thread::sleep_for(kLibvirtWait);
+      log(LogLevel::notice, "ended while libvirt does not answer");
+      ::_exit(done);
+    }).detach();
+    const auto wait = std::chrono::ceil<std::chrono::seconds>(grace + kStopWait);
+    const timespec limit{wait.count(), 0};
+    if (::sigtimedwait(&watched, nullptr, &limit) > 0) ::_exit(engine_failure);
+    log(LogLevel::error, "no end within " + to_text(std::chrono::milliseconds(wait)) + " of being told to end: a hook that cannot be killed does not come back");
     ::_exit(engine_failure);
   }).detach();
 }

@@ -1,50 +1,42 @@
-// Signals to a command that waits for hooks.
+// What becomes of a command that somebody wants to end.
 #pragma once
 
-#include <pthread.h>
-#include <signal.h>
-
-#include <atomic>
+#include <functional>
 #include <memory>
 #include <stop_token>
-#include <thread>
+
+#include "vdsm_hook/base/waits_for.hpp"
 
 namespace vdsm_hook::cli {
 
-/// Turns INT, TERM and HUP into a request to stop, so that the running hook's tree is stopped in good order.
+/// Hears INT, TERM and HUP, but for those that the caller of the program ignores. The program dies of them in the end, as whoever
+/// sent them expects.
+///
+/// Until watch() a signal ends the program at once, as it ends any other. From then on it depends on what the command waits for
+/// (see WaitsFor): the first signal is a request to stop, or ends it at once; the second one always ends it at once. Hooks that run
+/// then are stopped by their helper.
 class Interrupts {
  public:
-  Interrupts() {
-    sigemptyset(&watched_);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-      struct sigaction old{};
-      if (::sigaction(signal, nullptr, &old) == 0 && old.sa_handler != SIG_IGN) sigaddset(&watched_, signal);
-    }
-    ::pthread_sigmask(SIG_BLOCK, &watched_, nullptr);
-    // Waits for as long as the program runs; it holds nothing that needs an end.
-    std::thread([watched = watched_, source = source_, caught = caught_]() mutable {
-      int signal = 0;
-      if (::sigwait(&watched, &signal) != 0) return;
-      *caught = signal;
-      source.request_stop();
-    }).detach();
-  }
+  /// LAST_WORDS is called before the program is ended at once, in a thread of ours, while the command waits.
+  explicit Interrupts(std::function<void(WaitsFor)> last_words = {});
+  ~Interrupts();
+  Interrupts(const Interrupts&) = delete;
+  Interrupts& operator=(const Interrupts&) = delete;
 
-  std::stop_token token() const { return source_.get_token(); }
+  /// Is requested to stop by the first signal that does not end the program.
+  std::stop_token token() const;
 
-  /// When no hook runs any more: a signal that comes from here on ends the program at once, even while it waits for
-  /// somebody to read its output.
-  void release() const { ::pthread_sigmask(SIG_UNBLOCK, &watched_, nullptr); }
+  /// Call it before other threads are started. Any number of calls.
+  void watch();
+  /// WaitsFor::input at first. Never returns when the program is ended meanwhile.
+  void waits_for(WaitsFor what);
 
-  /// After release(): dies of the signal that came, as the caller expects of a program that got it.
-  void die_if_caught() const {
-    if (*caught_ != 0) ::raise(*caught_);
-  }
+  /// Dies of the signal that was a request to stop, if there was one.
+  void die_if_caught() const;
 
  private:
-  sigset_t watched_;
-  std::stop_source source_;
-  std::shared_ptr<std::atomic<int>> caught_ = std::make_shared<std::atomic<int>>(0);
+  struct State;
+  const std::shared_ptr<State> state_;
 };
 
 }  // namespace vdsm_hook::cli

@@ -86,11 +86,13 @@ int libvirt_call_main(int argc, char** argv) {
   hooks_dir = hooks_dir.empty() ? default_libvirt_hooks_dir() : boost::filesystem::absolute(hooks_dir).string();
   if (call.driver != "daemon") call.input = read_input("-", settings.max_payload_bytes);
 
-  const Interrupts interrupts;
+  Interrupts interrupts;
+  interrupts.watch();
+  interrupts.waits_for(WaitsFor::hooks);
   become_subreaper();
   const auto runner = make_local_runner();
   const auto report = call_libvirt_scripts(call, hooks_dir, settings, *runner, interrupts.token());
-  interrupts.release();
+  interrupts.waits_for(WaitsFor::input);
   if (!report.is_cancelled) interrupts.die_if_caught();  // it came too late to stop a script
 
   tell(report, is_verbose);

@@ -28,9 +28,10 @@ int run_main(int argc, char** argv) {
   const Engine engine(options.locations.load(), Engine::Isolation::whole_process);
   auto request = options.request(engine.settings());
   request.wants_diffs = wants_diffs;
-  const Interrupts interrupts;
+  Interrupts interrupts;
+  request.before_hooks = [&interrupts] { interrupts.watch(), interrupts.waits_for(WaitsFor::hooks); };
   const auto report = engine.run(request, interrupts.token());
-  interrupts.release();
+  interrupts.waits_for(WaitsFor::input);
   if (!report.is_cancelled) interrupts.die_if_caught();  // it came too late to stop a hook
 
   tell(report, is_quiet ? Verbosity::quiet : is_verbose ? Verbosity::verbose : Verbosity::normal, wants_diffs);

@@ -6,6 +6,7 @@
 
 #include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/interrupts.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
 #include "vdsm_hook/cli/props.hpp"
@@ -65,6 +66,15 @@ std::string hook_points_of(std::string_view name) {
   return text.empty() ? "" : text + "\n";
 }
 
+// Behind "the command was cancelled", when it was ended in the middle of what it does.
+std::string_view what_is_left(WaitsFor what) {
+  switch (what) {
+    case WaitsFor::input: return "";
+    case WaitsFor::hooks: return " while hooks ran, which are stopped: `vdsm-hook vm recover` takes back or finishes what is left";
+    default: return " while libvirt did not answer: whether it does what it was asked is not known, and `vdsm-hook vm recover` finds out when it answers again";
+  }
+}
+
 }  // namespace
 
 std::string in_quotes(const std::string& vm) { return "'" + on_one_line(vm) + "'"; }
@@ -78,7 +88,7 @@ std::string waiting_for(const std::optional<VmRun>& holder) {
 
 class VmCommand::Teller final : public LifecycleObserver {
  public:
-  Teller(const VmCommand& command, Verbosity verbosity) : command_(command), verbosity_(verbosity) {}
+  Teller(const VmCommand& command, Verbosity verbosity, Interrupts& interrupts) : command_(command), verbosity_(verbosity), interrupts_(interrupts) {}
 
   void on_report(const Report& report, const std::string& device) override {
     if (verbosity_ == Verbosity::verbose && !report.hooks.empty()) complain(report.event + (device.empty() ? "" : " (" + device + ")") + ":");
@@ -97,6 +107,7 @@ class VmCommand::Teller final : public LifecycleObserver {
     on_note(waiting_for(holder));
     return true;
   }
+  void on_waits_for(WaitsFor what) override { interrupts_.waits_for(what); }
 
   const std::string& vetoed_by() const { return vetoed_by_; }
   boost::json::array take_events() { return std::move(events_); }
@@ -104,6 +115,7 @@ class VmCommand::Teller final : public LifecycleObserver {
  private:
   const VmCommand& command_;
   Verbosity verbosity_;
+  Interrupts& interrupts_;
   std::string vetoed_by_;
   boost::json::array events_;
 };
@@ -140,9 +152,10 @@ int VmCommand::run(int argc, char** argv, const Work& work) {
   locations_.add_to(app_);
   if (!parse(app_, argc, argv)) return done;
 
-  const Interrupts interrupts;  // before libvirt has threads
+  Interrupts interrupts([](WaitsFor what) { complain("error: the command was cancelled" + std::string(what_is_left(what))); });
+  interrupts.watch();  // before libvirt has threads
   const Engine engine(locations_.load(), Engine::Isolation::helper);
-  Teller teller(*this, is_quiet_ ? Verbosity::quiet : is_verbose_ ? Verbosity::verbose : Verbosity::normal);
+  Teller teller(*this, is_quiet_ ? Verbosity::quiet : is_verbose_ ? Verbosity::verbose : Verbosity::normal, interrupts);
   auto hooks = hook_options();
   check_skip(engine.settings(), hooks.skip);
   std::string success;
@@ -156,7 +169,7 @@ int VmCommand::run(int argc, char** argv, const Work& work) {
     failure = std::current_exception();
     error_text = error.what();
   }
-  interrupts.release();
+  interrupts.waits_for(WaitsFor::input);
   std::exception_ptr unwritten;  // what became of the VM is told first
   try {
     const auto* result = failure ? "refused" : ended == Ended::vetoed ? "vetoed" : ended == Ended::cancelled ? "cancelled" : "done";
@@ -164,8 +177,10 @@ int VmCommand::run(int argc, char** argv, const Work& work) {
   } catch (const Error&) {
     unwritten = std::current_exception();
   }
-  if (failure && !unwritten) std::rethrow_exception(failure);
+  const bool is_told_to_end = interrupts.token().stop_requested();
+  if (failure && !unwritten && !is_told_to_end) std::rethrow_exception(failure);
   if (failure) complain("error: " + error_text);
+  if (failure) interrupts.die_if_caught();
   if (!failure && ended == Ended::cancelled) {
     complain("error: the command was cancelled");
     interrupts.die_if_caught();

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "vdsm_hook/cli/command.hpp"
-#include "vdsm_hook/cli/interrupts.hpp"
 #include "vdsm_hook/cli/telling.hpp"
 #include "vdsm_hook/libvirt/vm.hpp"
 

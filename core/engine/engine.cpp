@@ -221,6 +221,7 @@ Report Engine::run(const Request& request, std::stop_token stop) const {
   report.notes = plan.notes;
   for (const auto& hook : plan.hooks) report.hooks.push_back(not_run(hook));
   if (prepared.runs_something()) {
+    if (request.before_hooks) request.before_hooks();
     std::unique_lock<std::mutex> alone;
     if (state_->isolation == Isolation::whole_process) alone = std::unique_lock(state_->one_event);
     auto runner = state_->isolation == Isolation::whole_process ? make_local_runner()

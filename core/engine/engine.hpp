@@ -33,6 +33,8 @@ struct Request {
   /// Called when a hook has ended, before its document is looked at and the next is started; what it returns, if not empty,
   /// makes that hook a failed one. For what hooks can do besides the document, which a failed one shall not have done.
   std::function<std::string(bool has_failed)> also_judge;
+  /// Called when planning is over and the first hook is about to be started; not at all where none runs.
+  std::function<void()> before_hooks;
   bool compat_vdsm = false;          ///< upstream's rules (DESIGN: exactly what `--compat vdsm` says)
   bool wants_diffs = false;
   bool libvirt_waits = false;  ///< for the event to end: hooks that need libvirt are not started, which is a problem but no veto

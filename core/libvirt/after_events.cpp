@@ -182,6 +182,7 @@ struct AfterEvents::State {
   std::atomic<std::size_t> dropped = 0;
   std::atomic<int> busy = 0;
   std::atomic<bool> is_busy_said = false;
+  std::mutex stopping;
   std::mutex mutex;
   std::map<std::string, std::weak_ptr<Vm>> vms;  // of mutex
   Pool pool{kThreads};
@@ -251,6 +252,7 @@ void AfterEvents::forget_lost(const VmRef& vm) {
 }
 
 void AfterEvents::stop() {
+  const std::lock_guard alone(state_->stopping);
   state_->stop.request_stop();
   state_->pool.join();
   if (const auto count = state_->dropped.exchange(0); count > 0)

@@ -46,6 +46,7 @@ void Lifecycle::follow(std::string_view command) {
 bool Lifecycle::begin(virConnect* connection, std::string_view vm_uuid, WhenLeft when_left) {
   connection_ = connection;
   vm_uuid_ = vm_uuid;
+  observer_.on_waits_for(WaitsFor::itself);
   host_uuid_ = host_uuid_of(connection);
   state_.emplace(engine_.settings().paths.runtime_dir, vm_uuid);
   std::optional<VmRun> holder;
@@ -145,6 +146,11 @@ bool Lifecycle::before(const Phase& current, Subject& subject) {
       fail(current, subject, true);
       return false;
     }
+    if (!current.does.empty() && stop_.stop_requested()) {
+      ended_ = Ended::cancelled;
+      fail(current, subject, true);
+      return false;
+    }
   } catch (const Error&) {  // the engine's, not a hook's: what ran before is taken back all the same
     fail_after_error(current, subject, true);
     throw;
@@ -158,13 +164,17 @@ void Lifecycle::act(const Phase& current, Subject& subject, const std::function<
   try {
     enter(current, Stage::acting, subject);
     expect(current, true);
+    observer_.on_waits_for(std::exchange(waits_for_, WaitsFor::libvirt));
     act();
+    observer_.on_waits_for(WaitsFor::itself);
   } catch (LibvirtError& error) {
+    observer_.on_waits_for(WaitsFor::itself);
     error.add(blame(error.libvirt_text(), error.libvirt_code(), edits_));
     error.set_what(secrets_.hidden(error.what()));
     give_up(current, subject, before);
     throw;
   } catch (...) {
+    observer_.on_waits_for(WaitsFor::itself);
     give_up(current, subject, before);
     throw;
   }

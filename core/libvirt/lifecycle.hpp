@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "vdsm_hook/base/waits_for.hpp"
 #include "vdsm_hook/engine/engine.hpp"
 #include "vdsm_hook/hookpoints/lifecycles.hpp"
 #include "vdsm_hook/libvirt/blame.hpp"
@@ -37,6 +38,8 @@ class LifecycleObserver {
   virtual void on_note(const std::string& text) = 0;
   /// Another command holds the VM: what it does, if that is known. False: do not wait.
   virtual bool on_wait(const std::optional<VmRun>& holder) = 0;
+  /// What the command waits for from here on, for whoever hears that it shall end.
+  virtual void on_waits_for(WaitsFor) {}
 };
 
 /// What hooks get.
@@ -77,6 +80,8 @@ class Lifecycle {
   /// names the hooks whose changes it may be about. Where it cannot be known whether libvirt did it, that is left to recover().
   /// Then REFRESH brings SUBJECT up to date; that it cannot changes nothing.
   void act(const Phase& phase, Subject& subject, const std::function<void()>& act, const std::function<void()>& refresh = {});
+  /// What ACT does next comes to an end when stop is requested.
+  void act_hears_stop() { waits_for_ = WaitsFor::libvirt_job; }
   /// For ACT: libvirt will not tell vdsm-hookd of anything, since nothing changes.
   void changes_nothing();
   /// Fires PHASE's hook points after. Cancelled, it leaves them to recover().
@@ -122,6 +127,7 @@ class Lifecycle {
   HookOptions options_;
   LifecycleObserver& observer_;
   std::stop_token stop_;
+  WaitsFor waits_for_ = WaitsFor::libvirt;  // while ACT runs
   EventNames phases_;
   virConnect* connection_ = nullptr;
   std::optional<VmState> state_;

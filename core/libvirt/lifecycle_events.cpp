@@ -48,7 +48,9 @@ Report Lifecycle::run(std::string_view event, const std::string& document, const
     run_.hooks_ran = !plan.is_blocked && std::any_of(plan.hooks.begin(), plan.hooks.end(), [](const PlannedHook& hook) { return hook.runs; });
     if (run_.hooks_ran) state_->write_run(host_uuid_, run_);
   }
+  request.before_hooks = [this] { observer_.on_waits_for(WaitsFor::hooks); };
   auto report = engine_.run(request, stop_);
+  observer_.on_waits_for(WaitsFor::itself);
   for (const auto& hook : report.hooks) {
     secrets_.learn_from_part(hook.diff);  // also of what was discarded
     if (hook.adopted && rules.result_used) edits_.push_back({report.event + "/" + hook.name, hook.diff});

@@ -1,5 +1,9 @@
 #include "vdsm_hook/libvirt/vm.hpp"
 
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 #include "vdsm_hook/libvirt/vm_steps.hpp"
 
 namespace vdsm_hook {
@@ -36,6 +40,36 @@ Ended on_running_vm(const VmHost& host, const std::string& vm, std::string_view 
   const auto ended = work(domain.get(), lifecycle);
   lifecycle.finish();
   return ended;
+}
+
+struct AbortOnStop::State {
+  State(virDomain* of, const std::stop_token& stop) : domain(of), on_stop(stop, [this] { aborting = std::jthread([this](const std::stop_token& over) { abort(over); }); }) {}
+
+  // Again and again: the job may begin only now, and to abort what is not there fails.
+  void abort(const std::stop_token& over) {
+    std::mutex mutex;
+    std::condition_variable_any turn;
+    std::unique_lock alone(mutex);
+    do ::virDomainAbortJob(domain);
+    while (!turn.wait_for(alone, over, std::chrono::milliseconds(100), [&over] { return over.stop_requested(); }));
+  }
+
+  virDomain* domain;
+  std::jthread aborting;  // since libvirt may not answer whoever wants to abort
+  std::stop_callback<std::function<void()>> on_stop;  // ends before it
+};
+
+AbortOnStop::AbortOnStop(virDomain* domain, const std::stop_token& stop) : state_(std::make_unique<State>(domain, stop)) {}
+
+AbortOnStop::~AbortOnStop() = default;
+
+Ended unless_aborted(const VmHost& host, const std::function<Ended()>& work) {
+  try {
+    return work();
+  } catch (const LibvirtError& error) {
+    if (!host.stop.stop_requested() || error.libvirt_code() != VIR_ERR_OPERATION_ABORTED) throw;
+    return Ended::cancelled;
+  }
 }
 
 void check_still_defined(const VmHost& host, virDomain* domain, const std::string& failure) {

@@ -43,7 +43,7 @@ std::optional<std::string> device_of(virDomain* domain, const DeviceIdentity& wa
 }
 
 Ended with_hooks(const VmHost& host, const std::string& vm, std::string_view command, const std::string& device_xml, unsigned flags,
-                 const std::function<void(virDomain*, const std::string& left)>& work) {
+                 const std::function<void(virDomain*, const std::string& left)>& work, bool hears_stop = false) {
   const auto domain = host.find(vm);
   const auto* around = phase_for_device(command, read_device_identity(device_xml).type);
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, command);
@@ -54,6 +54,7 @@ Ended with_hooks(const VmHost& host, const std::string& vm, std::string_view com
     return Ended::done;
   }
   Subject subject{xml_of(domain.get(), 0), device_xml, {}};
+  if (hears_stop) lifecycle.act_hears_stop();
   const auto ended = lifecycle.pass(around->name, subject, [&] { work(domain.get(), subject.device_xml); });
   if (ended == Ended::done) lifecycle.finish();
   return ended;
@@ -88,7 +89,7 @@ Ended detach_device(const VmHost& host, const std::string& vm, const std::string
     }
   };
   try {
-    return with_hooks(host, vm, "detach-device", current, flags, detach);
+    return with_hooks(host, vm, "detach-device", current, flags, detach, true);
   } catch (const Error&) {
     if (!is_cancelled) throw;
     host.observer.on_note("the guest has been asked for " + wanted.to_text() + ", and may let go of it yet");

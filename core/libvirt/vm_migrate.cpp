@@ -29,7 +29,7 @@ class TypedParameters {
 // DESTINATION: null where libvirtd itself talks to the other host's.
 void transfer(const VmHost& host, virDomain* domain, virConnect* destination, const MigrateOptions& options) {
   const TypedParameters parameters(options.parameters);
-  const std::stop_callback on_stop(host.stop, [domain] { ::virDomainAbortJob(domain); });
+  const AbortOnStop aborts(domain, host.stop);
   if (destination == nullptr) {
     if (::virDomainMigrateToURI3(domain, options.destination.c_str(), parameters.get(), parameters.size(), options.flags) != 0)
       throw LibvirtError("");
@@ -45,17 +45,13 @@ Ended migrate_vm(const VmHost& host, const std::string& vm, const MigrateOptions
   const auto migrate = [&](virDomain* domain, Lifecycle& lifecycle) {
     const auto destination = (options.flags & VIR_MIGRATE_PEER2PEER) != 0 ? nullptr : connect_to(options.destination);  // no hook runs for a wrong URI
     Subject subject{xml_of(domain, 0), "", {}};
+    lifecycle.act_hears_stop();
     const auto ended = lifecycle.pass("leave", subject, [&] { transfer(host, domain, destination.get(), options); });
     if (ended != Ended::done) return ended;
     subject.parameters = reason("migrated");
     return lifecycle.pass("release", subject, [] {});
   };
-  try {
-    return on_running_vm(host, vm, "migrate", "", migrate);
-  } catch (const LibvirtError& error) {
-    if (!host.stop.stop_requested() || error.libvirt_code() != VIR_ERR_OPERATION_ABORTED) throw;
-    return Ended::cancelled;
-  }
+  return unless_aborted(host, [&] { return on_running_vm(host, vm, "migrate", "", migrate); });
 }
 
 }  // namespace vdsm_hook

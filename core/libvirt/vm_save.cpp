@@ -74,13 +74,15 @@ void let_go_on(const VmHost& host, Lifecycle& lifecycle, virDomain* domain) {
 
 Ended save_vm(const VmHost& host, const std::string& vm, const std::string& file, unsigned flags) {
   const auto failure = "Failed to save domain '" + on_one_line(vm) + "'" + (file.empty() ? " state" : " to " + file);
-  return on_running_vm(host, vm, file.empty() ? "managedsave" : "save", failure, [&](virDomain* domain, Lifecycle& lifecycle) {
+  const auto save = [&](virDomain* domain, Lifecycle& lifecycle) {
     const bool was_paused = is_paused(domain);
     const auto do_save = [&] {
       if (!was_paused)
         if (const auto ended = pause(domain, lifecycle); ended != Ended::done) return ended;
       Subject subject{xml_of(domain, 0), "", {}};
+      lifecycle.act_hears_stop();
       const auto ended = lifecycle.pass("hibernate", subject, [&] {
+        const AbortOnStop aborts(domain, host.stop);
         save_to(domain, file, flags | (was_paused ? VIR_DOMAIN_SAVE_PAUSED : VIR_DOMAIN_SAVE_RUNNING));
       });
       if (ended != Ended::done) return ended;
@@ -95,7 +97,8 @@ Ended save_vm(const VmHost& host, const std::string& vm, const std::string& file
       if (!was_paused) let_go_on(host, lifecycle, domain);
       throw;
     }
-  });
+  };
+  return unless_aborted(host, [&] { return on_running_vm(host, vm, file.empty() ? "managedsave" : "save", failure, save); });
 }
 
 Ended restore_vm(const VmHost& host, const std::string& file, const RestoreOptions& options) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/libvirt/vm.hpp"
@@ -22,6 +23,22 @@ Ended locked(const VmHost& host, virDomain* domain, std::string_view command, co
 
 /// Has WORK done, whose LibvirtError is thrown on without SECRETS.
 void hiding(const Secrets& secrets, const std::function<void()>& work);
+
+/// While it lives, a request of STOP aborts the job that libvirt does on DOMAIN, also one that begins only then.
+class AbortOnStop {
+ public:
+  AbortOnStop(virDomain* domain, const std::stop_token& stop);
+  ~AbortOnStop();
+  AbortOnStop(const AbortOnStop&) = delete;
+  AbortOnStop& operator=(const AbortOnStop&) = delete;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// What WORK gives; cancelled where it throws because its job was aborted.
+Ended unless_aborted(const VmHost& host, const std::function<Ended()>& work);
 
 /// Throws refused when hooks undefined it: it would run and then be gone.
 void check_still_defined(const VmHost& host, virDomain* domain, const std::string& failure);

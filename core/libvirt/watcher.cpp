@@ -96,7 +96,10 @@ class Watch {
       : runtime_dir_(engine.settings().paths.runtime_dir), options_(options), stop_(stop), hooks_(engine, options.log) {}
 
   void run() {
-    const std::stop_callback on_stop(stop_, [this] { wakener_.wake(); });
+    const std::stop_callback on_stop(stop_, [this] {
+      wakener_.wake();
+      hooks_.stop();  // while this thread may hang in a call to libvirt
+    });
     for (auto pause = options_.first_pause; !stop_.stop_requested();) {
       const auto begin = std::chrono::steady_clock::now();
       if (connect()) listen();

@@ -22,9 +22,9 @@ struct WatchOptions {
 /// takes. Of the first connection the state of each VM is taken and nothing fires. When a connection comes after a lost one,
 /// what was missed cannot be known; hook points fire for what a VM's state says must have happened.
 ///
-/// One at a time in a process: it runs libvirt's default event loop in the calling thread. STOP does not end a call to a
-/// libvirtd that is connected to and does not answer: while it is asked for VMs that takes up to 20 s, at the opening of the
-/// connection for ever. ENGINE: with Isolation::helper. Throws engine_failure.
+/// One at a time in a process: it runs libvirt's default event loop in the calling thread. Whoever requests STOP waits
+/// for the hooks; but that does not end a call to a libvirtd that is connected to and does not answer: while it is asked for VMs
+/// that takes up to 20 s, at the opening of the connection for ever. ENGINE: with Isolation::helper. Throws engine_failure.
 void watch(const Engine& engine, const WatchOptions& options, const std::stop_token& stop);
 
 }  // namespace vdsm_hook
