@@ -86,7 +86,7 @@ std::string to_text(const PropertyStore& store, const std::string& only) {
     for (const auto& [property, value] : profile.properties) text += "  " + property + " = " + printable(value) + "\n";
     for (const auto& file : profile.files) text += "  used in " + printable(file) + "\n";
   }
-  return store.profiles.empty() ? "there is no vNIC profile\n" : text;
+  return text;
 }
 
 boost::json::value to_json(const PropertyStore& store, const std::string& only) {
@@ -133,6 +133,7 @@ int list_main(int argc, char** argv) {
 
   auto store = read_store(locations.load());
   if (!name.empty()) static_cast<void>(profile_of(store, name));
+  if (store.profiles.empty() && !format.is_json()) complain("note: there is no vNIC profile");
   print(format.is_json() ? to_line(to_json(store, name)) : to_text(store, name));
   return done;
 }

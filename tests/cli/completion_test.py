@@ -190,6 +190,30 @@ class CompletionTest(CommandTest):
         self.assertEqual(self.complete_lines("vm", "start", "a\\ "), ["a\\ b"])
         self.assertFalse((self.dir / "here").exists())
 
+    def test_names_that_others_chose_become_one_word_and_are_not_run(self):
+        hostile = ["50_$(touch here)", "50_`touch here`", "50_a b", "50_a;touch here", "50_${x:=$(touch here)}", "50_*", "50_'", "50_  wide"]
+        for name in hostile:
+            self.hook(name)
+            self.directory(f"dirs/{name}")
+        self.file("config/properties.toml", "[profiles.'50_$(touch here)'.properties]\n[profiles.'50_a b'.properties]\n")
+        quoted = sorted(["50_\\$\\(touch\\ here\\)", "50_\\`touch\\ here\\`", "50_a\\ b", "50_a\\;touch\\ here",
+                         "50_\\$\\{x:=\\$\\(touch\\ here\\)\\}", "50_\\*", "50_\\'", "50_\\ \\ wide"])
+        places = ["--config-dir", "config", "--hooks-dir", "hooks"]
+        node = self.vms(*hostile)
+        for words, offered in [(("run", "before_vm_start", "--hooks-dir", "hooks", "--skip", ""), quoted),
+                               (("vm", "start", "-c", node, ""), quoted),
+                               (("props", "profile", "edit", *places, ""), ["50_\\$\\(touch\\ here\\)", "50_a\\ b"]),
+                               (("import", "dirs/"), sorted(f"dirs/{name}" for name in hostile))]:  # readline quotes files
+            with self.subTest(words=words):
+                self.assertEqual(sorted(self.complete_lines(*words)), offered)
+        self.file("config/hookpoints.d/a.toml", "['$(touch${IFS}here)']\npayload = 'none'\n")
+        for words in [("run", *places, ""), ("run", *places, "--device-property", ""), ("props", "unset", *places, ""), ("list", *places, "")]:
+            self.complete_lines(*words)
+        self.assertEqual(sorted(self.dir.rglob("here")), [])
+
+    def test_where_there_is_no_profile_none_is_offered(self):
+        self.assertEqual(self.complete("props", "profile", "edit", "--config-dir", "config", ""), [])
+
     def test_nothing_is_offered_where_nothing_is_known(self):
         for words in [("nonsense", ""), ("run", "--timeout", ""), ("run", "-p", "a", "=", ""), ("props", "set", "--device", ""),
                       ("run", "--vm-id", "1"), ("check", "")]:

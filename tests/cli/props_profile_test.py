@@ -34,7 +34,7 @@ class ProfileTest(CommandTest):
         self.done("attach", name, "--domxml", file, "--device", nic)
 
     def test_from_making_one_to_deleting_it(self):
-        self.check(self.profile("list"), DONE, "there is no vNIC profile\n")
+        self.check(self.profile("list"), DONE, "", "there is no vNIC profile")
         self.done("create", "red", "speed=10", "duplex=half")
         self.done("create", "the blue one")
         self.assertEqual(self.profiles(), {"red": ({"speed": "10", "duplex": "half"}, []), "the blue one": ({}, [])})
