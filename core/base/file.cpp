@@ -1,6 +1,7 @@
 #include "vdsm_hook/base/file.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,17 @@
 
 namespace vdsm_hook {
 
+namespace {
+
+// The caller of the program may have given it a descriptor that does not wait by itself. Whether there is anything to wait for.
+bool wait_for(int fd, short what) {
+  if (errno == EINTR) return true;
+  pollfd waiting{fd, what, 0};
+  return errno == EAGAIN && (::poll(&waiting, 1, -1) > 0 || errno == EINTR);
+}
+
+}  // namespace
+
 std::optional<std::string> read_to_end(int fd, std::size_t max_bytes, const std::string& name) {
   std::string data;
   struct stat st{};
@@ -29,7 +41,7 @@ std::optional<std::string> read_to_end(int fd, std::size_t max_bytes, const std:
     const auto n = ::read(fd, data.data() + used, data.size() - used);
     data.resize(used + (n > 0 ? static_cast<std::size_t>(n) : 0));
     if (n == 0) return data;
-    if (n < 0 && errno != EINTR) throw Error::from_errno("cannot read " + name, errno);
+    if (n < 0 && !wait_for(fd, POLLIN)) throw Error::from_errno("cannot read " + name, errno);
     room = std::max<std::size_t>(room - std::min(room, data.size() - used), 65536);
   }
 }
@@ -73,7 +85,7 @@ std::string read_regular_file(const std::string& name, std::size_t max_bytes) {
 void write_all(int fd, std::string_view data, const std::string& name) {
   while (!data.empty()) {
     const auto n = ::write(fd, data.data(), data.size());
-    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && wait_for(fd, POLLOUT)) continue;
     if (n < 0) throw Error::from_errno("cannot write " + name, errno);
     data.remove_prefix(static_cast<std::size_t>(n));
   }

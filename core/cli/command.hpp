@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/cli/given_files.hpp"
 #include "vdsm_hook/engine/engine.hpp"
 
 namespace vdsm_hook::cli {
@@ -91,6 +92,10 @@ class RequestOptions {
   void add_to(CLI::App& app);
   /// Reads the documents. Throws wrong_use.
   Request request(const Settings& settings) const;
+  const std::string& event() const { return event_; }
+  /// The files that the request is read from, as they were given.
+  std::vector<GivenFile> inputs() const;
+  GivenFile domain_input() const;
   LocationOptions locations;
 
  private:

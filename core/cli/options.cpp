@@ -98,6 +98,12 @@ void RequestOptions::add_to(CLI::App& app) {
   locations.add_to(app);
 }
 
+GivenFile RequestOptions::domain_input() const { return {"--domain", domain_, STDIN_FILENO}; }
+
+std::vector<GivenFile> RequestOptions::inputs() const {
+  return {{"--domxml", domxml_, STDIN_FILENO}, {"--device-xml", device_xml_, STDIN_FILENO}, {"--json", json_, STDIN_FILENO}, domain_input()};
+}
+
 Request RequestOptions::request(const Settings& settings) const {
   Request request;
   request.event = event_;

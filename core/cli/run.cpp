@@ -1,6 +1,9 @@
 // vdsm-hook run EVENT
+#include <unistd.h>
+
 #include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/given_files.hpp"
 #include "vdsm_hook/cli/interrupts.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/telling.hpp"
@@ -23,9 +26,15 @@ int run_main(int argc, char** argv) {
   app.add_flag("-v,--verbose", is_verbose, "say what each hook did")->excludes(quiet);
   if (!parse(app, argc, argv)) return done;
   if (output == "-") output.clear();
+  const GivenFile document{"--output", output.empty() ? "-" : output, STDOUT_FILENO}, report_given{"--report", report_file, STDOUT_FILENO};
   if (report_file == "-" && output.empty()) throw misuse(app, "--report -: needs --output, or report and document would mix");
+  auto report_spares = options.inputs();
+  report_spares.push_back(document);
+  refuse_same_file(app, report_given, report_spares);
+  refuse_same_file(app, document, {options.domain_input()});
 
   const Engine engine(options.locations.load(), Engine::Isolation::whole_process);
+  for (const auto& file : {document, report_given}) refuse_file_in_use(app, file, engine.settings().paths, options.event());
   auto request = options.request(engine.settings());
   request.wants_diffs = wants_diffs;
   Interrupts interrupts;

@@ -1,5 +1,7 @@
 #include "vdsm_hook/cli/vm.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -151,6 +153,10 @@ int VmCommand::run(int argc, char** argv, const Work& work) {
   app_.add_flag("-v,--verbose", is_verbose_, "say what each hook did")->excludes(quiet);
   locations_.add_to(app_);
   if (!parse(app_, argc, argv)) return done;
+  std::vector<GivenFile> files;
+  for (const auto& file : files_) files.push_back({file.what, file.name, file.standard_fd});
+  refuse_same_file(app_, {"--report", report_file_, STDOUT_FILENO}, files);
+  if (is_standard_output(report_file_)) report_file_ = "-";
 
   Interrupts interrupts([](WaitsFor what) { complain("error: the command was cancelled" + std::string(what_is_left(what))); });
   interrupts.watch();  // before libvirt has threads

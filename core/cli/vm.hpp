@@ -57,6 +57,8 @@ class VmCommand {
   /// What the report calls the VM where there is no such positional, for the work to say.
   std::string& named() { return vm_; }
   bool wants_diff() const { return wants_diff_; }
+  /// FILE, which must outlive this, is read or written by the work: the report does not go there. WHAT: "--xml", "FILE".
+  void uses(std::string what, const std::string& file, int standard_fd = -1) { files_.push_back({std::move(what), file, standard_fd}); }
 
   /// Parses, connects, does WORK, which says what to print on success, and tells a veto. The exit code.
   using Work = std::function<Ended(const VmHost& host, std::string& success)>;
@@ -72,6 +74,12 @@ class VmCommand {
   CLI::App app_;
   std::string vm_, uri_, compat_, timeout_, report_file_;
   std::vector<std::string> properties_, skip_;
+  struct File {
+    std::string what;
+    const std::string& name;  // which is given when it is parsed
+    int standard_fd;
+  };
+  std::vector<File> files_;
   bool wants_diff_ = false, does_not_wait_ = false, is_quiet_ = false, is_verbose_ = false;
   LocationOptions locations_;
 };

@@ -1,4 +1,6 @@
 // vdsm-hook vm attach-device, detach-device, update-device, set-vcpus, set-memory, set-password
+#include <unistd.h>
+
 #include <charconv>
 
 #include "vdsm_hook/base/text.hpp"
@@ -15,6 +17,7 @@ int device_main(VmCommand& command, const std::string& success_text, int argc, c
   bool is_persistent = false;
   command.add_vm();
   command.app().add_option("FILE", file, "the XML of the device; - is stdin")->required();
+  command.uses("FILE", file, STDIN_FILENO);
   affect.add_to(command.app());
   command.app().add_flag("--persistent", is_persistent, "affect the definition, and a running VM, too");
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
@@ -115,6 +118,7 @@ int vm_set_password_main(int argc, char** argv) {
   std::string file = "-", valid_for;
   std::vector<std::string> parameters;
   command.add_vm();
+  command.uses("--password-file", file, STDIN_FILENO);
   add_value(app, "--password-file", file, "FILE|-", "its first line is the password; stdin unless given");
   add_choice(app, "--type", options.type, {"vnc", "spice"}, "of the console; the first unless given");
   add_value(app, "--valid-for", valid_for, "DURATION", "how long it opens the console; for ever unless given");

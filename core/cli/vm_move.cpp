@@ -38,6 +38,7 @@ int save_main(VmCommand& command, bool is_managed, int argc, char** argv) {
   command.add_vm();
   if (!is_managed) command.app().add_option("FILE", file, "where the memory goes; replaced if it is there")->required();
   command.app().add_flag("--bypass-cache", bypasses, kBypass);
+  command.uses("FILE", file);
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     success = is_managed ? "Domain " + in_quotes(command.vm()) + " state saved by libvirt\n" : "Domain " + in_quotes(command.vm()) + " saved to " + file + "\n";
     return save_vm(host, command.vm(), file.empty() ? file : boost::filesystem::absolute(file).string(), bypass(bypasses));
@@ -62,6 +63,7 @@ int vm_restore_main(int argc, char** argv) {
   RestoreOptions options;
   bool bypasses = false;
   command.app().add_option("FILE", file, "of save")->required();
+  command.uses("FILE", file);
   command.app().add_flag("--paused", options.stays_paused, "leave the VM paused");
   command.app().add_flag("--bypass-cache", bypasses, kBypass);
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
@@ -87,6 +89,8 @@ int vm_migrate_main(int argc, char** argv) {
   add_value(app, "--dname", destination_name, "NAME", "its name on the other host");
   add_value(app, "--xml", xml, "FILE", "the domain XML for the other host");
   add_value(app, "--persistent-xml", persistent_xml, "FILE", "the definition for the other host");
+  command.uses("--xml", xml);
+  command.uses("--persistent-xml", persistent_xml);
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     const auto max_bytes = host.engine.settings().max_payload_bytes;
     for (std::size_t i = 0; i < std::size(kMigrateFlags); ++i) options.flags |= is_set[i] ? kMigrateFlags[i].flag : 0U;

@@ -1,4 +1,6 @@
 // vdsm-hook vm start, create, define, destroy, shutdown, reboot, suspend, resume
+#include <unistd.h>
+
 #include "vdsm_hook/cli/vm.hpp"
 
 namespace vdsm_hook::cli {
@@ -35,6 +37,7 @@ int vm_create_main(int argc, char** argv) {
   StartOptions options;
   std::string file;
   command.app().add_option("FILE", file, "the domain XML; - is stdin")->required();
+  command.uses("FILE", file, STDIN_FILENO);
   add_start_options(command.app(), options);
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     const auto ended = create_vm(host, read_domain(file, host), options, command.named());
@@ -48,6 +51,7 @@ int vm_define_main(int argc, char** argv) {
   std::string file;
   bool validates = false;
   command.app().add_option("FILE", file, "the domain XML; - is stdin")->required();
+  command.uses("FILE", file, STDIN_FILENO);
   command.app().add_flag("--validate", validates, "validate it against libvirt's schema");
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     const auto flags = validates ? unsigned{VIR_DOMAIN_DEFINE_VALIDATE} : 0U;

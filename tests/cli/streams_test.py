@@ -4,6 +4,7 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 import unittest
 
@@ -99,6 +100,38 @@ class StreamTest(CommandTest):
     def setUp(self):
         super().setUp()
         self.hook("50_edit", EDIT)
+
+    def test_streams_that_do_not_wait_are_waited_for(self):
+        big = DOMAIN.replace("</domain>\n", f"<!--{'x' * 300_000}--></domain>\n")
+        self.file("node.xml", "<node>" + "".join(f"<domain type='test'><name>{'v' * 200}{n}</name><memory>65536</memory><os><type>hvm</type></os></domain>"
+                                                 for n in range(500)) + "</node>")
+        for name in ("before_vm_start", "after_vm_start"):
+            for number in range(400):
+                self.hook(f"60_{'h' * 200}{number}", event=name)
+        places, event = ["--hooks-dir", self.directory("none"), "--config-dir", self.config, "--runtime-dir", self.runtime], ["before_vm_start", "--domxml", "-"]
+        for words in (["run", *event, *places], ["plan", *event, *self.places()], ["list", *self.places()],
+                      ["props", "show", "--domxml", "-", *places, "--format", "json"],
+                      ["vm", "list", "--all", "--name", "-c", f"test://{self.dir}/node.xml", *places]):
+            with self.subTest(words=words[:2]):
+                given = big if "props" not in words else big.replace("red</", "r" * 100_000 + "</")
+                wanted = self.call(*words, stdin=given)
+                self.assertEqual(wanted.returncode, DONE, wanted.stderr)
+                self.assertGreater(len(wanted.stdout), 65536)
+                ends = [os.pipe(), os.pipe()]
+                for fd in (ends[0][0], ends[1][1]):
+                    os.set_blocking(fd, False)
+                process = subprocess.Popen([PROGRAM, *words], cwd=self.dir, env=self.env, stdin=ends[0][0], stdout=ends[1][1], stderr=subprocess.PIPE)
+                for fd in (ends[0][0], ends[1][1]):
+                    os.close(fd)
+                with open(ends[0][1], "wb") as stdin, open(ends[1][0], "rb") as stdout:
+                    writing = threading.Thread(target=lambda: (stdin.write(given.encode()), stdin.close()))
+                    if "-" in words:
+                        writing.start()
+                    self.assertEqual(stdout.read().decode(), wanted.stdout)
+                    if "-" in words:
+                        writing.join()
+                _, err = process.communicate(timeout=DEADLINE_S)
+                self.assertEqual(process.returncode, DONE, err)
 
     def closed(self, *numbers):
         """What makes the program start with these descriptors closed."""
