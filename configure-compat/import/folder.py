@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import itertools
 import os
 import secrets
 import shutil
@@ -75,7 +76,7 @@ class Folder:
 
     def read_directory(self, below):
         with os.scandir(self.top / below) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
+            for entry in sorted(itertools.islice(entries, MAX_FILES + 1), key=lambda entry: entry.name):
                 name = f"{below}/{entry.name}" if below else entry.name
                 self.seen += 1
                 if self.seen > MAX_FILES or name.count("/") > MAX_DEPTH:
@@ -132,7 +133,8 @@ class Draft:
 
     def end(self, number, _):
         self.remove()
-        os._exit(128 + number)
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
 
     def remove(self):
         shutil.rmtree(self.above, ignore_errors=True)

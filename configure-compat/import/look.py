@@ -8,7 +8,10 @@ import read_hooks
 
 READMES = ["README.md", "README", "README.txt", "README.rst"]
 MAX_SUMMARY = 70  # what package systems show in one line
+MAX_README_BYTES = 256 * 1024
+MAX_PROPERTIES = 1000
 MAX_PARSED_BYTES = 1024 * 1024
+MAX_LOOKED_AT_BYTES = 4 * 1024 * 1024  # of all scripts
 
 # (what a line has, what to say). The first line that has it is named, of a module of vdsm's every one.
 IN_SCRIPTS = [
@@ -22,7 +25,9 @@ PYTHON = re.compile(r"#!.*\bpython")
 
 # UserDefinedVMProperties=... in the README: the rest of the word, or up to the quote that is open there.
 DEFINITION = re.compile(r"""(["']?)\b(UserDefinedVMProperties|CustomDeviceProperties)\s*=\s*(["']?)""")
+IN_DOUBLE_QUOTES, IN_QUOTES, WORD = re.compile(r'((?:\\.|[^"\\])*)"'), re.compile("([^']*)'"), re.compile(r"\S*")
 DEVICE_BLOCK = re.compile(r"\{\s*type\s*=\s*(\w+)\s*;\s*prop\s*=\s*\{")
+AFTER_BLOCK = re.compile(r"\s*\}\s*(;\s*|$)")
 # What Python's patterns have and RE2's have not.
 NOT_RE2 = re.compile(r"\(\?(?:<?[=!]|P=|\()|\\[1-9]")
 
@@ -33,20 +38,27 @@ def text_of(content):
 
 def summary_of(readme, name):
     """The first line of words in README, as one line that is short enough."""
-    for line in text_of(readme).splitlines():
+    for line in text_of(readme[:MAX_README_BYTES]).splitlines():
         line = " ".join("".join(c if c.isprintable() else " " for c in line).strip("#=*-~ \t").split())
         if re.search(r"\w", line):
             return line if len(line) <= MAX_SUMMARY else line[:MAX_SUMMARY].rsplit(" ", 1)[0]
     return name
 
 
+def is_script(name, content):
+    return name.endswith(".py") or content.startswith(b"#!")
+
+
 def look_at(name, content, findings):
-    """Names what a human must look at in the file."""
+    """Names what a human must look at in the file. How many bytes were looked at."""
+    if not is_script(name, content):
+        return 0
+    if len(content) > MAX_PARSED_BYTES:
+        findings.add(0, f"larger than {MAX_PARSED_BYTES >> 10} KiB: what is in it, and whether it is Python 3, was not looked at")
+        return 0
     text = text_of(content)
     first = text.partition("\n")[0]
     is_python = name.endswith(".py") or PYTHON.match(first) is not None
-    if not is_python and not first.startswith("#!"):
-        return
     if OLD_PYTHON.fullmatch(first.rstrip("\r")):
         findings.add(1, f"{first.strip()} is Python 2 or not there at all: make it python3, and see that it runs")
     if first.endswith("\r"):
@@ -60,23 +72,26 @@ def look_at(name, content, findings):
             if number > 1 and not line.lstrip().startswith("#") and pattern.search(line):
                 findings.add(number, what)
                 break
-    if is_python and len(content) > MAX_PARSED_BYTES:
-        findings.add(0, f"larger than {MAX_PARSED_BYTES >> 10} KiB: whether it is Python 3 was not looked at")
-    elif is_python:
+    if is_python:
         try:
             ast.parse(content)
         except SyntaxError as error:
             findings.add(error.lineno or 0, f"is no Python 3: {error.msg}")
         except (ValueError, RecursionError, MemoryError) as error:
             findings.add(0, f"is no Python 3: {error}")
+    return len(content)
 
 
 def properties_of(readme, findings):
     """The custom properties that README tells engine-config to define: of VMs, and of devices by kind. Each is a finding."""
-    of_vms, of_devices = {}, {}
+    of_vms, of_devices, count = {}, {}, 0
+    if len(readme) > MAX_README_BYTES:
+        findings.add(0, f"larger than {MAX_README_BYTES >> 10} KiB: no custom properties were looked for in it")
+        return {}, {}
     for number, line in enumerate(text_of(readme).splitlines(), 1):
-        for match in DEFINITION.finditer(line):
-            text = value_at(line, match)
+        at = 0
+        while match := DEFINITION.search(line, at):
+            text, at = value_at(line, match)
             try:
                 if text is None:
                     raise ValueError("its end is not in this line")
@@ -85,6 +100,9 @@ def properties_of(readme, findings):
                 else:
                     found = [(of_devices.setdefault(kind, {}), name, pattern)
                              for kind, block in blocks_of(text) for name, pattern in pairs_of(block)]
+                count += len(found)
+                if count > MAX_PROPERTIES:
+                    raise ValueError(f"there are more than {MAX_PROPERTIES} properties")
                 for known, name, pattern in found:
                     if known.get(name, pattern) != pattern:
                         raise ValueError(f"{name} is defined in two ways")
@@ -99,15 +117,14 @@ def properties_of(readme, findings):
 
 
 def value_at(line, match):
-    """What is assigned; None without the closing quote. In double quotes as the shell reads it."""
+    """What is assigned, and where it ends. None without the closing quote: to the end of the line. In double quotes as the shell reads it."""
     quote = match[3] or match[1]
-    rest = line[match.end():]
+    value = (IN_DOUBLE_QUOTES if quote == '"' else IN_QUOTES if quote else WORD).match(line, match.end())
+    if value is None:
+        return None, len(line)
     if not quote:
-        return re.match(r"\S*", rest)[0].rstrip("`")
-    end = re.match(r"""((?:\\.|[^"\\])*)\"""" if quote == '"' else "([^']*)'", rest)
-    if end is None:
-        return None
-    return re.sub(r'\\([$`"\\])', r"\1", end[1]) if quote == '"' else end[1]
+        return value[0].rstrip("`"), value.end()
+    return re.sub(r'\\([$`"\\])', r"\1", value[1]) if quote == '"' else value[1], value.end()
 
 
 def pairs_of(text):
@@ -138,11 +155,11 @@ def blocks_of(text):
         while depth and at < len(text):
             depth += {"{": 1, "}": -1}.get(text[at], 0)
             at += 1
-        closing = re.match(r"\s*\}\s*(;\s*|$)", text[at:])
+        closing = AFTER_BLOCK.match(text, at)
         if depth or closing is None:
             raise ValueError(f"not understood: {text[match.start():]}")
         yield match[1], text[match.end():at - 1]
-        at += closing.end()
+        at = closing.end()
 
 
 def readme_in(contents):

@@ -4,6 +4,7 @@ import argparse
 import os
 import posixpath
 import re
+import select
 import signal
 import sys
 import tomllib
@@ -15,7 +16,7 @@ import read_hooks
 from describe import Description, Placing
 from folder import Draft, Findings, Folder, Refused, printable
 from makefile_am import Makefile, NotFollowed
-from recipe import Installation, Step
+from recipe import Installation, Step, parents_of
 
 HELP = """\
 Usage: vdsm-hook import DIR [OPTION]...
@@ -39,7 +40,7 @@ DONE, LOOK, WRONG_USE, FAILURE = range(4)
 
 INSTALLS = ["install-exec-local", "install-data-local", "install-exec-hook", "install-data-hook"]
 UNINSTALLS = ["uninstall-local", "uninstall-hook"]
-MAX_MAKEFILE_BYTES = 256 * 1024
+MAX_MAKEFILE_BYTES = 64 * 1024
 
 
 def misuse(why):
@@ -76,33 +77,33 @@ def steps_of(folder, findings):
     for target, rule in makefile.rules.items():
         if target not in followed and rule.recipe:
             of_makefile.add(rule.line, f"the rule {target} is not followed, and nothing of it is run")
+    with_files = {directory for path in installation.steps for directory in parents_of(path)}
     for directory, number in installation.directories.items():
         is_of_an_event = directory.startswith("/usr/libexec/vdsm/hooks")
-        if not is_of_an_event and not any(path.startswith(directory + "/") for path in installation.steps):
+        if not is_of_an_event and directory not in with_files:
             of_makefile.add(number, f"{directory} stays without a file: a hook installs files only")
     return installation.steps
 
 
 def follow_rules(makefile, targets, follow, findings):
     """Hands each line of the rules for TARGETS, and of those that they need, to FOLLOW. Gives the targets."""
-    followed = []
-
-    def follow_rule(target):
+    followed = set()
+    waiting = [(target, False) for target in reversed(targets)]
+    while waiting:
+        target, are_prerequisites_done = waiting.pop()
         rule = makefile.rules.get(target)
-        if rule is None or target in followed:
-            return
-        followed.append(target)
-        for prerequisite in rule.prerequisites:
-            follow_rule(prerequisite)
+        if rule is None or (target in followed and not are_prerequisites_done):
+            continue
+        if not are_prerequisites_done:
+            followed.add(target)
+            waiting += [(target, True), *((prerequisite, False) for prerequisite in reversed(rule.prerequisites))]
+            continue
         for number, text in rule.recipe:
             try:
                 follow(number, makefile.expand(text))
             except NotFollowed as why:
                 findings.add(number, f"{why}; this line is left out: {text}")
-
-    for target in targets:
-        follow_rule(target)
-    return set(followed)
+    return followed
 
 
 def guessed_steps(folder, events, name, findings):
@@ -133,8 +134,12 @@ def describe(name, folder, events, findings):
     placing = Placing(description, folder.contents, events, findings)
     for path, step in steps.items():
         placing.place(path, Step(("README.md" if step.source == readme else step.source), step.mode, step.line))
+    looked_at = 0
     for file, text in folder.contents.items():
-        look.look_at(file, text, findings.of(file))
+        if len(text) > look.MAX_PARSED_BYTES or looked_at + len(text) <= look.MAX_LOOKED_AT_BYTES:
+            looked_at += look.look_at(file, text, findings.of(file))
+        elif look.is_script(file, text):
+            findings.add(file, 0, f"there are more than {look.MAX_LOOKED_AT_BYTES >> 20} MiB of scripts: what is in it was not looked at")
         is_hook = re.sub(r"\.(py|sh)$", "", posixpath.basename(file)) in events
         if is_hook and not any(step.source == file for step in steps.values()):
             findings.add(file, 0, "has the name of a hook point, and nothing installs it")
@@ -225,8 +230,14 @@ def main(arguments):
 
 def say(text):
     data = text.encode("utf-8", "backslashreplace")
+    ready = select.poll()
+    ready.register(sys.stdout.fileno(), select.POLLOUT)
     while data:
-        data = data[os.write(sys.stdout.fileno(), data):]
+        ready.poll()  # where it does not wait by itself
+        try:
+            data = data[os.write(sys.stdout.fileno(), data):]
+        except BlockingIOError:
+            pass
 
 
 def complain(text):

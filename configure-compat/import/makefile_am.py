@@ -7,7 +7,10 @@ files, variables that nobody sets. Conditions of the build are taken as true and
 import re
 from dataclasses import dataclass, field
 
-MAX_EXPANDED = 64 * 1024
+MAX_EXPANDED = 64 * 1024  # of one text
+MAX_ALL_EXPANDED = 1024 * 1024
+MAX_NAME = 200  # of a variable that is a list of automake's
+MAX_PREREQUISITES = 10_000
 
 # Where vdsm's build puts things. Also the place where ours does, so that a path tells its root (describe.py).
 DIRECTORIES = {
@@ -66,11 +69,13 @@ def logical_lines(text):
     while at < len(lines):
         first, line = at, lines[at]
         is_recipe = line.startswith("\t")
+        parts = []
         while (len(line) - len(line.rstrip("\\"))) % 2 == 1 and at + 1 < len(lines):
             at += 1
-            line = line[:-1] + lines[at].removeprefix("\t") if is_recipe else line[:-1].rstrip() + " " + lines[at].lstrip()
+            parts.append(line[:-1] if is_recipe else line[:-1].rstrip())
+            line = lines[at].removeprefix("\t") if is_recipe else lines[at].lstrip()
         at += 1
-        yield first + 1, line
+        yield first + 1, ("" if is_recipe else " ").join([*parts, line])
 
 
 class Makefile:
@@ -78,8 +83,9 @@ class Makefile:
 
     def __init__(self, text, findings):
         self.findings = findings
-        self.variables = {}  # name -> (line, value)
+        self.variables = {}  # name -> (line, parts of the value)
         self.values = {}  # what references were found to be
+        self.expanded, self.prerequisites = 0, 0  # in all
         self.rules = {}
         self.rule = None  # whose recipe goes on
         self.conditions = []
@@ -135,14 +141,13 @@ class Makefile:
         if operator == "!=":
             self.findings.add(number, f"{name} != runs a command: nothing is run, so {name} is unknown")
         elif operator == "+=" and name in self.variables:
-            line, before = self.variables[name]
-            self.variables[name] = (line, f"{before} {value}")
+            self.variables[name][1].append(value)
         elif operator == "?=" and (name in self.variables or name in BUILTIN):
             pass
         elif self.conditions and name in self.variables:
             self.findings.add(number, f"{name} is set again under a condition: taken as in line {self.variables[name][0]}")
         else:
-            self.variables[name] = (number, value)
+            self.variables[name] = (number, [value])
 
     def read_rule(self, number, line):
         targets, rest = line.split(":", 1)
@@ -158,7 +163,12 @@ class Makefile:
         self.rule = Rule(number)
         for name in names:  # of several targets each has the recipe
             known = self.rules.setdefault(name, self.rule)
-            known.prerequisites += prerequisites
+            if known is not self.rule or not known.prerequisites:
+                self.prerequisites += len(prerequisites)
+                if self.prerequisites > MAX_PREREQUISITES:
+                    self.findings.add(number, f"more than {MAX_PREREQUISITES} prerequisites: those of this rule are left out")
+                    prerequisites = []
+                known.prerequisites += prerequisites
             if known is not self.rule and len(names) == 1:
                 self.rule = known
         if command.strip():
@@ -174,8 +184,11 @@ class Makefile:
                 return "$"
             value = self.value(next((part for part in match.groups() if part is not None), ""), inside)
             length += len(value)
+            self.expanded += len(value)
             if length > MAX_EXPANDED:
                 raise NotFollowed(f"its variables make more than {MAX_EXPANDED // 1024} KiB of text")
+            if self.expanded > MAX_ALL_EXPANDED:
+                raise NotFollowed(f"variables make more than {MAX_ALL_EXPANDED // 1024} KiB of text in all")
             return value
         return REFERENCE.sub(value_of, text)
 
@@ -194,7 +207,7 @@ class Makefile:
         if name in inside or len(inside) > 50:
             raise NotFollowed(f"$({name}) is made of itself")
         if name in self.variables:
-            text = self.expand(self.variables[name][1], (*inside, name))
+            text = self.expand(" ".join(self.variables[name][1]), (*inside, name))
         elif name in BUILTIN:
             text = BUILTIN[name]
         elif re.search(r"\s", name):
@@ -207,8 +220,9 @@ class Makefile:
 
     def lists(self):
         """What the automake lists install; those that are compiled or have no directory are findings."""
-        for name, (line, value) in self.variables.items():
-            match = PRIMARY.fullmatch(name)
+        for name, (line, parts) in self.variables.items():
+            value = " ".join(parts)
+            match = PRIMARY.fullmatch(name) if len(name) <= MAX_NAME else None
             if name == "SUBDIRS" and value.strip(" ."):
                 self.findings.add(line, f"SUBDIRS: the Makefile.am of each is not read: {value}")
             if not match or match[2] in NOT_INSTALLED:

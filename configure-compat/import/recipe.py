@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from makefile_am import DESTDIR, ELSEWHERE, SRCDIR, NotFollowed
 
 SHELL_WORDS = {"if", "then", "else", "elif", "fi", "for", "do", "done", "while", "until", "case", "esac", "!", "test", "["}
+MAX_INSTALLED = 1000  # files, and directories
 SILENT = {"true", ":", "echo"}
 
 
@@ -49,9 +50,11 @@ def commands_of(text):
                 words.append(word)
             word = None
             if c in ";\n":
-                commands, words = [*commands, words], []
+                commands.append(words)
+                words = []
         elif text.startswith("&&", at - 1):
-            commands, words, word = [*commands, words + ([] if word is None else [word])], [], None
+            commands.append(words + ([] if word is None else [word]))
+            words, word = [], None
             at += 1
         elif c in "|&<>()":
             raise NotFollowed(f"'{c}' of the shell is not followed")
@@ -108,6 +111,8 @@ class Installation:
         del options
         for path in paths:
             self.directories.setdefault(self.destination(path), number)
+            if len(self.directories) > MAX_INSTALLED:
+                raise NotFollowed(f"it makes more than {MAX_INSTALLED} directories")
 
     def install(self, number, arguments):
         options, words = getopt.gnu_getopt(arguments, "cpvCDdTm:o:g:t:", ["mode=", "owner=", "group=", "target-directory=", "directory"])
@@ -168,10 +173,12 @@ class Installation:
     def remove(self, number, arguments):
         del number
         _, paths = getopt.gnu_getopt(arguments, "frv")
-        for path in [self.destination(path) for path in paths]:
-            self.steps = {other: step for other, step in self.steps.items() if other != path and not other.startswith(path + "/")}
+        removed = {self.destination(path) for path in paths}
+        self.steps = {other: step for other, step in self.steps.items() if removed.isdisjoint([other, *parents_of(other)])}
 
     def add(self, path, step):
+        if len(self.steps) >= MAX_INSTALLED and path not in self.steps:
+            raise NotFollowed(f"it installs more than {MAX_INSTALLED} files")
         before = self.steps.setdefault(path, step)
         if (before.source, before.mode) != (step.source, step.mode):
             self.findings.add(step.line, f"{path} is installed in line {before.line} already: {step.source} is left out")
@@ -201,6 +208,11 @@ class Installation:
         if not word.startswith(DESTDIR + "/"):
             raise NotFollowed(f"{word} is not below $(DESTDIR)")
         return normal(word.removeprefix(DESTDIR))
+
+
+def parents_of(path):
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def normal(path):
