@@ -143,6 +143,8 @@ UniqueFd open_locked(const std::string& name, Open open, IsStill is_still) {
     UniqueFd fd = open();
     for (;;) {
       if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) break;
+      if (errno == ENOLCK || errno == EOPNOTSUPP)
+        throw Error(Errc::engine_failure, "cannot lock " + name + ": the file system it is on (NFS?) gives no locks: put it on one that does");
       if (errno != EWOULDBLOCK && errno != EINTR) throw Error::from_errno("cannot lock " + name, errno);
       if (std::chrono::steady_clock::now() > give_up)
         throw Error(Errc::engine_failure, name + " is locked by another process that has been changing it for longer than " +

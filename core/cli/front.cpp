@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,13 @@ void tell_refused(const std::string& text) {
   }
 }
 
+// Without these the places of the user are not known (see Paths::installed()), and errors name others.
+void tell_where_places_are() {
+  const auto is_set = [](const char* name) { return std::getenv(name) != nullptr && *std::getenv(name) != '\0'; };
+  if (::geteuid() != 0 && !is_set("HOME") && !is_set("XDG_CONFIG_HOME"))
+    complain("note: neither HOME nor XDG_CONFIG_HOME is set: hooks and configuration are the host's, not this user's");
+}
+
 }  // namespace
 
 int run_program(const std::function<int()>& work) {
@@ -50,6 +58,7 @@ int run_program(const std::function<int()>& work) {
       tell_refused(error.what());
     } else {
       complain(error.what());
+      tell_where_places_are();
     }
     return exit_code_of(error);
   } catch (const std::exception& error) {

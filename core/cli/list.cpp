@@ -80,7 +80,7 @@ std::vector<ListedHook> hooks_of(const std::vector<std::string>& events, const D
 std::string to_text(const std::vector<ListedHook>& hooks, const std::vector<std::string>& layers) {
   Table table;
   for (const auto& hook : hooks)
-    table.push_back({printable(hook.file.name), hook.checksum.value_or("unreadable"), printable(hook.file.path)});
+    table.push_back({on_one_line(hook.file.name), hook.checksum.value_or("unreadable"), on_one_line(hook.file.path)});
   const auto lines = aligned(table, 2);
   std::string text;
   for (std::size_t i = 0; i < hooks.size(); ++i) {

@@ -13,18 +13,18 @@ std::string to_text(const Plan& plan) {
                     (plan.rules.vetoes ? ", a failure vetoes\n" : ", a failure is only reported\n");
   Table table;
   for (const auto& hook : plan.hooks) {
-    table.push_back({hook.runs ? "run" : "skip", printable(hook.name)});
+    table.push_back({hook.runs ? "run" : "skip", on_one_line(hook.name)});
     if (hook.runs) {
       table.back().push_back(hook.deadline ? "within " + vdsm_hook::to_text(*hook.deadline) : "no deadline");
       table.back().push_back("a failure: " + std::string(to_string(hook.on_failure)));
-      table.back().push_back(printable(hook.path));
+      table.back().push_back(on_one_line(hook.path));
     } else {
-      table.back().push_back(printable(hook.reason));
+      table.back().push_back(on_one_line(hook.reason));
     }
   }
   for (const auto& line : aligned(table, 2)) out += line;
   if (plan.hooks.empty()) out += "  no hooks\n";
-  for (const auto& file : plan.ignored) out += "  not run: " + printable(file.path) + ": " + reason_of(file) + "\n";
+  for (const auto& file : plan.ignored) out += "  not run: " + on_one_line(file.path) + ": " + reason_of(file) + "\n";
   for (const auto& problem : plan.problems)
     out += std::string(problem.vetoes ? "  vetoes: " : "  problem: ") + problem.what + ": " + problem.why + "\n";
   for (const auto& note : plan.notes) out += "  note: " + note + "\n";

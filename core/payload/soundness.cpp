@@ -91,7 +91,9 @@ std::optional<std::string> unsound(PayloadKind kind, std::string_view document, 
     return std::nullopt;
   }
   if (identity.root != "domain" || !identity.root_space.empty())
-    return "its root element is <" + printable(identity.root) + ">, not <domain>";
+    return "its root element is <" + printable(identity.root) + ">" +
+           (identity.root != "domain" ? ", not <domain>"
+                                      : " of the namespace '" + on_one_line(identity.root_space) + "', and that of a domain XML is of none: take that xmlns= away");
   identity.uuid = trimmed(identity.uuid);
   return std::nullopt;
 }

@@ -40,6 +40,22 @@ constexpr const char* kCarriageReturn =
     "its first line ends with a carriage return, which becomes part of the interpreter's name: the file has the line "
     "ends of Windows (mend it with: sed -i 's/\\r$//' FILE)";
 
+constexpr int kMaxScripts = 5;  // in a row, as the kernel has it
+
+// Of a script's INTERPRETER that is a script as well.
+std::optional<std::string> chain_obstacle(const std::string& interpreter) {
+  auto script = interpreter;
+  for (int scripts = 2;; ++scripts) {
+    const auto line = first_line(script);
+    if (line.interpreter.empty()) return std::nullopt;
+    const auto what = "its interpreter " + printable(script) + " is a script itself";
+    if (scripts > kMaxScripts) return what + ", the " + std::to_string(scripts) + "th in a row: the kernel follows " + std::to_string(kMaxScripts);
+    if (::access(line.interpreter.c_str(), F_OK) != 0) return what + ", whose interpreter " + printable(line.interpreter) + " does not exist";
+    if (::access(line.interpreter.c_str(), X_OK) != 0) return what + ", whose interpreter " + printable(line.interpreter) + " is not executable";
+    script = line.interpreter;
+  }
+}
+
 }  // namespace
 
 std::string signal_name(int signal) {
@@ -56,7 +72,7 @@ std::optional<std::string> start_obstacle(const std::string& program) {
     return "its interpreter " + printable(line.interpreter) + " (first line of the file) does not exist";
   if (::access(line.interpreter.c_str(), X_OK) != 0)
     return "its interpreter " + printable(line.interpreter) + " (first line of the file) is not executable";
-  return std::nullopt;
+  return chain_obstacle(line.interpreter);
 }
 
 std::string explain_start_failure(const std::string& program, int errnum) {
@@ -78,7 +94,9 @@ std::string explain_start_failure(const std::string& program, int errnum) {
     case ENFILE: return "the host has no free file descriptor left";
     case EAGAIN: return "the host's or the user's limit of processes is reached";
     case ENOMEM: return "the host has no free memory for a process";
-    case ELOOP: return "its links lead in a circle";
+    case ELOOP:
+      if (auto obstacle = start_obstacle(program)) return *obstacle;
+      return "its links lead in a circle";
     default: return std::string("it cannot be started: ") + ::strerrordesc_np(errnum);
   }
 }

@@ -209,7 +209,11 @@ class LocalRunner final : public Runner {
     try {
       if (!outputs_) outputs_.emplace(context_);
       if (!null_) null_ = above_stdio(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-      if (!null_) fail(errno);
+      if (!null_ && (errno == EMFILE || errno == ENFILE)) fail(errno);
+      if (!null_) {
+        outcome.why = std::string("its standard input /dev/null cannot be opened: ") + ::strerrordesc_np(errno);
+        return outcome;
+      }
       UniqueFd input;
       if (!spec.input_file.empty()) {
         input = above_stdio(::open(spec.input_file.c_str(), O_RDONLY | O_CLOEXEC));

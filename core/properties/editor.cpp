@@ -237,7 +237,7 @@ bool is_meant(const DeviceIdentity& device, std::string_view selector) {
 DomainEditor::DomainEditor(std::string domain_xml) : document_(std::move(domain_xml)) {
   OutlineReader reader(OutlineReader::Extent::whole_domain);
   if (const auto problem = read_xml(document_, reader)) wrong_document("is not well-formed: " + problem->to_text());
-  if (reader.nodes.empty() || reader.nodes[0].kind != Kind::domain) wrong_document("is none: its root element is not <domain>");
+  if (reader.nodes.empty() || reader.nodes[0].kind != Kind::domain) wrong_document("is none: its root element is no <domain> (of no namespace)");
   nodes_ = std::make_shared<const Nodes>(std::move(reader.nodes));
   facts_ = facts_of(*nodes_, document_);
   if (!facts_.fault.empty()) wrong_document(facts_.fault);
