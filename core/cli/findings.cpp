@@ -15,8 +15,8 @@
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
 #include "vdsm_hook/cli/json.hpp"
+#include "vdsm_hook/engine/interpreters.hpp"
 #include "vdsm_hook/engine/sidecar.hpp"
-#include "vdsm_hook/process/environment.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
@@ -37,6 +37,7 @@ std::string hint_for(const IgnoredFile& file) {
     case Reason::subdirectory: return "Move the hooks in it one level up and remove it.";
     case Reason::not_regular: return "Remove it, or put the hook itself in its place.";
     case Reason::untrusted: return mend_trust("it");
+    case Reason::in_doubt: return "Set the other directory right: until then it does not run, and vetoes where the event can.";
     case Reason::unreadable: return "Make it a directory that the engine's user can read, with nothing but hooks in it.";
     case Reason::masked:
     case Reason::overridden: return "";
@@ -60,39 +61,10 @@ bool is_directory(const std::string& path) {
   return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-// Why the script PROGRAM would not start although its interpreter is there: `env` in its first line is to look for a
-// program that SEARCH_PATH does not have. nullopt: nothing of the kind.
-std::optional<std::string> env_obstacle(const std::string& program, std::string_view search_path) {
-  const UniqueFd fd(::open(program.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  char head[256];
-  const auto count = fd ? ::read(fd.get(), head, sizeof head) : 0;
-  std::string_view line(head, static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
-  if (!line.starts_with("#!")) return std::nullopt;
-  line = line.substr(2, line.find('\n') - 2);
-  std::vector<std::string> words;
-  while (!line.empty()) {
-    const auto start = std::min(line.find_first_not_of(" \t"), line.size());
-    const auto end = std::min(line.find_first_of(" \t", start), line.size());
-    if (end > start) words.emplace_back(line.substr(start, end - start));
-    line.remove_prefix(end);
-  }
-  if (words.empty() || !words[0].ends_with("/env")) return std::nullopt;
-  const auto wanted = std::find_if(words.begin() + 1, words.end(), [](const std::string& word) {
-    return word[0] != '-' && word.find('=') == std::string::npos;
-  });
-  if (wanted == words.end() || wanted->find('/') != std::string::npos) return std::nullopt;
-  for (std::size_t start = 0; start <= search_path.size();) {
-    const auto end = std::min(search_path.find(':', start), search_path.size());
-    if (::access((std::string(search_path.substr(start, end - start)) + "/" + *wanted).c_str(), X_OK) == 0) return std::nullopt;
-    start = end + 1;
-  }
-  return "the program " + printable(*wanted) + " that its first line asks env for is not in the hooks' PATH";
-}
-
 class FaultFinder {
  public:
   FaultFinder(const Settings& settings, const FindingsRules& rules)
-      : settings_(settings), rules_(rules), search_path_(search_path(settings, rules)) {}
+      : settings_(settings), rules_(rules), interpreters_(settings.trust, hooks_search_path(settings, rules.compat_vdsm)) {}
 
   Findings find() && {
     std::set<std::string> adhoc;
@@ -115,16 +87,6 @@ class FaultFinder {
   }
 
  private:
-  // The PATH that hooks get.
-  static std::string search_path(const Settings& settings, const FindingsRules& rules) {
-    EnvironmentParts parts;
-    parts.inherits_caller = rules.compat_vdsm;
-    parts.configured = settings.environment;
-    for (const auto& entry : make_environment(parts))
-      if (entry.starts_with("PATH=")) return entry.substr(5);
-    return "";
-  }
-
   void add(std::string path, std::string problem, std::string hint) {
     found_.all.push_back({std::move(path), std::move(problem), std::move(hint)});
   }
@@ -184,9 +146,11 @@ class FaultFinder {
       add(path, "it would not start: " + *why, why->find("carriage return") != std::string::npos
                                                    ? "Convert its line ends to those of Unix."
                                                    : "Install the interpreter, or name another one in the first line.");
-    } else if (const auto missing = env_obstacle(path, search_path_)) {
+    } else if (const auto missing = interpreters_.env_obstacle(path)) {
       add(path, "it would not start: " + *missing, "Install the program, or name another one in the first line.");
     }
+    if (const auto doubt = rules_.compat_vdsm ? std::nullopt : interpreters_.doubt(path))
+      add(path, "what runs it is untrusted: " + *doubt, mend_trust("its hook"));
   }
 
   void look_at_sidecars(const std::string& event, std::size_t layer) {
@@ -225,7 +189,7 @@ class FaultFinder {
 
   const Settings& settings_;
   const FindingsRules& rules_;
-  const std::string search_path_;
+  Interpreters interpreters_;
   std::vector<std::string> usable_;  // the hooks directories that are there and trusted
   Findings found_;
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
 #include "vdsm_hook/cli/command.hpp"
@@ -20,16 +21,18 @@ namespace {
 struct ListedHook {
   std::string event;
   HookFile file;
-  std::optional<std::string> checksum;  // none: it cannot be read, which was said
+  std::optional<std::string> checksum;  // none: there is a reason
+  std::string no_checksum;
 };
 
-// SHA-256 of the file, in hexadecimal digits. Throws engine_failure.
-std::string checksum_of(const std::string& path) {
+// SHA-256 of the file, in hexadecimal digits. nullopt: it is larger than kMaxChecksumBytes. Throws engine_failure.
+std::optional<std::string> checksum_of(const std::string& path) {
   // A pipe that took the file's place must not make us wait.
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) throw Error::from_errno("cannot open " + path, errno);
   struct stat st{};
   if (::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode)) throw Error(Errc::engine_failure, path + " is no regular file any more");
+  if (static_cast<std::size_t>(st.st_size) > kMaxChecksumBytes) return std::nullopt;
   SHA2_CTX context;
   ::SHA256Init(&context);
   std::vector<unsigned char> piece(std::size_t{256} << 10);
@@ -65,12 +68,15 @@ std::vector<ListedHook> hooks_of(const std::vector<std::string>& events, const D
     for (const auto& file : found.ignored)
       if (file.is_problem()) complain("warning: " + file.path + " is not run: " + reason_of(file));
     for (auto& file : found.hooks) {
-      ListedHook hook{event, std::move(file), std::nullopt};
+      ListedHook hook{event, std::move(file), std::nullopt, {}};
       try {
         hook.checksum = checksum_of(hook.file.path);
+        if (!hook.checksum)
+          hook.no_checksum = hook.file.path + " is larger than " + std::to_string(kMaxChecksumBytes) + " bytes";
       } catch (const Error& error) {
-        complain(std::string("warning: no checksum: ") + error.what());
+        hook.no_checksum = error.what();
       }
+      if (!hook.checksum) complain("warning: no checksum: " + hook.no_checksum);
       hooks.push_back(std::move(hook));
     }
   }
@@ -80,7 +86,7 @@ std::vector<ListedHook> hooks_of(const std::vector<std::string>& events, const D
 std::string to_text(const std::vector<ListedHook>& hooks, const std::vector<std::string>& layers) {
   Table table;
   for (const auto& hook : hooks)
-    table.push_back({on_one_line(hook.file.name), hook.checksum.value_or("unreadable"), on_one_line(hook.file.path)});
+    table.push_back({on_one_line(hook.file.name), hook.checksum.value_or("no checksum"), on_one_line(hook.file.path)});
   const auto lines = aligned(table, 2);
   std::string text;
   for (std::size_t i = 0; i < hooks.size(); ++i) {
@@ -97,8 +103,9 @@ boost::json::value to_json(const std::vector<ListedHook>& hooks) {
   boost::json::array out;
   for (const auto& hook : hooks) {
     boost::json::object entry{{"event", hook.event}, {"name", printable(hook.file.name)}, {"path", printable(hook.file.path)},
-                              {"checksum", nullptr}, {"layer", printable(hook.file.layer)}};
+                              {"checksum", nullptr}, {"no_checksum", nullptr}, {"layer", printable(hook.file.layer)}};
     if (hook.checksum) entry["checksum"] = *hook.checksum;
+    if (!hook.checksum) entry["no_checksum"] = printable(hook.no_checksum);
     out.push_back(std::move(entry));
   }
   return {{"hooks", std::move(out)}};

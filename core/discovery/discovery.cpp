@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/limits.hpp"
@@ -23,11 +24,11 @@ using Reason = IgnoredFile::Reason;
 
 // What one layer has under one name.
 struct Entry {
-  enum class Kind { hook, mask, untrusted, ignored };
+  enum class Kind { hook, mask, doubtful, ignored };
   Kind kind;
   std::size_t layer;
-  Reason reason{};   // untrusted, ignored
-  std::string text;  // untrusted, ignored
+  Reason reason{};   // doubtful, ignored
+  std::string text;  // doubtful, ignored
 };
 
 using Entries = std::map<std::string, std::vector<Entry>>;       // name -> weakest layer first
@@ -38,6 +39,16 @@ struct SidecarFile {
   std::string doubt;
 };
 using Sidecars = std::map<std::string, SidecarFile>;  // hook's name -> its strongest sidecar
+
+constexpr std::string_view kSidecar = ".toml";
+
+// A layer's directory that is not taken, and the hooks of weaker layers that it may speak of.
+struct RefusedLayer {
+  std::size_t layer;
+  std::string path;
+  bool may_name_any = false;    // it could not be listed to its end
+  std::set<std::string> names;  // of files, and of the hooks that sidecars stand for
+};
 
 std::string directory_of(const std::string& layer, std::string_view event) {
   return event.empty() ? layer : layer + "/" + std::string(event);
@@ -50,33 +61,33 @@ bool is_module_name(std::string_view name) { return name.ends_with(".py") || nam
 class LayerScan {
  public:
   LayerScan(const DiscoveryRules& rules, std::size_t layer, std::string_view event, Entries& entries,
-            Sidecars& sidecars, std::vector<IgnoredFile>& ignored)
+            Sidecars& sidecars, std::vector<RefusedLayer>& refused, std::vector<IgnoredFile>& ignored)
       : rules_(rules),
         layer_(layer),
         root_(rules.layers[layer]),
         path_(directory_of(root_, event)),
         entries_(entries),
         sidecars_(sidecars),
+        refused_(refused),
         ignored_(ignored) {}
 
   // ONLY: the one file that is asked for; empty: all.
   void scan(const std::string& only) {
     const UniqueFd probe(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!probe) {
-      const int error = errno;
-      struct stat st{};
-      if (error != ENOENT) return refuse(Reason::unreadable, in_words(error));
-      if (::lstat(path_.c_str(), &st) == 0) refuse(Reason::unreadable, "a link that leads nowhere");
-      return;
-    }
-    if (rules_.checks_trust) {
-      if (auto why = rules_.trust.doubt(path_, root_)) return refuse(Reason::untrusted, *why);
-    }
+    if (!probe && errno == ENOENT) return judge_absence();
+    if (!probe) return refuse(path_, Reason::unreadable, in_words(errno));
+    const auto doubt = rules_.checks_trust ? rules_.trust.doubt(path_, root_) : std::nullopt;
+    if (doubt) refuse(path_, Reason::untrusted, *doubt, false);
+    const auto take = [&](std::string name) {
+      if (!doubt) return look_at(name);
+      refused_.back().names.insert(name.substr(0, name.size() - (name.ends_with(kSidecar) ? kSidecar.size() : 0)));
+      refused_.back().names.insert(std::move(name));
+    };
     const auto close = [](DIR* open) { ::closedir(open); };
     const std::unique_ptr<DIR, decltype(close)> dir(::fdopendir(::fcntl(probe.get(), F_DUPFD_CLOEXEC, 3)));
-    if (!dir) return refuse(Reason::unreadable, in_words(errno));
+    if (!dir) return give_up(in_words(errno));
     fd_ = ::dirfd(dir.get());
-    if (!only.empty()) return look_at(only);
+    if (!only.empty()) return take(only);
     std::size_t count = 0;
     for (;;) {
       errno = 0;
@@ -84,14 +95,40 @@ class LayerScan {
       if (entry == nullptr) break;
       const std::string_view name(entry->d_name);
       if (name == "." || name == "..") continue;
-      if (++count > kMaxHooks) return refuse(Reason::unreadable, "it has more than " + std::to_string(kMaxHooks) + " entries");
-      look_at(std::string(name));
+      if (++count > kMaxHooks) return give_up("it has more than " + std::to_string(kMaxHooks) + " entries");
+      take(std::string(name));
     }
-    if (errno != 0) refuse(Reason::unreadable, in_words(errno));
+    if (errno != 0) give_up(in_words(errno));
   }
 
  private:
-  void refuse(Reason reason, std::string why) { ignored_.push_back({path_, reason, std::move(why)}); }
+  void refuse(const std::string& path, Reason reason, std::string why, bool may_name_any = true) {
+    ignored_.push_back({path, reason, std::move(why)});
+    refused_.push_back({layer_, path, may_name_any, {}});
+  }
+
+  // The directory was not read to its end.
+  void give_up(std::string why) {
+    const bool is_refused = !refused_.empty() && refused_.back().layer == layer_;
+    if (is_refused) refused_.back().may_name_any = true;
+    if (!is_refused) refuse(path_, Reason::unreadable, std::move(why));
+  }
+
+  // Nothing is there; that must not be the work of somebody who could as well have put something else there. Of a layer
+  // that does not exist at all nothing is expected.
+  void judge_absence() {
+    std::string there = path_;
+    struct stat st{};
+    while (::lstat(there.c_str(), &st) != 0) {
+      if (there.size() <= root_.size()) return;
+      there.resize(there.rfind('/'));
+    }
+    if (S_ISLNK(st.st_mode) && ::stat(there.c_str(), &st) != 0) {
+      refuse(there, Reason::unreadable, "a link that leads nowhere");
+    } else if (const auto doubt = rules_.checks_trust ? rules_.trust.doubt(there, root_) : std::nullopt) {
+      refuse(there, Reason::untrusted, *doubt);
+    }
+  }
 
   void add(const std::string& name, Entry::Kind kind, Reason reason = {}, std::string text = {}) {
     entries_[name].push_back({kind, layer_, reason, std::move(text)});
@@ -99,12 +136,19 @@ class LayerScan {
   void ignore(const std::string& name, Reason reason, std::string text) {
     add(name, Entry::Kind::ignored, reason, std::move(text));
   }
+  // It is not known what the administrator has there.
+  void suspect(const std::string& name, Reason reason, std::string text) {
+    add(name, Entry::Kind::doubtful, reason, std::move(text));
+  }
 
-  // Of an entry, by its own stat. The directories above were judged already.
+  // Of an entry, by its own stat. The directories above were judged already. What is neither a file nor a link was made what
+  // it is by those who may write the directory, and they are trusted.
   std::optional<std::string> doubt_about(const std::string& name, const struct stat& st) const {
-    if (S_ISLNK(st.st_mode)) return rules_.trust.doubt(path_ + "/" + name, root_);
-    if (rules_.trust.accepts(st)) return std::nullopt;
-    return rules_.trust.doubt_itself(st, path_ + "/" + name);
+    if (!rules_.checks_trust || (S_ISREG(st.st_mode) && rules_.trust.accepts(st))) return std::nullopt;
+    if (S_ISREG(st.st_mode)) return rules_.trust.doubt_itself(st, path_ + "/" + name);
+    if (!S_ISLNK(st.st_mode)) return std::nullopt;
+    // A container's /dev/null may be anybody's: the link alone says what is meant.
+    return leads_to_dev_null(name) ? rules_.trust.doubt_owner(st, path_ + "/" + name) : rules_.trust.doubt_way(path_ + "/" + name, root_);
   }
 
   bool leads_to_dev_null(const std::string& name) const {
@@ -120,27 +164,25 @@ class LayerScan {
       return ignore(name, Reason::leftover, name[0] == '.' ? "dot files never run" : "editors and package managers leave such files behind");
     struct stat st{};
     if (::fstatat(fd_, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
-      if (errno != ENOENT) ignore(name, Reason::unreadable, in_words(errno));
+      if (errno != ENOENT) suspect(name, Reason::unreadable, in_words(errno));
       return;  // else removed meanwhile
     }
     const bool is_link = S_ISLNK(st.st_mode);
-    if (name.ends_with(".toml")) {
-      auto& sidecar = sidecars_[name.substr(0, name.size() - 5)] = {layer_, {}, {}, {}};
-      if (is_link && leads_to_dev_null(name)) return;
+    const bool is_null = is_link && leads_to_dev_null(name);
+    const auto why = doubt_about(name, st);
+    if (name.ends_with(kSidecar)) {
+      auto& sidecar = sidecars_[name.substr(0, name.size() - kSidecar.size())] = {layer_, {}, {}, why.value_or("")};
+      if (is_null) return;
       sidecar.path = path_ + "/" + name;
-      if (rules_.checks_trust) sidecar.doubt = doubt_about(name, st).value_or("");
       if (is_link) ::fstatat(fd_, name.c_str(), &st, 0);
       sidecar.stamp = FileStamp(st);
       return;
     }
-    std::optional<std::string> doubt;
-    if (rules_.checks_trust) doubt = doubt_about(name, st);
-    if (is_link) {
-      if (leads_to_dev_null(name)) return add(name, Entry::Kind::mask);
-      if (::fstatat(fd_, name.c_str(), &st, 0) != 0) {
-        if (errno == ENOENT || errno == ELOOP) return ignore(name, Reason::not_regular, "a link that leads nowhere");
-        return ignore(name, Reason::unreadable, in_words(errno));
-      }
+    if (why) return suspect(name, Reason::untrusted, *why);
+    if (is_null) return add(name, Entry::Kind::mask);
+    if (is_link && ::fstatat(fd_, name.c_str(), &st, 0) != 0) {
+      if (errno == ENOENT || errno == ELOOP) return ignore(name, Reason::not_regular, "a link that leads nowhere");
+      return suspect(name, Reason::unreadable, in_words(errno));
     }
     if (S_ISDIR(st.st_mode)) return ignore(name, Reason::subdirectory, "hooks lie directly in the event's directory");
     if (!S_ISREG(st.st_mode)) return ignore(name, Reason::not_regular, "neither a file nor a link to one");
@@ -150,8 +192,7 @@ class LayerScan {
       return ignore(name, Reason::not_executable, "chmod +x makes it a hook");
     }
     if (rules_.checks_trust && (st.st_mode & (S_ISUID | S_ISGID)) != 0)
-      doubt = printable(path_ + "/" + name) + " has the set-uid or set-gid bit";
-    if (doubt) return add(name, Entry::Kind::untrusted, Reason::untrusted, *doubt);
+      return suspect(name, Reason::untrusted, printable(path_ + "/" + name) + " has the set-uid or set-gid bit");
     add(name, Entry::Kind::hook);
   }
 
@@ -162,18 +203,19 @@ class LayerScan {
   int fd_ = -1;
   Entries& entries_;
   Sidecars& sidecars_;
+  std::vector<RefusedLayer>& refused_;
   std::vector<IgnoredFile>& ignored_;
 };
 
-// The strongest layer's hook, mask or untrusted file decides about a name.
-void resolve(const std::string& name, const std::vector<Entry>& layers, std::string_view event,
-             const DiscoveryRules& rules, const Sidecars& sidecars, Discovery& found) {
+// The strongest layer's hook, mask or doubtful file decides about a name.
+void resolve(const std::string& name, const std::vector<Entry>& layers, std::string_view event, const DiscoveryRules& rules,
+             const Sidecars& sidecars, const std::vector<RefusedLayer>& refused, Discovery& found) {
   const auto path_of = [&](const Entry& entry) {
     return directory_of(rules.layers[entry.layer], event) + "/" + name;
   };
   // An empty module, such as __init__.py, is a mask only where it masks something.
   const bool is_module = is_module_name(name) && std::none_of(layers.begin(), layers.end(), [](const Entry& entry) {
-    return entry.kind == Entry::Kind::hook || entry.kind == Entry::Kind::untrusted;
+    return entry.kind == Entry::Kind::hook || entry.kind == Entry::Kind::doubtful;
   });
   const Entry* winner = nullptr;
   for (auto entry = layers.rbegin(); entry != layers.rend(); ++entry) {
@@ -188,10 +230,15 @@ void resolve(const std::string& name, const std::vector<Entry>& layers, std::str
       winner = &*entry;
       if (winner->kind == Entry::Kind::mask)
         found.ignored.push_back({path_of(*entry), Reason::masked, "it is a mask: no hook of this name runs"});
-      if (winner->kind == Entry::Kind::untrusted) found.ignored.push_back({path_of(*entry), entry->reason, entry->text});
+      if (winner->kind == Entry::Kind::doubtful) found.ignored.push_back({path_of(*entry), entry->reason, entry->text});
     }
   }
   if (winner == nullptr || winner->kind != Entry::Kind::hook) return;
+  for (const auto& stronger : refused)
+    if (stronger.layer > winner->layer && (stronger.may_name_any || stronger.names.contains(name))) {
+      found.ignored.push_back({path_of(*winner), Reason::in_doubt, printable(stronger.path) + ", which is not taken, may mask it or have conditions for it"});
+      return;
+    }
   HookFile hook{name, path_of(*winner), rules.layers[winner->layer], {}, {}, {}};
   // A sidecar speaks for the hook beside it, or for one of a weaker layer.
   const auto sidecar = sidecars.find(name);
@@ -215,6 +262,7 @@ std::string_view to_string(Reason reason) {
     case Reason::overridden: return "overridden";
     case Reason::untrusted: return "untrusted";
     case Reason::unreadable: return "unreadable";
+    case Reason::in_doubt: return "in doubt";
   }
   return "ignored";
 }
@@ -238,9 +286,11 @@ Discovery discover_one(std::string_view event, const std::string& name, const Di
   Discovery found;
   Entries entries;
   Sidecars sidecars;
+  std::vector<RefusedLayer> refused;
   for (std::size_t layer = 0; layer < rules.layers.size(); ++layer)
-    LayerScan(rules, layer, event, entries, sidecars, found.ignored).scan(name);
-  for (const auto& [each, layers] : entries) resolve(each, layers, event, rules, sidecars, found);
+    LayerScan(rules, layer, event, entries, sidecars, refused, found.ignored).scan(name);
+  found.lacks_a_layer = !refused.empty();
+  for (const auto& [each, layers] : entries) resolve(each, layers, event, rules, sidecars, refused, found);
   std::sort(found.ignored.begin(), found.ignored.end(),
             [](const IgnoredFile& a, const IgnoredFile& b) { return a.path < b.path; });
   return found;

@@ -36,13 +36,14 @@ struct IgnoredFile {
     overridden,       ///< by the same name in a stronger layer
     untrusted,        ///< others could write it: the event must not do as if it were not there
     unreadable,       ///< a directory that cannot be listed, a file that cannot be looked at: likewise
+    in_doubt,         ///< a stronger layer cannot be taken, and may have a mask or a sidecar for it: likewise
   };
   std::string path;
   Reason reason;
   std::string text;  ///< more about it, such as which directory others can write
 
   /// Whether something is missing that the administrator wanted to run.
-  bool is_problem() const { return reason == Reason::untrusted || reason == Reason::unreadable; }
+  bool is_problem() const { return reason == Reason::untrusted || reason == Reason::unreadable || reason == Reason::in_doubt; }
   /// Whether somebody did this on purpose.
   bool is_deliberate() const { return reason == Reason::masked || reason == Reason::overridden; }
 };
@@ -53,11 +54,18 @@ std::string_view to_string(IgnoredFile::Reason reason);
 struct Discovery {
   std::vector<HookFile> hooks;       ///< in the order they run
   std::vector<IgnoredFile> ignored;  ///< in byte order of the paths
+  /// A layer could not be taken (its directory is untrusted or unreadable; `ignored` says which): what was to run, and
+  /// what was not, is not known.
+  bool lacks_a_layer = false;
 };
 
-/// Looks at LAYER/EVENT of every layer, as it is now. Missing directories are fine, a link to nothing is not. Sidecars
-/// (*.toml), helper modules that are not executable (*.py, *.pyc; empty ones unless they mask a hook) and __pycache__ get
-/// no verdict. Does not throw for what it finds.
+/// Looks at LAYER/EVENT of every layer, as it is now. Missing directories are fine, unless somebody who is not trusted
+/// could have taken them away from the layer; a link to nothing is not. Sidecars (*.toml), helper modules that are not
+/// executable (*.py, *.pyc; empty ones unless they mask a hook) and __pycache__ get no verdict. Does not throw for what it
+/// finds.
+///
+/// Trust is judged first: whether a file is a mask, no hook at all or one that was switched off is only said of a file
+/// that nobody else could have made so.
 /// Thread-safe. EVENT is a plain file name, or the relative path of what is no vdsm event's directory: no `.`, no `..`.
 Discovery discover(std::string_view event, const DiscoveryRules& rules);
 

@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstdint>
 #include <deque>
+#include <sstream>
 #include <string_view>
 
 #include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/base/text.hpp"
 
 namespace vdsm_hook {
@@ -32,11 +35,36 @@ bool is_above(const std::string& directory, const std::string& path) {
   return directory == "/" || (path.size() > directory.size() && path.starts_with(directory) && path[directory.size()] == '/');
 }
 
+constexpr std::size_t kMaxMapBytes = 64U << 10;  // the kernel takes 340 lines
+
+// The text of a file in /proc; empty where there is none.
+std::string kernel_text(const char* file) {
+  try {
+    return read_regular_file(file, kMaxMapBytes);
+  } catch (const Error&) {
+    return "";
+  }
+}
+
+// What stat() shows for every user that has no mapping in this user namespace; nullopt: each user has one.
+std::optional<uid_t> unmapped_uid() {
+  std::istringstream map(kernel_text("/proc/self/uid_map"));
+  std::uint64_t mapped = 0;
+  for (std::uint64_t inside = 0, outside = 0, count = 0; map >> inside >> outside >> count;) mapped += count;
+  if (mapped >= UINT32_MAX) return std::nullopt;
+  uid_t overflow = 65534;  // the kernel's default, for when it cannot be asked
+  std::istringstream(kernel_text("/proc/sys/kernel/overflowuid")) >> overflow;
+  return overflow;
+}
+
 }  // namespace
 
 Trust::Trust(std::vector<uid_t> also) : uids_(std::move(also)) {
+  static const auto unmapped = unmapped_uid();  // for as long as the process lives in the namespace it began in
+  unmapped_ = unmapped;
   uids_.push_back(0);
   uids_.push_back(::geteuid());
+  if (unmapped_) std::erase(uids_, *unmapped_);
 }
 
 bool Trust::is_trusted(uid_t uid) const { return std::find(uids_.begin(), uids_.end(), uid) != uids_.end(); }
@@ -45,17 +73,25 @@ bool Trust::accepts(const struct stat& st) const { return is_trusted(st.st_uid) 
 
 std::optional<std::string> Trust::doubt_owner(const struct stat& st, const std::string& name) const {
   if (is_trusted(st.st_uid)) return std::nullopt;
+  if (unmapped_ == st.st_uid)
+    return printable(name) + " belongs to somebody whom this user namespace does not know (shown as uid " + std::to_string(st.st_uid) +
+           "; run the engine where its owner is mapped)";
   return printable(name) + " belongs to uid " + std::to_string(st.st_uid) + " (chown it to root)";
 }
 
 std::optional<std::string> Trust::doubt_itself(const struct stat& st, const std::string& name) const {
   if (auto why = doubt_owner(st, name)) return why;
-  if ((st.st_mode & 0022) == 0) return std::nullopt;
+  const bool has_content = S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
+  if ((st.st_mode & 0022) == 0 || !has_content) return std::nullopt;
   return printable(name) + " is writable by " + ((st.st_mode & 0002) != 0 ? "everybody" : "its group") +
          " (chmod go-w)";
 }
 
-std::optional<std::string> Trust::doubt(const std::string& path, const std::string& shelter) const {
+std::optional<std::string> Trust::doubt(const std::string& path, const std::string& shelter) const { return walk(path, shelter, true); }
+
+std::optional<std::string> Trust::doubt_way(const std::string& path, const std::string& shelter) const { return walk(path, shelter, false); }
+
+std::optional<std::string> Trust::walk(const std::string& path, const std::string& shelter, bool must_exist) const {
   // An empty part stands where the way has reached the shelter: only there is it known how that is called without
   // links and dots, and whether it is itself what it must be.
   std::deque<std::string> rest;
@@ -84,13 +120,17 @@ std::optional<std::string> Trust::doubt(const std::string& path, const std::stri
       continue;
     }
     const std::string next = here == "/" ? here + name : here + "/" + name;
-    if (::lstat(next.c_str(), &st) != 0)
+    if (::lstat(next.c_str(), &st) != 0) {
+      if (!must_exist && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
       return printable(next) + ": " + boost::system::generic_category().message(errno);
+    }
     if (S_ISLNK(st.st_mode)) {
       if (auto why = doubt_owner(st, next)) return why;
       char target[PATH_MAX];
       const auto length = ::readlink(next.c_str(), target, sizeof target);
-      if (length <= 0 || ++links > kMaxLinks) return printable(next) + " is a link that leads nowhere";
+      const bool is_circle = ++links > kMaxLinks;
+      if (is_circle && !must_exist) return std::nullopt;
+      if (is_circle || length <= 0) return printable(next) + " is a link that leads nowhere";
       const std::string text(target, static_cast<std::size_t>(length));
       if (text[0] == '/') here = "/";
       split_in_front(rest, text);

@@ -8,6 +8,7 @@
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/engine/delivery.hpp"
+#include "vdsm_hook/engine/interpreters.hpp"
 #include "vdsm_hook/properties/metadata.hpp"
 #include "vdsm_hook/properties/names.hpp"
 
@@ -139,6 +140,19 @@ void plan_hook(const HookFile& file, const Request& request, const Settings& set
   plan.hooks.push_back(std::move(hook));
 }
 
+// What runs a hook is judged as the hook is.
+void judge_interpreters(const Settings& settings, Plan& plan) {
+  Interpreters interpreters(settings.trust, hooks_search_path(settings, false));
+  for (auto& hook : plan.hooks) {
+    if (!hook.runs) continue;
+    const auto why = interpreters.doubt(hook.path);
+    if (!why) continue;
+    hook.runs = false;
+    hook.reason = "what runs it is untrusted: " + *why;
+    plan.problems.push_back({hook.path, "not run, because " + hook.reason, plan.rules.vetoes});
+  }
+}
+
 void check_skip(const Request& request, const std::vector<HookFile>& hooks) {
   std::vector<std::string_view> names;
   for (const auto& hook : hooks) names.push_back(hook.name);
@@ -160,10 +174,11 @@ Prepared prepare(const Request& request, const Settings& settings, Caches& cache
   check_variables(request, settings.points);
 
   auto found = discover(request.event, {settings.paths.hooks_dirs, !request.compat_vdsm, !request.compat_vdsm, settings.trust});
-  if (!request.skips_what_is_there) check_skip(request, found.hooks);
+  if (!request.skips_what_is_there && !found.lacks_a_layer) check_skip(request, found.hooks);
   for (const auto& file : found.ignored)
     if (file.is_problem()) plan.problems.push_back({file.path, "not run, because it is " + std::string(to_string(file.reason)) + ": " + file.text, plan.rules.vetoes});
   plan.ignored = std::move(found.ignored);
+  plan.is_blocked = found.lacks_a_layer && plan.rules.vetoes;  // what is known of the rest may be what a mask forbids
   if (found.hooks.empty()) return prepared;
 
   const auto domain = read_domain_facts(plan.rules.payload == PayloadKind::domain_xml ? request.document : request.domain_xml);
@@ -171,6 +186,7 @@ Prepared prepare(const Request& request, const Settings& settings, Caches& cache
   Delivery delivery(found.hooks, request, settings, caches, prepared);
   delivery.deliver(domain);
   for (const auto& file : found.hooks) plan_hook(file, request, settings, caches.sidecars, prepared);
+  if (!request.compat_vdsm && prepared.runs_something()) judge_interpreters(settings, plan);
   if (!plan.is_blocked && prepared.runs_something()) {
     check_soundness(request, prepared);
     delivery.prepare_devices(domain);

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <boost/filesystem/operations.hpp>
+#include <cerrno>
 #include <climits>
 
 #include "vdsm_hook/base/error.hpp"
@@ -14,7 +15,7 @@ namespace {
 
 bool is_there(const std::string& path) {
   struct stat st{};
-  return ::lstat(path.c_str(), &st) == 0;
+  return ::lstat(path.c_str(), &st) == 0 || errno != ENOENT;
 }
 
 std::string absolute(const std::string& path) {
@@ -88,11 +89,14 @@ Settings Settings::load(Paths paths, const Moved& moved) {
   settings.paths.config_dir = absolute(moved.config_dir.empty() ? by_environment.config_dir : moved.config_dir);
 
   const auto& config_dir = settings.paths.config_dir;
+  // Also without a file: who can put one there could have taken one away.
+  if (is_there(config_dir)) check_trust(settings.trust, config_dir, config_dir);
   if (const auto file = config_dir + "/vdsm-hook.toml"; is_there(file)) {
     check_trust(settings.trust, file, config_dir);
     read_configuration(file, settings);
   }
   if (const auto site = config_dir + "/hookpoints.d"; is_there(site)) {
+    check_trust(settings.trust, site, config_dir);
     boost::system::error_code error;
     for (boost::filesystem::directory_iterator entry(site, error), end; !error && entry != end; entry.increment(error))
       if (entry->path().extension() == ".toml") check_trust(settings.trust, entry->path().string(), config_dir);

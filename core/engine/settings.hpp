@@ -30,8 +30,8 @@ struct Settings {
     std::string config_dir, runtime_dir;
   };
   /// PATHS, then CONFIG_DIR/vdsm-hook.toml and hookpoints.d/*.toml, then the environment's variables, then MOVED; the
-  /// later wins. Missing files are fine. Throws bad_configuration with file and line, also for a file others could
-  /// have written; wrong_use for an empty name in MOVED.
+  /// later wins. Missing files are fine. Throws bad_configuration with file and line, also for a file that others could
+  /// have written, and for a directory from which they could have taken one away; wrong_use for an empty name in MOVED.
   static Settings load(Paths paths, const Moved& moved);
   static Settings load() { return load(Paths::installed(), {}); }
 };

@@ -59,8 +59,13 @@ Discovery find_vm_scripts(const std::string& hooks_dir, const LibvirtCall& call,
     if (!is_plain_name(*name)) return {};
   // A file of that name is no tree but one of the driver's own scripts.
   const auto of_vm = call.driver + ".d/" + call.object;
+  const auto path = hooks_dir + "/" + of_vm;
   struct stat st{};
-  if (::stat((hooks_dir + "/" + of_vm).c_str(), &st) == 0 && !S_ISDIR(st.st_mode)) return {};
+  if (::stat(path.c_str(), &st) == 0 && !S_ISDIR(st.st_mode)) {
+    Discovery no_tree;
+    if (auto doubt = trust.doubt(path, hooks_dir)) no_tree.ignored.push_back({path, Reason::untrusted, *std::move(doubt)});
+    return no_tree;
+  }
 
   const auto rules = rules_of(hooks_dir, trust);
   auto found = discover_one(of_vm + "/" + call.operation, call.sub_operation, rules);

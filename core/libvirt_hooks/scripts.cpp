@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <optional>
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/engine/interpreters.hpp"
 #include "vdsm_hook/engine/report.hpp"
 #include "vdsm_hook/payload/private_file.hpp"
 #include "vdsm_hook/payload/soundness.hpp"
@@ -20,6 +22,12 @@ std::vector<std::string> libvirt_environment() {
   for (const char* name : {"LD_PRELOAD", "LD_LIBRARY_PATH", "PATH", "HOME", "USER", "LOGNAME", "TMPDIR"})
     if (const char* value = std::getenv(name)) entries.push_back(std::string(name) + "=" + value);
   return entries;
+}
+
+// Where env(1) looks in such an environment.
+std::string libvirt_search_path() {
+  const char* path = std::getenv("PATH");
+  return path != nullptr ? path : "/bin:/usr/bin";
 }
 
 // WORD as one would have to type it.
@@ -138,19 +146,28 @@ CallReport run_scripts(const Discovery& scripts, AfterFailure after_failure, con
   report.document = call.input;
   report.ignored = scripts.ignored;
   std::string why;  // nothing more is started
-  for (const auto& file : scripts.ignored) {
-    if (!file.is_problem()) continue;
+  const auto refuse = [&](const std::string& path, const std::string& reason) {
     report.failed = true;
-    report.error += (report.error.empty() ? "" : "\n") + in_front + printable(file.path) +
-                    " is not run: " + std::string(to_string(file.reason)) + ": " + file.text;
-    if (is_tree) why = "not reached: " + printable(file.path) + " is not run";
-  }
+    report.error += (report.error.empty() ? "" : "\n") + in_front + printable(path) + " is not run: " + reason;
+    if (is_tree) why = "not reached: " + printable(path) + " is not run";
+  };
+  for (const auto& file : scripts.ignored)
+    if (file.is_problem()) refuse(file.path, std::string(to_string(file.reason)) + ": " + file.text);
+  std::map<std::string, std::string> refused;  // path -> reason
+  Interpreters interpreters(settings.trust, libvirt_search_path());
+  for (const auto& hook : scripts.hooks)
+    if (const auto doubt = interpreters.doubt(hook.path)) refuse(hook.path, refused[hook.path] = "what runs it is untrusted: " + *doubt);
   std::optional<ScriptsRun> run;
   if (!scripts.hooks.empty() && why.empty())
     run.emplace(call, filters(call), is_tree, settings, runner, report);
   for (const auto& hook : scripts.hooks) {
     auto& script = report.scripts.emplace_back();
     script.path = hook.path;
+    if (const auto doubtful = refused.find(hook.path); doubtful != refused.end()) {
+      script.reason = doubtful->second;
+      script.failed = true;
+      continue;
+    }
     if (report.is_cancelled || stop.stop_requested()) {
       report.is_cancelled = true;
       why = "not reached: the call was cancelled";

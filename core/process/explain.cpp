@@ -1,40 +1,16 @@
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <string_view>
 
 #include "vdsm_hook/base/text.hpp"
-#include "vdsm_hook/base/unique_fd.hpp"
+#include "vdsm_hook/process/first_line.hpp"
 #include "vdsm_hook/process/hook_process.hpp"
 
 namespace vdsm_hook {
 namespace {
-
-struct FirstLine {
-  bool is_elf = false;
-  bool ends_with_carriage_return = false;
-  std::string interpreter;  // of "#!interpreter", without arguments
-};
-
-FirstLine first_line(const std::string& program) {
-  FirstLine found;
-  const UniqueFd fd(::open(program.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  char head[256];
-  const auto count = fd ? ::read(fd.get(), head, sizeof head) : 0;
-  std::string_view text(head, count > 0 ? static_cast<std::size_t>(count) : 0);
-  found.is_elf = text.starts_with("\x7f" "ELF");
-  if (!text.starts_with("#!")) return found;
-  text = text.substr(2, text.find('\n') - 2);
-  found.ends_with_carriage_return = text.ends_with('\r');
-  if (found.ends_with_carriage_return) text.remove_suffix(1);
-  const auto start = std::min(text.find_first_not_of(" \t"), text.size());
-  found.interpreter = text.substr(start, text.find_first_of(" \t", start) - start);
-  return found;
-}
 
 constexpr const char* kCarriageReturn =
     "its first line ends with a carriage return, which becomes part of the interpreter's name: the file has the line "

@@ -70,8 +70,9 @@ class CheckTest(CommandTest):
         self.hooks.chmod(0o777)
         self.finds("hooks", "untrusted", "everybody")
         self.hooks.chmod(0o755)
-        self.dir.chmod(0o777)
-        self.finds("hooks", "untrusted", str(self.dir))
+        self.hook("50_good", hooks="above/hooks")
+        above = self.directory("above", 0o777)
+        self.finds("above/hooks", "untrusted", str(above), words=("--hooks-dir", above / "hooks"))
 
     def test_an_untrusted_sidecar_is_a_finding(self):
         self.hook("50_good.toml", "", mode=0o666)
@@ -131,6 +132,29 @@ class CheckTest(CommandTest):
         self.finds("hooks/before_vm_start/60_mine", "my-shell")
         self.configure(f'[environment]\nPATH = "/bin:{self.dir}/bin"\n')
         self.assertEqual(self.findings(), [])
+
+    def test_an_interpreter_that_others_can_write_is_a_finding(self):
+        shell = self.file("bin/my-shell", "#!/bin/sh\n", mode=0o755)
+        self.configure(f'[environment]\nPATH = "/bin:{self.dir}/early:{self.dir}/bin"\n')
+        early = self.directory("early")
+        for first_line in [f"#!{shell}", "#!/usr/bin/env my-shell"]:
+            self.hook("60_mine", first_line + "\n")
+            self.assertEqual(self.findings(), [])
+            for place in [shell, shell.parent]:
+                with self.subTest(first_line=first_line, place=place):
+                    place.chmod(0o775)
+                    self.finds("hooks/before_vm_start/60_mine", "what runs it is untrusted", str(place), "its group")
+                    self.assertEqual(self.findings("--compat", "vdsm"), [])
+                    place.chmod(0o755)
+        early.chmod(0o777)
+        self.finds("hooks/before_vm_start/60_mine", "what runs it is untrusted", str(early))
+
+    def test_what_a_directory_that_others_can_write_may_mask_is_a_finding(self):
+        self.hook("50_good", "", hooks="admin")
+        self.directory("admin/before_vm_start", 0o775)
+        found = self.findings("--hooks-dir", self.dir / "admin")
+        self.assertEqual([(path, problem.split(":")[0]) for path, problem, _ in found],
+                         [("hooks/before_vm_start/50_good", "in doubt"), ("admin/before_vm_start", "untrusted")])
 
     def test_a_directory_that_is_no_hook_point_is_a_finding_with_the_nearest_name(self):
         self.hook("50_a", event="before_vm_strat")

@@ -80,6 +80,20 @@ class ListTest(CommandTest):
         self.check(done, DONE, stderr="50_a: Permission denied")
         self.assertIn('"checksum":null', done.stdout)
 
+    def test_a_hook_that_is_larger_than_what_is_summed_up_is_listed_without_a_checksum(self):
+        limit = 256 << 20
+        for name, size in [("50_sparse", 1 << 40), ("60_one_more", limit + 1)]:
+            os.truncate(self.hook(name), size)
+        self.hook("70_small")
+        hooks = self.json_of("list")["hooks"]
+        self.assertEqual([hook["checksum"] is None for hook in hooks], [True, True, False])
+        for hook in hooks[:2]:
+            self.assertEqual(hook["no_checksum"], f"{hook['path']} is larger than {limit} bytes")
+        self.assertIsNone(hooks[2]["no_checksum"])
+        done = self.command("list")
+        self.check(done, DONE, stderr=[f"warning: no checksum: {hook['no_checksum']}" for hook in hooks[:2]])
+        self.assertEqual([line.split()[1:3] for line in done.stdout.splitlines()[1:3]], [["no", "checksum"]] * 2)
+
     def test_the_text_is_aligned_and_sha256sum_agrees(self):
         paths = [self.hook("50_a"), self.hook("50_longer_name")]
         sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]

@@ -28,7 +28,7 @@ REQUIRED = {
     "vm-report": "command vm result error events events.event events.device events.vetoed events.changed events.problems events.hooks",
     "plan": "event hooks hooks.name hooks.path hooks.verdict hooks.reason hooks.timeout_s hooks.on_failure ignored "
             "ignored.path ignored.reason problems",
-    "list": "hooks hooks.event hooks.name hooks.path hooks.checksum hooks.layer",
+    "list": "hooks hooks.event hooks.name hooks.path hooks.checksum hooks.no_checksum hooks.layer",
     "points": "points points.name points.payload points.result_used points.vetoes",
     "check": "findings findings.path findings.problem findings.hint",
     "props-validate": "problems problems.kind problems.key problems.value problems.expected problems.declared_by",

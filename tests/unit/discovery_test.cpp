@@ -163,6 +163,38 @@ BOOST_AUTO_TEST_CASE(every_file_that_is_not_run_has_its_verdict) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(trust_is_judged_before_what_a_file_is_otherwise) {
+  const Host host;
+  host.dir.file("vendor/event/10_emptied", "", 0777);
+  host.dir.file("vendor/event/20_switched_off", "#!/bin/sh\n", 0666);
+  host.dir.file("vendor/event/30_module.py", "import os\n", 0664);
+  host.dir.file("vendor/event/40_both", "", 0622);
+  host.dir.dir("open", 0777);
+  host.dir.file("open/empty", "");
+  host.dir.file("open/off", "#!/bin/sh\n");
+  host.dir.dir("open/directory");
+  for (const std::string name : {"empty", "off", "directory", "nothing", "null"}) host.dir.link("vendor/event/50_" + name, "../../open/" + name);
+  host.dir.link("open/null", "/dev/null");
+  const auto found = host.find();
+  BOOST_TEST(found.hooks.empty());
+  BOOST_TEST(found.ignored.size() == 9U);
+  for (const auto& file : found.ignored) BOOST_TEST((file.reason == Reason::untrusted), file.path << ": " << file.text);
+}
+
+BOOST_AUTO_TEST_CASE(a_stranger_masks_and_switches_off_nothing, *boost::unit_test::precondition(as_root)) {
+  const Host host;
+  host.dir.file("vendor/event/10_emptied", "", 0755);
+  host.dir.file("vendor/event/20_switched_off", "#!/bin/sh\n", 0644);
+  host.dir.link("vendor/event/30_null", "/dev/null");
+  host.dir.link("vendor/event/40_nothing", "nothing");
+  host.dir.file("vendor/event/50_old.rpmsave", "", 0644);  // its name was given by whoever may write the directory
+  host.dir.dir("vendor/event/60_directory");
+  for (const std::string name : {"10_emptied", "20_switched_off", "30_null", "40_nothing", "50_old.rpmsave", "60_directory"})
+    host.dir.chown("vendor/event/" + name, kStranger);
+  check(host.find(), {}, {"vendor/event/10_emptied: untrusted", "vendor/event/20_switched_off: untrusted", "vendor/event/30_null: untrusted",
+                          "vendor/event/40_nothing: untrusted", "vendor/event/50_old.rpmsave: leftover name", "vendor/event/60_directory: sub-directory"});
+}
+
 BOOST_AUTO_TEST_CASE(a_socket_is_not_a_regular_file) {
   const Host host;
   host.dir.dir("vendor/event");

@@ -24,7 +24,8 @@ struct Host {
   Names answer(bool checks_trust = true) const {
     const auto found = find(checks_trust);
     const auto brief = [&](const std::string& path) {
-      return path.substr(dir.path().size() + 1, 2) + path.substr(path.rfind('/') + 1);
+      const auto below = path.substr(dir.path().size() + 1);
+      return below.find('/') == std::string::npos ? below : below.substr(0, 2) + path.substr(path.rfind('/') + 1);
     };
     Names lines;
     for (const auto& hook : found.hooks) lines.push_back(brief(hook.path));
@@ -41,6 +42,7 @@ struct Host {
     if (what == "empty") dir.file(name, "", 0644);
     if (what == "open empty") dir.file(name, "", 0666);
     if (what == "untrusted") dir.file(name, "#!/bin/sh\n", 0777);
+    if (what == "open off") dir.file(name, "#!/bin/sh\n", 0666);
     if (what == "off") dir.file(name, "#!/bin/sh\n", 0644);
     if (what == "directory") dir.dir(name);
     if (what == "dangling") dir.link(name, "/nonexistent");
@@ -61,10 +63,9 @@ BOOST_AUTO_TEST_CASE(of_files_with_one_name_the_strongest_layers_decides) {
       {{"hook", "hook", ""}, {"2/50_a", "1/50_a: overridden"}},
       {{"hook", "hook", "hook"}, {"3/50_a", "1/50_a: overridden", "2/50_a: overridden"}},
       {{"hook", "", "hook"}, {"3/50_a", "1/50_a: overridden"}},
-      // Masks, of both kinds, trusted or not.
+      // Masks, of both kinds.
       {{"hook", "null", ""}, {"1/50_a: masked", "2/50_a: masked"}},
       {{"hook", "empty", ""}, {"1/50_a: masked", "2/50_a: masked"}},
-      {{"hook", "open empty", ""}, {"1/50_a: masked", "2/50_a: masked"}},
       {{"untrusted", "null", ""}, {"1/50_a: masked", "2/50_a: masked"}},
       {{"null", "", ""}, {"1/50_a: masked"}},
       {{"null", "null", ""}, {"1/50_a: masked", "2/50_a: masked"}},
@@ -75,6 +76,10 @@ BOOST_AUTO_TEST_CASE(of_files_with_one_name_the_strongest_layers_decides) {
       {{"hook", "untrusted", ""}, {"1/50_a: overridden", "2/50_a: untrusted"}},
       {{"untrusted", "hook", ""}, {"2/50_a", "1/50_a: overridden"}},
       {{"untrusted", "", "untrusted"}, {"1/50_a: overridden", "3/50_a: untrusted"}},
+      // Who could write it could have emptied it, or taken its mode away.
+      {{"hook", "open empty", ""}, {"1/50_a: overridden", "2/50_a: untrusted"}},
+      {{"hook", "open off", ""}, {"1/50_a: overridden", "2/50_a: untrusted"}},
+      {{"open empty", "null", ""}, {"1/50_a: masked", "2/50_a: masked"}},
       // What is no hook hides none.
       {{"hook", "off", ""}, {"1/50_a", "2/50_a: not executable"}},
       {{"hook", "directory", ""}, {"1/50_a", "2/50_a: sub-directory"}},
@@ -187,8 +192,12 @@ BOOST_AUTO_TEST_CASE(a_sidecar_that_others_could_write_is_doubted) {
          dir.link("1/event/50_a.toml", "../../lib/x.toml");
        },
        "lib is writable"},
-      {"link to nothing", [](const TempDir& dir) { dir.link("1/event/50_a.toml", "nothing"); },
-       "No such file"},
+      {"link through an open directory to nothing",
+       [](const TempDir& dir) {
+         dir.dir("lib", 0777);
+         dir.link("1/event/50_a.toml", "../../lib/nothing");
+       },
+       "lib is writable"},
       {"open, of a stronger layer",
        [](const TempDir& dir) {
          dir.file("1/event/50_a.toml", "");
@@ -217,4 +226,64 @@ BOOST_AUTO_TEST_CASE(owners_count_for_hooks_sidecars_and_links, *boost::unit_tes
   for (const std::string name : {"50_a.toml", "60_b", "70_c"}) host.dir.chown("1/event/" + name, kStranger);
   BOOST_TEST(host.answer() == (Names{"1/50_a", "1/60_b: untrusted", "1/70_c: untrusted"}), per_element());
   BOOST_TEST(host.find().hooks[0].sidecar_doubt.find("65534") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_mask_of_a_sidecar_must_be_somebodys_who_is_trusted, *boost::unit_test::precondition(as_root)) {
+  const Host host;
+  host.put(1, "hook");
+  host.dir.file("1/event/50_a.toml", "timeout = '1s'\n");
+  host.dir.link("2/event/50_a.toml", "/dev/null");
+  host.dir.chown("2/event/50_a.toml", kStranger);
+  BOOST_TEST(host.find().hooks[0].sidecar_doubt.find("65534") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_layer_that_others_can_write_may_speak_of_does_not_run) {
+  for (const std::string open : {"2/event", "2"}) {
+    const Host host;
+    for (const std::string name : {"1/event/50_a", "1/event/60_b", "1/event/70_c", "3/event/80_d"}) host.dir.hook(name);
+    host.dir.link("2/event/50_a", "/dev/null");
+    host.dir.file("2/event/60_b.toml", "[when]\nvm = ['other']\n");
+    host.dir.link("2/event/80_d", "/dev/null");  // the third layer is the stronger one
+    host.dir.chmod(open, 0775);
+    BOOST_TEST(host.answer() == (Names{"1/70_c", "3/80_d", "1/50_a: in doubt", "1/60_b: in doubt", "2/event: untrusted"}), per_element());
+    const auto found = host.find();
+    BOOST_TEST(found.lacks_a_layer);
+    for (const auto& file : found.ignored) {
+      BOOST_TEST(file.is_problem(), file.path);
+      BOOST_TEST(file.text.find(host.dir / "2") != std::string::npos, file.text);
+    }
+    BOOST_TEST(!host.find(false).lacks_a_layer);
+    BOOST_TEST(host.answer(false) == (Names{"1/60_b", "1/70_c", "3/80_d", "1/50_a: masked", "2/50_a: masked", "2/80_d: overridden"}), per_element());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_layer_that_cannot_be_read_may_speak_of_every_hook_of_weaker_ones) {
+  for (const std::string broken : {"a file", "a link to nothing", "a layer that is a link to nothing", "taken away"}) {
+    const Host host;
+    for (const std::string name : {"1/event/50_a", "3/event/80_d"}) host.dir.hook(name);
+    if (broken == "a file") host.dir.file("2/event", "x");
+    if (broken == "a link to nothing") host.dir.link("2/event", "nothing");
+    if (broken == "a layer that is a link to nothing") host.dir.link("2", "nothing");
+    if (broken == "taken away") host.dir.dir("2", 0777);
+    const auto found = host.find();
+    BOOST_TEST_CONTEXT(broken) {
+      BOOST_TEST(found.lacks_a_layer);
+      BOOST_REQUIRE(found.hooks.size() == 1U);
+      BOOST_TEST(found.hooks[0].path == host.dir / "3/event/80_d");
+      BOOST_REQUIRE(found.ignored.size() == 2U);
+      BOOST_TEST((found.ignored[0].reason == IgnoredFile::Reason::in_doubt));
+      BOOST_TEST(found.ignored[1].is_problem());
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_layer_that_lacks_the_event_is_fine_where_nobody_else_can_have_taken_it_away) {
+  const Host host;
+  host.dir.hook("1/event/50_a");
+  host.dir.dir("2");
+  BOOST_TEST(host.answer() == Names{"1/50_a"}, per_element());
+  BOOST_TEST(!host.find().lacks_a_layer);
+  host.dir.chmod("2", 0777);
+  BOOST_TEST(host.answer() == (Names{"1/50_a: in doubt", "2: untrusted"}), per_element());
+  BOOST_TEST(host.answer(false) == Names{"1/50_a"}, per_element());
 }

@@ -197,6 +197,32 @@ BOOST_AUTO_TEST_CASE(every_directory_of_a_tree_must_be_trusted) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(what_is_missing_in_a_tree_that_others_can_write_is_a_problem) {
+  for (const std::string open : {"", "/qemu.d", "/qemu.d/web-1", "/qemu.d/web-1/start"}) {
+    const LibvirtHost host;
+    fs::create_directories(host.dir() + "/qemu.d/web-1/start");
+    BOOST_TEST(vm_scripts(host, "web-1").ignored.empty());
+    ::chmod((host.dir() + open).c_str(), 0777);
+    const auto found = vm_scripts(host, "web-1");
+    BOOST_REQUIRE_MESSAGE(found.ignored.size() == 1U, open);
+    BOOST_TEST((found.ignored[0].reason == Reason::untrusted), open);
+    BOOST_TEST(mentions(found.ignored[0].text, host.dir() + open + " is writable"), found.ignored[0].text);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_tree_in_whose_place_others_can_put_a_file_is_a_problem) {
+  const LibvirtHost host;
+  fs::create_directories(host.dir() + "/qemu.d");
+  fs::create_directories(host.root() + "/elsewhere");
+  std::ofstream(host.root() + "/elsewhere/web-1") << "x";
+  fs::create_symlink(host.root() + "/elsewhere/web-1", host.dir() + "/qemu.d/web-1");
+  BOOST_TEST(vm_scripts(host, "web-1").ignored.empty());
+  ::chmod((host.root() + "/elsewhere").c_str(), 0777);
+  const auto found = vm_scripts(host, "web-1");
+  BOOST_REQUIRE(found.ignored.size() == 1U);
+  BOOST_TEST((found.ignored[0].reason == Reason::untrusted));
+}
+
 BOOST_AUTO_TEST_CASE(a_link_is_followed_to_trusted_places_only) {
   const LibvirtHost host;
   fs::create_directories(host.root() + "/elsewhere/begin");

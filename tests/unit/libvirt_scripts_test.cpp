@@ -298,3 +298,25 @@ BOOST_AUTO_TEST_CASE(in_a_vms_tree_an_untrusted_file_stops_all) {
   BOOST_TEST(mentions(report.error, "20 is not run: untrusted"));
   BOOST_TEST(mentions(report.scripts[0].reason, "20 is not run"));
 }
+
+BOOST_AUTO_TEST_CASE(a_script_whose_interpreter_others_can_write_is_not_run_and_fails_the_call) {
+  const LibvirtHost host;
+  const auto interpreter = host.put("../shell", "#!/bin/sh\nexec /bin/sh \"$@\"\n");
+  for (const std::string tree : {"qemu.d", "qemu.d/web-1/start/begin"}) {
+    host.put(tree + "/10", "#!" + interpreter + "\necho 10 >>'" + host.root() + "/ran'\n");
+    host.note(tree + "/20");
+  }
+  BOOST_TEST(!host.call(qemu("start")).failed);
+  BOOST_TEST(!host.run_tree(qemu("start")).failed);
+  BOOST_TEST(host.ran() == "10 20 10 20 ");
+  host.write("ran", "");
+  ::chmod(interpreter.c_str(), 0777);
+  for (const bool is_tree : {false, true}) {
+    const auto report = is_tree ? host.run_tree(qemu("start")) : host.call(qemu("start"));
+    BOOST_TEST(report.failed);
+    BOOST_REQUIRE(report.scripts.size() == 2U);
+    BOOST_TEST((report.scripts[0].failed && !report.scripts[0].ran && report.scripts[1].ran != is_tree));
+    BOOST_TEST(mentions(report.error, "/shell is writable by everybody"), report.error);
+  }
+  BOOST_TEST(host.ran() == "20 ");  // libvirt's rule for a driver's scripts: the others run all the same
+}

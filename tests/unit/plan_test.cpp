@@ -255,6 +255,80 @@ BOOST_AUTO_TEST_CASE(what_is_untrusted_is_a_problem_that_vetoes_where_the_event_
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_layer_that_cannot_be_taken_lets_nothing_start_where_the_event_vetoes) {
+  for (const auto& [event, vetoes] : {std::pair{kVetoes, true}, std::pair{kLogs, false}}) {
+    PlanHost host;
+    host.settings.paths.hooks_dirs.push_back(host.dir.dir("admin"));
+    host.hook(event, "50_a");
+    host.hook(event, "60_b");
+    host.dir.link("admin/" + event + "/50_a", "/dev/null");
+    host.dir.hook("admin/" + event + "/70_c");
+    host.dir.chmod("admin/" + event, 0775);
+    auto asked = request(event);
+    asked.skip = {"70_c"};  // which hooks there are is not known: that is not the caller's fault
+    const auto plan = host.plan(asked);
+    BOOST_TEST(plan.is_blocked == vetoes);
+    BOOST_TEST(lines(plan) == Names{vetoes ? "60_b: nothing is started: see the problems" : "60_b"}, per_element());
+    BOOST_REQUIRE(plan.problems.size() == 2U);
+    BOOST_TEST(plan.problems[0].what == host.dir / ("admin/" + event));
+    check_words(plan.problems[0].why, {"untrusted", "its group"});
+    BOOST_TEST(plan.problems[1].what == host.dir / ("hooks/" + event + "/50_a"));
+    check_words(plan.problems[1].why, {"in doubt", host.dir / "admin"});
+    for (const auto& problem : plan.problems) BOOST_TEST(problem.vetoes == vetoes);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_runs_a_hook_is_judged_as_the_hook_is) {
+  struct Row {
+    std::string first_line, open;  // below the host's directory; what others can write
+  };
+  const std::vector<Row> rows{{"#!HERE/bin/shell", "bin/shell"},
+                              {"#! HERE/bin/shell -e", "bin"},
+                              {"#!HERE/link", "bin/shell"},
+                              {"#!HERE/chain", "bin/shell"},
+                              {"#!/usr/bin/env shell", "bin/shell"},
+                              {"#!/usr/bin/env shell", "first"},           // nothing is in there yet
+                              {"#!/usr/bin/env -S A=1 shell -e", "bin"},
+                              {"#!/usr/bin/env HERE/bin/shell", "bin"},
+                              {"#!HERE/gone/shell", "gone"}};              // anybody can put it there
+  for (const auto& row : rows) {
+    for (const auto& [event, vetoes] : {std::pair{kVetoes, true}, std::pair{kLogs, false}}) {
+      PlanHost host;
+      for (const std::string name : {"first", "bin", "last", "gone"}) host.dir.dir(name);
+      host.dir.file("bin/shell", "#!/bin/sh\n", 0755);
+      host.dir.link("link", "bin/shell");
+      host.dir.file("chain", "#!" + (host.dir / "bin/shell") + "\n", 0755);
+      host.settings.environment = {{"PATH", (host.dir / "first") + ":" + (host.dir / "bin") + ":" + (host.dir / "last")}};
+      auto line = row.first_line;
+      if (const auto at = line.find("HERE"); at != std::string::npos) line.replace(at, 4, host.dir.path());
+      host.dir.file("hooks/" + event + "/50_a", line + "\n", 0755);
+      host.hook(event, "60_b");
+      host.dir.chmod("last", 0777);  // env does not get so far
+      BOOST_TEST_CONTEXT(line) {
+        BOOST_TEST(host.plan(request(event)).problems.empty());
+        host.dir.chmod(row.open, 0777);
+        const auto plan = host.plan(request(event));
+        BOOST_REQUIRE(plan.problems.size() == 1U);
+        BOOST_TEST(plan.problems[0].what == host.dir / ("hooks/" + event + "/50_a"));
+        BOOST_TEST(plan.problems[0].vetoes == vetoes);
+        check_words(plan.problems[0].why, {"untrusted", host.dir / row.open, "everybody"});
+        BOOST_TEST((!plan.hooks[0].runs && plan.hooks[1].runs));
+        auto asked = request(event);
+        asked.compat_vdsm = true;
+        BOOST_TEST(host.plan(asked).problems.empty());
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(interpreters_that_are_each_others_come_to_an_end) {
+  const PlanHost host;
+  host.dir.file("ping", "#!" + (host.dir / "pong") + "\n", 0755);
+  host.dir.file("pong", "#!" + (host.dir / "ping") + "\n", 0755);
+  host.dir.file("hooks/" + kVetoes + "/50_a", "#!" + (host.dir / "ping") + "\n", 0755);
+  BOOST_TEST(host.plan(request(kVetoes)).problems.empty());
+}
+
 BOOST_AUTO_TEST_CASE(an_untrusted_or_unreadable_directory_is_a_problem_even_if_nothing_else_is_there) {
   const PlanHost host;
   host.hook(kVetoes, "50_a");

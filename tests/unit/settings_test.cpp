@@ -232,6 +232,31 @@ BOOST_AUTO_TEST_CASE(a_configuration_that_others_could_write_is_not_read) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_directory_from_which_others_could_have_taken_the_configuration_is_an_error) {
+  for (const std::string name : {"etc", "etc/hookpoints.d"}) {
+    const Host host;
+    host.dir.dir("etc/hookpoints.d");
+    host.load();
+    host.dir.chmod(name, 0777);
+    BOOST_TEST_CONTEXT(name)
+    check_error([&] { host.load(); }, Errc::bad_configuration, {host.dir / name, "everybody"});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_configuration_that_cannot_be_looked_for_is_not_missing, *boost::unit_test::precondition(as_root)) {
+  const Host host;
+  host.configure("timeout = '1s'");
+  host.dir.chmod("etc", 0700);
+  BOOST_TEST(as_user(kStranger, [&] {
+    try {
+      host.load();
+    } catch (const Error& error) {
+      return error.code() == Errc::bad_configuration;
+    }
+    return false;
+  }));
+}
+
 BOOST_AUTO_TEST_CASE(a_configuration_of_a_stranger_is_not_read_even_if_it_trusts_itself,
                      *boost::unit_test::precondition(as_root)) {
   const Host host;

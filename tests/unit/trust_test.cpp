@@ -204,6 +204,20 @@ BOOST_AUTO_TEST_CASE(links_that_lead_nowhere_are_not_trusted_and_end) {
     BOOST_TEST(Trust().doubt(layer.event + "/" + name, layer.root).has_value(), name);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_missing_is_no_doubt_about_the_way_to_it) {
+  const Layer layer;
+  const std::vector<std::pair<std::string, std::string>> rows{
+      {"self", layer.event + "/self"}, {"ping", "pong"}, {"pong", "ping"}, {"dangling", "nothing"}, {"through", "50_a/x"}};
+  for (const auto& [name, target] : rows) layer.dir.link("hooks/event/" + name, target);
+  layer.dir.dir("open", 0777);
+  layer.dir.link("hooks/event/open", "../../open/nothing/at/all");
+  for (const auto& [name, target] : rows) check_trusted(Trust().doubt_way(layer.event + "/" + name, layer.root));
+  check_trusted(Trust().doubt_way(layer.event + "/nothing/at/all", layer.root));
+  check_doubt(Trust().doubt_way(layer.event + "/open", layer.root), {layer.dir / "open", "everybody"});
+  layer.dir.chmod("hooks", 0777);
+  check_doubt(Trust().doubt_way(layer.root + "/nothing", layer.root), {layer.root, "everybody"});
+}
+
 BOOST_AUTO_TEST_CASE(a_chain_of_links_is_followed_as_far_as_the_kernel_does) {
   const Layer layer;
   layer.dir.hook("hooks/event/link0");
@@ -240,6 +254,10 @@ BOOST_AUTO_TEST_CASE(one_stat_alone_tells_owner_and_mode_only) {
     st.st_mode = S_IFREG | mode;
     check_doubt(Trust().doubt_itself(st, "x"), {"x is writable by"});
     check_trusted(Trust().doubt_owner(st, "x"));
+  }
+  for (const mode_t kind : {S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK}) {
+    st.st_mode = kind | 0666;
+    check_trusted(Trust().doubt_itself(st, "x"));  // it has no content that anybody could write
   }
   st.st_mode = S_IFREG | 0644;
   st.st_uid = 4242;
