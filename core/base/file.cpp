@@ -31,8 +31,9 @@ bool wait_for(int fd, short what) {
 std::optional<std::string> read_to_end(int fd, std::size_t max_bytes, const std::string& name) {
   std::string data;
   struct stat st{};
-  // One byte more than the file has, so that its end shows without a second growth.
-  std::size_t room = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? static_cast<std::size_t>(st.st_size) + 1 : 65536;
+  // One byte more than the file has, so that its end shows without a second growth. Files below /proc/sys say that they are
+  // empty, and give all that they have to the first read or none.
+  std::size_t room = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? std::max<std::size_t>(static_cast<std::size_t>(st.st_size) + 1, 4096) : 65536;
   for (;;) {
     const auto used = data.size();
     if (used > max_bytes) return std::nullopt;

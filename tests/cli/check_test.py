@@ -2,9 +2,10 @@
 """vdsm-hook check: a finding for everything that is wrong, and none for what is meant."""
 
 import os
+import subprocess
 import unittest
 
-from command import DONE, ENGINE_FAILURE, VETOED, SOURCE, CommandTest
+from command import DEADLINE_S, DONE, ENGINE_FAILURE, PROGRAM, VETOED, SOURCE, CommandTest, reachable_build
 
 
 class CheckTest(CommandTest):
@@ -73,6 +74,30 @@ class CheckTest(CommandTest):
         self.hook("50_good", hooks="above/hooks")
         above = self.directory("above", 0o777)
         self.finds("above/hooks", "untrusted", str(above), words=("--hooks-dir", above / "hooks"))
+
+    def in_user_namespace(self, *options):
+        """What `list` says in a new user namespace: (exit code, standard error); and who it is there."""
+        if subprocess.run(["unshare", *options, "true"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("no user namespace can be made here")
+        words = [PROGRAM, "list", "before_vm_start", "--hooks-dir", self.hooks, "--config-dir", self.dir / "none", "--runtime-dir", self.runtime]
+        done = subprocess.run(["unshare", *options, *words], capture_output=True, text=True, check=False, timeout=DEADLINE_S, env=self.env)
+        return done.returncode, done.stderr
+
+    def test_in_a_user_namespace_without_a_mapping_nobodys_hooks_are_trusted(self):
+        code, said = self.in_user_namespace("--user")
+        self.assertEqual(code, DONE, said)
+        self.assertIn("whom this user namespace does not know", said)
+        self.assertIn("is not run: untrusted", said)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to give a file away")
+    def test_in_a_user_namespace_a_user_without_a_mapping_is_not_trusted(self):
+        self.assertEqual(self.in_user_namespace("--user", "--map-root-user"), (DONE, ""))
+        os.chown(self.hooks / "before_vm_start/50_good", 1234, -1)
+        code, said = self.in_user_namespace("--user", "--map-root-user")
+        self.assertEqual(code, DONE, said)
+        self.assertIn("50_good belongs to somebody whom this user namespace does not know", said)
+        self.configure("trusted_uids = [65534]\n")  # the id that it is shown under
+        self.assertIn("before_vm_start/50_good", self.command("list").stderr)
 
     def test_an_untrusted_sidecar_is_a_finding(self):
         self.hook("50_good.toml", "", mode=0o666)
