@@ -32,7 +32,7 @@ boost::json::value to_json(const Findings& findings) {
 
 int check_main(int argc, char** argv) {
   CLI::App app("Looks at every file of every hooks directory and says what is wrong: files that do not run, untrusted "
-               "ones, faults in sidecars, missing interpreters, directories that are no hook point, wrong labels where SELinux is on. Then at custom "
+               "ones, faults in sidecars, missing or untrusted interpreters, directories that are no hook point, wrong labels where SELinux is on. Then at custom "
                "properties: definitions that no hook reads, patterns that no value matches and, in vNIC profiles and the "
                "domains that are given, properties that nobody defines or whose values are wrong. Starts no hook. Masked and overridden "
                "hooks are meant to be so.", "vdsm-hook check");

@@ -6,7 +6,7 @@
 
 #include "fuzz.hpp"
 #include "vdsm_hook/base/error.hpp"
-#include "vdsm_hook/base/limits.hpp"
+#include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/engine/settings.hpp"
 
 using namespace vdsm_hook;
