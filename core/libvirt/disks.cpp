@@ -1,5 +1,6 @@
 #include "vdsm_hook/libvirt/disks.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
 #include <map>
@@ -58,6 +59,13 @@ DiskReader read_disk(std::string_view disk_xml) {
   return reader;
 }
 
+// What no XML can hold, escaped or not.
+bool is_for_xml(std::string_view text) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r'; };
+  return std::none_of(text.begin(), text.end(), is_control) && text.find("\xEF\xBF\xBE") == std::string_view::npos &&
+         text.find("\xEF\xBF\xBF") == std::string_view::npos;
+}
+
 std::optional<std::string> source_attribute(const DiskReader& disk) {
   for (const auto* attribute : {"file", "dev", "dir", "name", "volume"})
     if (disk.get("source", attribute) != nullptr) return attribute;
@@ -111,6 +119,8 @@ ChangedDisk changed_disk(std::string_view disk_xml, std::string_view before, std
       continue;
     }
     if (!value.is_string()) throw Error(Errc::bad_document, "the disk's " + std::string(key) + " that hooks left is no text");
+    if (!is_for_xml(value.get_string()))
+      throw Error(Errc::bad_document, "the disk's " + std::string(key) + " that hooks left has a control character, which XML cannot hold");
     const auto& span = tag->second.span;
     auto& [end, text] = tags.try_emplace(span.begin, span.end, disk_xml.substr(span.begin, span.end - span.begin)).first->second;
     text = with_attribute(std::move(text), target->attribute, std::string(value.get_string()));
