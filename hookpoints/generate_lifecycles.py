@@ -15,13 +15,15 @@ import tomllib
 from generate import check_text, read_table, unknown_key, write
 
 GUESTS = ["qemu", "lxc", "libxl", "bhyve"]
-EVENT_LISTS = ["before", "after", "failed", "undo"]
+EVENT_LISTS = ["before", "result_unused", "after", "failed", "undo"]
+STATES = ["on", "running", "paused", "off", "attached", "detached"]
 # Key -> its type and whether it must be there.
-PHASE = {"does": (str, False), "devices": (list, False), "before": (list, True), "after": (list, True), "failed": (list, False),
+PHASE = {"does": (str, False), "state_after": (str, False), "devices": (list, False), "before": (list, True),
+         "result_unused": (list, False), "after": (list, True), "failed": (list, False),
          "is_watched": (bool, False), "failed_after_veto": (bool, False), "undo": (list, False)}
 COMMAND = {"summary": (str, True), "phases": (list, True), "note": (str, False)}
 BRIDGE = {"drivers": (list, True), "call": (str, True), "seen": (str, False), "events": (list, True), "parameters": (list, False),
-          "then": (str, False), "then_for_s": (int, False), "is_filter": (bool, False), "never_fails": (bool, False)}
+          "then": (str, False), "needs_memory": (bool, False), "is_filter": (bool, False), "never_fails": (bool, False)}
 
 
 def check_keys(where, table, known):
@@ -55,6 +57,9 @@ def faults_of(table, events):
         where = f"[phase.{name}]"
         yield from check_keys(where, phase, PHASE)
         yield from check_names(where, phase, EVENT_LISTS, events, "hook point")
+        yield from check_names(where, phase, ["result_unused"], phase.get("before", []), "hook point before it called")
+        if phase.get("state_after", "on") not in STATES:
+            yield f"{where}: state_after must be one of {', '.join(STATES)}, not {phase['state_after']!r}"
     for name, command in table.get("command", {}).items():
         where = f"[command.{name}]"
         yield from check_keys(where, command, COMMAND)
@@ -105,7 +110,9 @@ def cpp(table):
     rows = []
     for name, phase in table["phase"].items():
         spans = {key: lists.span(phase.get(key, [])) for key in ("devices", *EVENT_LISTS)}
-        rows.append(f"    {{{json.dumps(name)}, {json.dumps(phase.get('does', ''))}, {spans['devices']}, {spans['before']}, {spans['after']}, "
+        state = f"Phase::State::{phase.get('state_after', 'untold')}"
+        rows.append(f"    {{{json.dumps(name)}, {json.dumps(phase.get('does', ''))}, {state}, {spans['devices']}, {spans['before']}, "
+                    f"{spans['result_unused']}, {spans['after']}, "
                     f"{spans['failed']}, {json.dumps(phase.get('is_watched', False))}, {json.dumps(phase.get('failed_after_veto', False))}, "
                     f"{spans['undo']}}},\n")
     out = [f"constexpr std::array<Phase, {len(rows)}> kPhases{{{{\n", *rows, "}};\n"]
@@ -118,8 +125,7 @@ def cpp(table):
         operation, sub_operation = row["call"].split()
         rows.append(f"    {{{lists.span(drivers)}, {json.dumps(operation)}, {json.dumps(sub_operation)}, {optional(row, 'seen')}, "
                     f"{lists.span(row['events'])}, {lists.span(row.get('parameters', []))}, {optional(row, 'then')}, "
-                    f"std::chrono::seconds({row.get('then_for_s', 0)}), {json.dumps(row.get('is_filter', False))}, "
-                    f"{json.dumps(row.get('never_fails', False))}}},\n")
+                    f"{json.dumps(row.get('needs_memory', False))}, {json.dumps(row.get('is_filter', False))}, {json.dumps(row.get('never_fails', False))}}},\n")
     out += [f"constexpr std::array<BridgeRow, {len(rows)}> kBridgeRows{{{{\n", *rows, "}};\n"]
     return "// Made from the table of lifecycles; changes here are lost.\n" + lists.cpp() + "".join(out)
 

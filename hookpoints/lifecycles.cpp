@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <stdexcept>
 #include <string>
+
+#include "vdsm_hook/base/error.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -14,10 +15,15 @@ bool has(EventNames words, std::string_view word) { return std::find(words.begin
 
 }  // namespace
 
-const Phase& phase(std::string_view name) {
+const Phase* find_phase(std::string_view name) noexcept {
   for (const auto& one : kPhases)
-    if (one.name == name) return one;
-  throw std::out_of_range("lifecycles.toml has no phase " + std::string(name));
+    if (one.name == name) return &one;
+  return nullptr;
+}
+
+const Phase& phase(std::string_view name) {
+  if (const auto* found = find_phase(name)) return *found;
+  throw Error(Errc::engine_failure, "lifecycles.toml has no phase " + std::string(name));
 }
 
 const Phase* phase_for_device(std::string_view command, std::string_view type) {

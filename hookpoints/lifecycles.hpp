@@ -1,7 +1,6 @@
 // What happens to VMs, and which hook points fire around it. Constant data of lifecycles.toml.
 #pragma once
 
-#include <chrono>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -12,17 +11,25 @@ using EventNames = std::span<const std::string_view>;
 
 /// Something that libvirt does to a VM, with the hook points around it, each list in the order in which they fire.
 struct Phase {
+  /// How libvirt has the VM, or the device, when it has done it; where it does nothing, how it must be for the hook points to fire.
+  enum class State { untold, on, running, paused, off, attached, detached };
+
   std::string_view name;
   std::string_view does;     ///< what libvirt does, for people; empty: nothing, the hook points just fire
+  State state_after;         ///< untold: libvirt cannot be asked whether it has done it
   EventNames devices;        ///< types of device that it is about; empty: the VM
-  EventNames before, after;
+  EventNames before;
+  EventNames result_unused;  ///< of those: nobody uses what their hooks leave
+  EventNames after;
   EventNames failed;         ///< when libvirt refused
   bool is_watched;           ///< libvirt tells vdsm-hookd when it happened
   bool failed_after_veto;    ///< ... or a hook vetoed
   EventNames undo;           ///< when either happened and at least one hook had run; devices in reverse order
 };
 
-/// Throws std::out_of_range when there is none of this name.
+/// nullptr: there is none of this name.
+const Phase* find_phase(std::string_view name) noexcept;
+/// Throws engine_failure when there is none of this name.
 const Phase& phase(std::string_view name);
 
 /// A command of `vdsm-hook vm`.
@@ -45,7 +52,7 @@ struct BridgeRow {
   EventNames events;
   EventNames parameters;                  ///< NAME=VALUE for hooks; VALUE "<extra>": libvirt's last argument, unless that is "-"
   std::optional<std::string_view> then;   ///< what counts as seen from now on; none: as before
-  std::chrono::seconds then_for;          ///< how long; 0: for ever
+  bool needs_memory;                      ///< only of a VM that comes with its memory; otherwise SEEN counts as nothing
   bool is_filter;                         ///< libvirt goes on with the document that the hooks left
   bool never_fails;                       ///< exit 0 whatever hooks do
 };

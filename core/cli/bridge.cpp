@@ -57,7 +57,7 @@ int serve(const std::string& hooks_dir, LibvirtCall& call) {
   const auto waits_for_hooks = [&interrupts] { interrupts.waits_for(WaitsFor::hooks); };
   const auto make_runner = [&] { return waits_for_hooks(), make_local_runner(); };
   const auto hide_libvirt = [&] { waits_for_hooks(), curtain.close(::getppid()); };
-  const BridgeHost host{hooks_dir, make_runner, hide_libvirt, [&curtain] { curtain.open(); }};
+  const BridgeHost host{hooks_dir, "/run/libvirt", make_runner, hide_libvirt, [&curtain] { curtain.open(); }};
   const auto result = (is_configured ? &run_bridge : &run_bridge_without_events)(call, engine, host, interrupts.token());
   interrupts.waits_for(WaitsFor::input);
   for (const auto& line : result.lines) tell(call, line.level, line.text);

@@ -20,7 +20,7 @@ class ChangedVm final : public ChangedDomain {
   ChangedVm(const std::string& uri, const std::string& vm, const Settings& settings)
       : connection_(connect_to(uri)), domain_(find_domain(connection_.get(), vm)),
         lock_(VmState(settings.paths.runtime_dir, uuid_of(domain_.get())).lock(host_uuid_of(connection_.get()), {}, [](const std::optional<VmRun>& holder) {
-          complain("note: " + waiting_for(holder));
+          complain("note: waiting for " + holder_of_vm(holder));
           return true;
         })) {
     if (runs(domain_.get())) metadata_.emplace_back(domain_.get(), VIR_DOMAIN_AFFECT_LIVE);

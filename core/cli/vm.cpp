@@ -81,11 +81,6 @@ std::string_view what_is_left(WaitsFor what) {
 
 std::string in_quotes(const std::string& vm) { return "'" + on_one_line(vm) + "'"; }
 
-std::string waiting_for(const std::optional<VmRun>& holder) {
-  return "waiting for " + (holder ? "`vdsm-hook vm " + holder->command + "` (process " + std::to_string(holder->pid) + ")" : std::string("another command")) +
-         ", which holds the VM";
-}
-
 // ---- what all of them do
 
 class VmCommand::Teller final : public LifecycleObserver {
@@ -104,9 +99,9 @@ class VmCommand::Teller final : public LifecycleObserver {
   void on_note(const std::string& text) override {
     if (verbosity_ != Verbosity::quiet) complain("note: " + text);
   }
-  bool on_wait(const std::optional<VmRun>& holder) override {
+  bool on_wait(const std::string& for_whom) override {
     if (command_.does_not_wait_) return false;
-    on_note(waiting_for(holder));
+    on_note("waiting for " + for_whom);
     return true;
   }
   void on_waits_for(WaitsFor what) override { interrupts_.waits_for(what); }

@@ -41,9 +41,6 @@ int vm_recover_main(int argc, char** argv);
 /// A VM's name for messages, on one line.
 std::string in_quotes(const std::string& vm);
 
-/// "waiting for `vdsm-hook vm start` (process 12), which holds the VM". HOLDER: nullopt, nobody knows.
-std::string waiting_for(const std::optional<VmRun>& holder);
-
 /// One command: its --help, the options that all of them take, and its work.
 class VmCommand {
  public:

@@ -53,11 +53,10 @@ std::vector<Request> requests_after(const HookPoint& point, const std::string& d
 
 void forget_lost_events(const std::string& runtime_dir, const std::string& uuid) {
   VmState state(runtime_dir, uuid);
-  for (const auto& command : vm_command_facts())
-    for (const auto& name : command.phases)
-      for (const auto event : phase(name).after)
-        while (!state.is_fired_by_command(event) && state.take_expected(event)) {
-        }
+  if (state.read().expected.empty()) return;
+  state.change([&](VmRecord& record) {
+    std::erase_if(record.expected, [&](const VmRecord::Expected& one) { return !state.is_fired_by_command(one.event); });
+  });
 }
 
 class AfterEvents::Vm {
@@ -116,9 +115,14 @@ struct AfterEvents::State {
       log(LogLevel::warning, "hooks of " + std::to_string(kThreads) + " VMs run: those of all others wait until one of these has ended");
   }
 
-  // False: a command fires it.
+  // False: a command fires it. Where that cannot be read it is ours: an event may come twice, and is not lost.
   bool is_ours(const Vm& vm, std::string_view event) const {
-    return !VmState(engine.settings().paths.runtime_dir, vm.uuid_).take_expected(event);
+    try {
+      return !VmState(engine.settings().paths.runtime_dir, vm.uuid_).take_expected(event);
+    } catch (const Error& error) {
+      log(LogLevel::warning, vm.to_text() + ": " + error.what());
+      return true;
+    }
   }
 
   void run(const Vm& vm, const Request& request) const {
@@ -152,7 +156,7 @@ struct AfterEvents::State {
     const EventNames own = after == nullptr ? EventNames(none) : after->after;
     for (const auto event : taken) {  // by a device of another type: the command's own is still to come
       if (has(own, event)) continue;
-      VmState(engine.settings().paths.runtime_dir, vm.uuid_).expect(event);
+      VmState(engine.settings().paths.runtime_dir, vm.uuid_).change([event](VmRecord& record) { record.expect(event); });
       vm.put_back_.push_back(event);
     }
     for (const auto event : own) {

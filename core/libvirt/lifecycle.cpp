@@ -7,6 +7,7 @@
 
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/libvirt/handles.hpp"
+#include "vdsm_hook/libvirt/reached.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -24,6 +25,10 @@ std::string named(const VmRun& run) {
 }
 
 }  // namespace
+
+std::string holder_of_vm(const std::optional<VmRun>& run) {
+  return (run ? "`vdsm-hook vm " + run->command + "` (process " + std::to_string(run->pid) + ")" : std::string("another command")) + ", which holds the VM";
+}
 
 Lifecycle::Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, std::string_view command)
     : engine_(engine), options_(std::move(options)), observer_(observer), stop_(std::move(stop)) {
@@ -51,25 +56,41 @@ bool Lifecycle::begin(virConnect* connection, std::string_view vm_uuid, WhenLeft
   state_.emplace(engine_.settings().paths.runtime_dir, vm_uuid);
   std::optional<VmRun> holder;
   bool waits = true;
-  lock_ = state_->lock(host_uuid_, stop_, [&](const std::optional<VmRun>& run) {
-    holder = run;
-    waits = observer_.on_wait(run);
-    return waits;
-  });
+  is_ending_ = when_left == WhenLeft::overrule;
+  try {
+    lock_ = state_->lock(host_uuid_, stop_, [&](const std::optional<VmRun>& run) {
+      holder = run;
+      waits = observer_.on_wait(holder_of_vm(run));
+      return waits;
+    });
+  } catch (const Error& error) {
+    if (!is_ending_ || error.code() == Errc::refused) throw;
+    observer_.on_note(std::string("the VM is ended without being locked for others: ") + error.what());
+    return true;
+  }
   if (!lock_ && !waits)
     throw Error(Errc::refused, "the VM is held by " + (holder ? named(*holder) : "another command") + ", and --no-wait was given");
   if (!lock_) {
     ended_ = Ended::cancelled;
     return false;
   }
-  if (const auto left = state_->read_run(host_uuid_)) {
+  reached("locked", run_.command);
+  std::optional<VmRun> left;
+  try {
+    left = state_->read_run(host_uuid_);
+  } catch (const Error& error) {
+    if (!is_ending_) throw;
+    observer_.on_note(std::string("what was left of this VM counts no more: ") + error.what());
+    state_->forget();
+  }
+  if (left) {
     const auto what = named(*left) + " was killed before it came to its end, " +
-                      (left->has_acted ? "after libvirt had been asked" : "before libvirt was asked") +
+                      (left->has_acted() ? "after libvirt had been asked" : "before libvirt was asked") +
                       (left->hooks_ran ? "; hooks had run" : "; no hook had run") + ": `vdsm-hook vm recover` takes that back or finishes it";
     const bool is_start = !phase(left->phase).undo.empty();
     if (left->hooks_ran && (when_left == WhenLeft::refuse || (when_left == WhenLeft::refuse_start && is_start)))
       throw Error(Errc::refused, what + ", do that first");
-    if (left->hooks_ran || left->has_acted) observer_.on_note(what);
+    if (left->hooks_ran || left->has_acted()) observer_.on_note(what);
   }
   return true;
 }
@@ -91,37 +112,58 @@ std::vector<std::string> Lifecycle::events_from(const Phase& current, bool is_ov
   return events;
 }
 
-void Lifecycle::enter(const Phase& current, Stage stage, const Subject& subject) {
+void Lifecycle::enter(const Phase& current, VmRun::Stage stage, const Subject& subject, const std::function<void(VmRecord&)>& also) {
+  if (run_.phase != current.name) run_.fired.clear();
   run_.phase = current.name;
-  run_.has_acted = stage != Stage::before;
-  run_.own_events = events_from(current, stage == Stage::after);
+  run_.stage = stage;
+  const auto here = std::find(phases_.begin(), phases_.end(), current.name);
+  run_.next_phases.assign(here == phases_.end() ? here : here + 1, phases_.end());
+  run_.own_events = events_from(current, stage == VmRun::Stage::after);
   run_.document = without_passwords(subject.domain_xml);
+  run_.device = without_passwords(subject.device_xml);
   run_.parameters = subject.parameters;
-  state_->write_run(host_uuid_, run_);
+  write_down([&](VmRecord& record) {
+    record.runs[host_uuid_] = run_;
+    if (also) also(record);
+  });
+  reached(stage == VmRun::Stage::before ? "before" : stage == VmRun::Stage::acting ? "acting" : "after", current.name);
+}
+
+// Who cannot write down what it does does nothing, unless it ends the VM: that must be possible, also where the disk is full.
+void Lifecycle::write_down(const std::function<void(VmRecord&)>& change) {
+  try {
+    state_->change(change);
+  } catch (const Error& error) {
+    if (!is_ending_) throw;
+    if (!std::exchange(is_untold_, false)) return;
+    observer_.on_note(std::string("what is done is not written down, and the bridge and vdsm-hookd may fire events of it again: ") + error.what());
+  }
 }
 
 void Lifecycle::take_over(VmRun run) {
   run.pid = run_.pid;
   options_.properties = run.properties;
   run_ = std::move(run);
-  is_recovering_ = true;
 }
 
 void Lifecycle::finish() {
-  if (ended_ == Ended::cancelled && run_.has_acted) return observer_.on_note("libvirt had done it: `vdsm-hook vm recover` fires what was left out");
-  state_->remove_run(host_uuid_);
+  if (ended_ == Ended::cancelled && run_.has_acted()) return observer_.on_note("libvirt had done it: `vdsm-hook vm recover` fires what was left out");
+  reached("finishing", run_.command);
+  write_down([this](VmRecord& record) { record.runs.erase(host_uuid_); });
+  reached("finished", run_.command);
 }
 
-// vdsm-hookd hears of it from libvirt.
 void Lifecycle::expect(const Phase& current, bool is_expected) {
   if (!current.is_watched) return;
-  for (const auto event : current.after) {
-    if (is_expected) {
-      state_->expect(event);
-    } else {
-      state_->unexpect(event);
+  write_down([&](VmRecord& record) {
+    for (const auto event : current.after) {
+      if (is_expected) {
+        record.expect(event);
+      } else {
+        record.unexpect(event);
+      }
     }
-  }
+  });
 }
 
 // Whether the VM runs, as libvirt says it now.
@@ -137,11 +179,11 @@ Lifecycle::Presence Lifecycle::presence() const {
 
 bool Lifecycle::before(const Phase& current, Subject& subject) {
   secrets_.learn(subject.domain_xml);
-  enter(current, Stage::before, subject);
+  enter(current, VmRun::Stage::before, subject);
   is_creating_ = !current.undo.empty();
   try {
     for (const auto event : current.before) {
-      if (fire(event, subject) && ended_ == Ended::done) continue;
+      if (fire_and_use(event, current, subject) && ended_ == Ended::done) continue;
       if (ended_ == Ended::done) ended_ = Ended::vetoed;
       fail(current, subject, true);
       return false;
@@ -162,11 +204,14 @@ bool Lifecycle::before(const Phase& current, Subject& subject) {
 void Lifecycle::act(const Phase& current, Subject& subject, const std::function<void()>& act, const std::function<void()>& refresh) {
   const auto before = presence();
   try {
-    enter(current, Stage::acting, subject);
-    expect(current, true);
+    enter(current, VmRun::Stage::acting, subject, [&](VmRecord& record) {  // vdsm-hookd hears of it from libvirt
+      if (current.is_watched)
+        for (const auto event : current.after) record.expect(event);
+    });
     observer_.on_waits_for(std::exchange(waits_for_, WaitsFor::libvirt));
     act();
     observer_.on_waits_for(WaitsFor::itself);
+    reached("acted", current.name);
   } catch (LibvirtError& error) {
     observer_.on_waits_for(WaitsFor::itself);
     error.add(blame(error.libvirt_text(), error.libvirt_code(), edits_));
@@ -179,17 +224,15 @@ void Lifecycle::act(const Phase& current, Subject& subject, const std::function<
     throw;
   }
   // It is done: what goes wrong from here on takes nothing back, and is finished by recover().
-  if (current.is_watched)
-    for (const auto event : current.after) state_->renew_expected(event);
   try {
     if (refresh) refresh();
   } catch (const LibvirtError& error) {
     observer_.on_note(std::string("hooks get the domain XML as it was before: ") + error.what());
   }
-  enter(current, Stage::after, subject);
+  enter(current, VmRun::Stage::after, subject, [&](VmRecord& record) {
+    for (const auto event : current.after) record.renew_expected(event);
+  });
 }
-
-void Lifecycle::changes_nothing() { expect(phase(run_.phase), false); }
 
 // Libvirt refused, or does not answer any more. BEFORE: as the VM was when it was asked.
 void Lifecycle::give_up(const Phase& current, Subject& subject, Presence before) {
@@ -199,8 +242,7 @@ void Lifecycle::give_up(const Phase& current, Subject& subject, Presence before)
     return observer_.on_note("whether libvirt has done it is not known: `vdsm-hook vm recover` finds out when it answers again");
   fail_after_error(current, subject, false);
   // It ended while it was asked for, and to the bridge that was this command's.
-  const bool ends_vm = current.name == "destroy" || current.name == "hibernate" || current.name == "leave";
-  if (!ends_vm || before != Presence::runs || now != Presence::gone) return;
+  if (current.state_after != Phase::State::off || before != Presence::runs || now != Presence::gone) return;
   for (const auto event : phase("release").after) fire(event, subject);
 }
 
@@ -217,20 +259,24 @@ Ended Lifecycle::pass(std::string_view name, Subject& subject, const std::functi
   return ended_;
 }
 
+void Lifecycle::failed(const Phase& current, Subject& subject) {
+  for (const auto event : current.failed) fire(event, subject);
+}
+
 void Lifecycle::fail(const Phase& current, Subject& subject, bool is_veto) {
   also_judge_ = nullptr;
   is_creating_ = false;
-  run_.has_acted = false;
+  if (!current.undo.empty()) run_.stage = VmRun::Stage::before;  // what libvirt does from here on is somebody else's
   const auto stop = std::exchange(stop_, std::stop_token());  // hooks take back what they did, also of a command that was cancelled
-  if (!is_veto || current.failed_after_veto)
-    for (const auto event : current.failed) fire(event, subject);
+  if (!is_veto || current.failed_after_veto) failed(current, subject);
   if (current.undo.empty() || presence() != Presence::runs) {
     undo(current, subject);
   } else if (run_.hooks_ran) {
     observer_.on_note("the VM runs, and this command did not start it: hooks take nothing away from it");
   }
   stop_ = stop;
-  state_->remove_run(host_uuid_);
+  reached("failed", current.name);
+  write_down([this](VmRecord& record) { record.runs.erase(host_uuid_); });
 }
 
 // The error that made it fail says more than one that comes of it.
@@ -255,8 +301,7 @@ void Lifecycle::undo(const Phase& current, Subject subject) {
       fire(event, subject);
       continue;
     }
-    for (auto device = run_.created.rbegin(); device != run_.created.rend() && !(is_recovering_ && state_->was_fired(event)); ++device)
-      run(event, device->second, subject, device->first);
+    for (auto device = run_.created.rbegin(); device != run_.created.rend(); ++device) run(event, device->second, subject, device->first);
   }
 }
 

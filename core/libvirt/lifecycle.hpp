@@ -36,8 +36,8 @@ class LifecycleObserver {
   /// After each event. DEVICE: that it was about; empty: the VM.
   virtual void on_report(const Report& report, const std::string& device) = 0;
   virtual void on_note(const std::string& text) = 0;
-  /// Another command holds the VM: what it does, if that is known. False: do not wait.
-  virtual bool on_wait(const std::optional<VmRun>& holder) = 0;
+  /// It is going to wait FOR_WHOM: "`vdsm-hook vm start` (process 12), which holds the VM". False: do not wait.
+  virtual bool on_wait(const std::string& for_whom) = 0;
   /// What the command waits for from here on, for whoever hears that it shall end.
   virtual void on_waits_for(WaitsFor) {}
 };
@@ -54,7 +54,11 @@ enum class WhenLeft {
   refuse,        ///< whatever that was
   refuse_start,  ///< a start, of which only recover() knows what hooks did
   tell,
+  overrule,      ///< the VM is to end: what was written down is told and does not count any more, also where it cannot be read
 };
+
+/// Who holds a VM, for LifecycleObserver::on_wait(). RUN: nullopt, nobody knows.
+std::string holder_of_vm(const std::optional<VmRun>& run);
 
 /// How a command ended that libvirt did not refuse.
 enum class Ended { done, vetoed, cancelled };
@@ -69,7 +73,7 @@ class Lifecycle {
   void follow(std::string_view command);
 
   /// Locks the VM, waiting for others. False: stopped while waiting. Throws refused when the observer does not want to wait,
-  /// engine_failure. A run that was killed is told to the observer, or by WHEN_LEFT refused.
+  /// engine_failure, but for WHEN_LEFT overrule. A run that was killed is told to the observer, or by WHEN_LEFT refused.
   /// CONNECTION must outlive this.
   bool begin(virConnect* connection, std::string_view vm_uuid, WhenLeft when_left);
 
@@ -82,15 +86,17 @@ class Lifecycle {
   void act(const Phase& phase, Subject& subject, const std::function<void()>& act, const std::function<void()>& refresh = {});
   /// What ACT does next comes to an end when stop is requested.
   void act_hears_stop() { waits_for_ = WaitsFor::libvirt_job; }
-  /// For ACT: libvirt will not tell vdsm-hookd of anything, since nothing changes.
-  void changes_nothing();
+  /// For ACT: whether libvirt is going to tell vdsm-hookd of PHASE, whose events this command fires itself. Each true stands for one time.
+  void expect(const Phase& phase, bool is_expected);
   /// Fires PHASE's hook points after. Cancelled, it leaves them to recover().
   void after(const Phase& phase, Subject& subject);
   /// All three.
   Ended pass(std::string_view phase, Subject& subject, const std::function<void()>& act, const std::function<void()>& refresh = {});
   /// Lets hooks take back what they did in PHASE, if any ran; of devices those whose hooks ran, as they were then.
   void undo(const Phase& phase, Subject subject);
-  /// What a run that was killed had done before, for undo().
+  /// Fires what follows when libvirt refused PHASE, but for undo().
+  void failed(const Phase& phase, Subject& subject);
+  /// Goes on with a run that was killed: of its events those fire that were not over.
   void take_over(VmRun run);
 
   /// Request::also_judge of every hook before.
@@ -111,17 +117,19 @@ class Lifecycle {
  private:
   enum class Presence { runs, gone, unknown };
   Presence presence() const;
+  bool has_hooks_at(std::string_view event) const;
   bool fire(std::string_view event, Subject& subject);
+  bool fire_and_use(std::string_view event, const Phase& phase, Subject& subject);
   bool fire_for_devices(const HookPoint& point, Subject& subject);
   bool fire_for_disks(const HookPoint& point, Subject& subject);
   Report run(std::string_view event, const std::string& document, const Subject& subject, const std::string& device);
+  void note_event(std::string_view event, const std::string& device, bool is_over);
   void fail(const Phase& phase, Subject& subject, bool is_veto);
   void fail_after_error(const Phase& phase, Subject& subject, bool is_veto);
   void give_up(const Phase& phase, Subject& subject, Presence before);
-  enum class Stage { before, acting, after };
-  void enter(const Phase& phase, Stage stage, const Subject& subject);
+  void enter(const Phase& phase, VmRun::Stage stage, const Subject& subject, const std::function<void(VmRecord&)>& also = {});
+  void write_down(const std::function<void(VmRecord&)>& change);
   std::vector<std::string> events_from(const Phase& phase, bool is_over) const;
-  void expect(const Phase& phase, bool is_expected);
 
   const Engine& engine_;
   HookOptions options_;
@@ -135,7 +143,9 @@ class Lifecycle {
   UniqueFd lock_;
   VmRun run_;
   Ended ended_ = Ended::done;
-  bool is_recovering_ = false;
+  bool is_ending_ = false;    // the VM is to end: what cannot be written down keeps nobody from it
+  bool is_untold_ = true;     // that it cannot be written down
+  bool is_used_ = true;       // what hooks leave is handed on
   bool is_creating_ = false;  // hooks make what undo() takes back
   std::function<std::string(bool)> also_judge_;
   std::vector<Edit> edits_;  // that were adopted

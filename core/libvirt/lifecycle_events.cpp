@@ -5,6 +5,7 @@
 #include "vdsm_hook/discovery/discovery.hpp"
 #include "vdsm_hook/libvirt/disks.hpp"
 #include "vdsm_hook/libvirt/lifecycle.hpp"
+#include "vdsm_hook/libvirt/reached.hpp"
 #include "vdsm_hook/properties/devices.hpp"
 
 namespace vdsm_hook {
@@ -20,15 +21,30 @@ std::string changers_in(const Report& report) {
 
 }  // namespace
 
-bool Lifecycle::has_hooks_before(const Phase& current) const {
+bool Lifecycle::has_hooks_at(std::string_view event) const {
   const auto& settings = engine_.settings();
-  return std::any_of(current.before.begin(), current.before.end(), [&](std::string_view event) {
-    const auto found = discover(event, {settings.paths.hooks_dirs, true, true, settings.trust});
-    return !found.hooks.empty() || !found.ignored.empty();
-  });
+  const auto found = discover(event, {settings.paths.hooks_dirs, true, true, settings.trust});
+  return !found.hooks.empty() || !found.ignored.empty();
+}
+
+bool Lifecycle::has_hooks_before(const Phase& current) const {
+  return std::any_of(current.before.begin(), current.before.end(), [this](std::string_view event) { return has_hooks_at(event); });
+}
+
+void Lifecycle::note_event(std::string_view event, const std::string& device, bool is_over) {
+  const auto is_it = [&](const FiredEvent& one) { return one.event == event && one.device == device; };
+  const auto found = std::find_if(run_.fired.begin(), run_.fired.end(), is_it);
+  if (found != run_.fired.end()) {
+    found->is_over = is_over;
+  } else {
+    run_.fired.push_back({std::string(event), device, is_over});
+  }
+  write_down([this](VmRecord& record) { record.runs[host_uuid_] = run_; });
+  reached(is_over ? "over" : "begun", event);
 }
 
 Report Lifecycle::run(std::string_view event, const std::string& document, const Subject& subject, const std::string& device) {
+  if (const auto* fired = run_.find_fired(event, device); fired != nullptr && fired->is_over) return {};  // before the command was killed that is recovered
   Request request;
   request.event = event;
   const auto& rules = engine_.settings().points.find(event)->rules(options_.compat_vdsm);
@@ -42,19 +58,33 @@ Report Lifecycle::run(std::string_view event, const std::string& document, const
   request.compat_vdsm = options_.compat_vdsm;
   request.wants_diffs = options_.wants_diffs || rules.result_used;  // for blame()
   if (rules.vetoes) request.also_judge = also_judge_;
-  // Written down before: what is killed together with its hook has to be taken back too.
-  if (!run_.hooks_ran) {
+  // Written down before its first hook: what is killed together with its hook has to be taken back, or fired again.
+  const bool has_hooks = has_hooks_at(event);
+  if (has_hooks && !run_.hooks_ran) {
     const auto plan = engine_.plan(request);
     run_.hooks_ran = !plan.is_blocked && std::any_of(plan.hooks.begin(), plan.hooks.end(), [](const PlannedHook& hook) { return hook.runs; });
-    if (run_.hooks_ran) state_->write_run(host_uuid_, run_);
   }
   request.before_hooks = [this] { observer_.on_waits_for(WaitsFor::hooks); };
-  auto report = engine_.run(request, stop_);
+  if (has_hooks) note_event(event, device, false);
+  auto report = [&] {
+    try {
+      return engine_.run(request, stop_);
+    } catch (const Error& error) {
+      if (!is_ending_) throw;
+      observer_.on_note(request.event + ": its hooks did not run: " + error.what());
+      return Report();
+    }
+  }();
   observer_.on_waits_for(WaitsFor::itself);
+  if (has_hooks) reached("ran", event);
+  if (has_hooks && !report.is_cancelled) note_event(event, device, true);
   for (const auto& hook : report.hooks) {
     secrets_.learn_from_part(hook.diff);  // also of what was discarded
-    if (hook.adopted && rules.result_used) edits_.push_back({report.event + "/" + hook.name, hook.diff});
+    if (hook.adopted && rules.result_used && is_used_) edits_.push_back({report.event + "/" + hook.name, hook.diff});
   }
+  if (const auto names = changers_in(report); !is_used_ && !names.empty())
+    observer_.on_note(names + " changed the document: nothing that the guest sees may change when it is restored, so that is not used; "
+                              "a hook that has to change it does that before_vm_dehibernate");
   if (report.is_cancelled) ended_ = Ended::cancelled;
   secrets_.learn(report.document);
   auto shown = report;
@@ -79,10 +109,7 @@ bool Lifecycle::fire_for_devices(const HookPoint& point, Subject& subject) {
     if (has_properties(facts, devices[i].identity)) places.push_back(i);
   for (const auto place : places) {
     const auto name = devices[place].identity.to_text();
-    if (is_creating_) {
-      run_.created.emplace_back(name, without_passwords(devices[place].xml));
-      state_->write_run(host_uuid_, run_);
-    }
+    if (is_creating_) run_.created.emplace_back(name, without_passwords(devices[place].xml));  // written down with the event
     const auto report = run(point.name, devices[place].xml, subject, name);
     if (report.vetoed || report.is_cancelled) return false;
     if (report.changed) subject.domain_xml = with_devices(subject.domain_xml, {{place, report.document}});
@@ -112,8 +139,17 @@ bool Lifecycle::fire_for_disks(const HookPoint& point, Subject& subject) {
   return true;
 }
 
+// Fires one of PHASE's hook points before. Where nobody may use what its hooks leave, SUBJECT stays as it was.
+bool Lifecycle::fire_and_use(std::string_view event, const Phase& current, Subject& subject) {
+  is_used_ = std::find(current.result_unused.begin(), current.result_unused.end(), event) == current.result_unused.end();
+  if (is_used_) return fire(event, subject);
+  auto unused = subject;
+  const bool is_well = fire(event, unused);
+  is_used_ = true;
+  return is_well;
+}
+
 bool Lifecycle::fire(std::string_view event, Subject& subject) {
-  if (is_recovering_ && state_->was_fired(event)) return true;  // by the bridge, when the command that is recovered was killed
   const auto& point = *engine_.settings().points.find(event);
   switch (point.rules(options_.compat_vdsm).payload) {
     case PayloadKind::device_xml: return fire_for_devices(point, subject);

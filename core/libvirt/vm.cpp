@@ -35,7 +35,7 @@ Ended on_running_vm(const VmHost& host, const std::string& vm, std::string_view 
                     const std::function<Ended(virDomain* domain, Lifecycle& lifecycle)>& work) {
   const auto domain = host.find(vm);
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, command);
-  if (!lifecycle.begin(host.connection.get(), uuid_of(domain.get()), command == "destroy" ? WhenLeft::tell : WhenLeft::refuse_start)) return lifecycle.ended();
+  if (!lifecycle.begin(host.connection.get(), uuid_of(domain.get()), command == "destroy" ? WhenLeft::overrule : WhenLeft::refuse_start)) return lifecycle.ended();
   if (!is_active(domain.get())) throw Error(Errc::refused, (failure.empty() ? "" : failure + "\n") + "Requested operation is not valid: domain is not running");
   const auto ended = work(domain.get(), lifecycle);
   lifecycle.finish();
@@ -84,7 +84,7 @@ void check_still_defined(const VmHost& host, virDomain* domain, const std::strin
 Ended pause(virDomain* domain, Lifecycle& lifecycle) {
   Subject subject{xml_of(domain, 0), "", {}};
   const auto suspend = [&] {
-    if (is_paused(domain)) lifecycle.changes_nothing();
+    if (is_paused(domain)) lifecycle.expect(phase("pause"), false);  // libvirt will tell nobody of it
     if (::virDomainSuspend(domain) != 0) throw LibvirtError("Failed to suspend domain", domain);
   };
   return lifecycle.pass("pause", subject, suspend, [&] { subject.domain_xml = xml_of(domain, 0); });
@@ -93,7 +93,7 @@ Ended pause(virDomain* domain, Lifecycle& lifecycle) {
 Ended go_on(virDomain* domain, Lifecycle& lifecycle, bool may_run) {
   Subject subject{xml_of(domain, 0), "", {}};
   const auto resume = [&] {
-    if (may_run && !is_paused(domain)) return lifecycle.changes_nothing();
+    if (may_run && !is_paused(domain)) return lifecycle.expect(phase("continue"), false);
     if (::virDomainResume(domain) != 0) throw LibvirtError("Failed to resume domain", domain);
   };
   return lifecycle.pass("continue", subject, resume, [&] { subject.domain_xml = xml_of(domain, 0); });

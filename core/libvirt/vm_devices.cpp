@@ -29,19 +29,6 @@ void change(virDomain* domain, Change function, Change undo, const std::string& 
   if (is_both && undo == nullptr && !to_definition()) throw LibvirtError("the running VM was changed, its definition was not");
 }
 
-// The device of the VM that DEVICE_XML is about, as it is there now.
-std::optional<std::string> device_of(virDomain* domain, const DeviceIdentity& wanted) {
-  for (auto& device : device_elements(xml_of(domain, 0))) {
-    const auto& has = device.identity;
-    if (has.element != wanted.element) continue;
-    const auto is_same = [](const std::string& a, const std::string& b) { return !a.empty() && a == b; };
-    if (!wanted.mac.empty() ? wanted.mac == has.mac
-                            : is_same(wanted.alias, has.alias) || is_same(wanted.target, has.target) || is_same(wanted.address, has.address))
-      return std::move(device.xml);
-  }
-  return std::nullopt;
-}
-
 Ended with_hooks(const VmHost& host, const std::string& vm, std::string_view command, const std::string& device_xml, unsigned flags,
                  const std::function<void(virDomain*, const std::string& left)>& work, bool hears_stop = false) {
   const auto domain = host.find(vm);
@@ -61,6 +48,18 @@ Ended with_hooks(const VmHost& host, const std::string& vm, std::string_view com
 }
 
 }  // namespace
+
+std::optional<std::string> device_of(virDomain* domain, const DeviceIdentity& wanted) {
+  for (auto& device : device_elements(xml_of(domain, 0))) {
+    const auto& has = device.identity;
+    if (has.element != wanted.element) continue;
+    const auto is_same = [](const std::string& a, const std::string& b) { return !a.empty() && a == b; };
+    if (!wanted.mac.empty() ? wanted.mac == has.mac
+                            : is_same(wanted.alias, has.alias) || is_same(wanted.target, has.target) || is_same(wanted.address, has.address))
+      return std::move(device.xml);
+  }
+  return std::nullopt;
+}
 
 Ended attach_device(const VmHost& host, const std::string& vm, const std::string& device_xml, unsigned flags) {
   return with_hooks(host, vm, "attach-device", device_xml, flags, [&](virDomain* domain, const std::string& left) {

@@ -1,94 +1,163 @@
 // recover
-#include <algorithm>
+#include <thread>
 
+#include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/libvirt/launch_flags.hpp"
 #include "vdsm_hook/libvirt/vm_steps.hpp"
+#include "vdsm_hook/properties/devices.hpp"
 #include "vdsm_hook/properties/metadata.hpp"
 
 namespace vdsm_hook {
 namespace {
 
-// Whether the VM is as it is when libvirt has done what the phase is about.
-bool has_happened(const Phase& current, virDomain* domain) {
-  const bool runs = domain != nullptr && is_active(domain);
-  if (current.name == "start" || current.name == "dehibernate" || current.name == "dehibernated") return runs;
-  if (current.name == "destroy" || current.name == "release" || current.name == "hibernate" || current.name == "leave") return !runs;
-  if (current.name == "pause") return runs && is_paused(domain);
-  return runs && current.name == "continue" && !is_paused(domain);
+using Stage = VmRun::Stage;
+using State = Phase::State;
+
+// Nobody tells when libvirt has done what it still does for a client that is gone. So it is looked at, and what was asked for a moment ago and
+// libvirt has not begun yet shows up within the first looks.
+constexpr int kFirstLooks = 5;
+constexpr std::chrono::milliseconds kBetweenFirstLooks{20}, kBetweenLooks{200};
+
+// What libvirt is still busy with; empty: nothing.
+std::string busy_with(virDomain* domain) {
+  if (domain == nullptr) return "";
+  int state = VIR_DOMAIN_NOSTATE, why = 0;
+  if (::virDomainGetState(domain, &state, &why, 0) != 0) return "";  // it is gone
+  if (state == VIR_DOMAIN_PAUSED && why == VIR_DOMAIN_PAUSED_STARTING_UP) return "its start";
+  virDomainJobInfo job{};
+  const bool is_job = ::virDomainGetJobInfo(domain, &job) == 0 && (job.type == VIR_DOMAIN_JOB_BOUNDED || job.type == VIR_DOMAIN_JOB_UNBOUNDED);
+  return is_job ? "a job of it: saving, a migration or the like" : "";  // drivers that tell of no jobs have none
 }
 
-// Those of the run's command, or of the command that the phase is of: a start that restores.
-EventNames phases_of(const VmRun& run) {
-  EventNames found;
-  for (const auto& facts : vm_command_facts())
-    if (std::find(facts.phases.begin(), facts.phases.end(), run.phase) != facts.phases.end() && (found.empty() || facts.name == run.command))
-      found = facts.phases;
-  return found;
+// The VM of this name, UUID or id; one that is gone is known by its UUID only.
+DomainHandle find_or_gone(const VmHost& host, const std::string& vm) {
+  try {
+    return host.find(vm);
+  } catch (const LibvirtError&) {
+    if (!is_uuid(vm)) throw;
+  }
+  return nullptr;
 }
 
-// Hook points that just fire, behind PHASE in the run.
-void fire_what_follows(Lifecycle& lifecycle, const VmRun& run, Subject& subject) {
-  const auto phases = phases_of(run);
-  for (auto next = std::find(phases.begin(), phases.end(), run.phase); next != phases.end() && ++next != phases.end();) {
-    if (!phase(*next).does.empty() || lifecycle.ended() != Ended::done) continue;
-    if (*next == "release") subject.parameters = reason(run.phase == "leave" ? "migrated" : "saved");
-    lifecycle.pass(*next, subject, [] {});
+// Returns when libvirt is not busy with the VM any more. False: stopped. Throws refused when that takes too long, or nobody wants to wait.
+bool wait_for_libvirt(const VmHost& host, const std::string& uuid, Stage stage, const std::string& what) {
+  const auto end = std::chrono::steady_clock::now() + kMaxJobWait;
+  bool is_told = false;
+  for (int look = 0; !host.stop.stop_requested(); ++look) {
+    const auto busy = busy_with(find_or_gone(host, uuid).get());
+    if (busy.empty() && (is_told || stage != Stage::acting || look >= kFirstLooks)) return true;
+    if (!busy.empty() && !is_told) {
+      is_told = true;
+      if (!host.observer.on_wait("libvirt, which is busy with " + busy))
+        throw Error(Errc::refused, what + ": libvirt is still busy with " + busy + ", and --no-wait was given: recover it when that has ended");
+    }
+    if (std::chrono::steady_clock::now() >= end)
+      throw Error(Errc::refused, what + ": libvirt is still busy with " + busy + " after " + to_text(kMaxJobWait) + ": recover it when that has ended");
+    std::this_thread::sleep_for(busy.empty() ? kBetweenFirstLooks : kBetweenLooks);
+  }
+  return false;
+}
+
+enum class Happened { yes, no, unknown };
+
+bool is_as(State state, virDomain* domain) {
+  const bool is_on = domain != nullptr && is_active(domain);
+  switch (state) {
+    case State::on: return is_on;
+    case State::off: return !is_on;
+    case State::paused: return is_on && is_paused(domain);
+    case State::running: return is_on && !is_paused(domain);
+    default: return false;
   }
 }
+
+// Whether libvirt has done what the phase is about. After the phase it has; only that the VM may have changed since, and hooks after
+// a phase are not for a VM that is not as the phase left it.
+Happened has_happened(const Phase& current, const VmRun& run, virDomain* domain) {
+  const bool is_on = domain != nullptr && is_active(domain);
+  if (current.does.empty()) return is_as(current.state_after, domain) ? Happened::yes : Happened::no;
+  if (run.stage == Stage::before) return Happened::no;
+  const bool is_of_device = current.state_after == State::attached || current.state_after == State::detached;
+  if (current.state_after != State::untold && !is_of_device) return is_as(current.state_after, domain) ? Happened::yes : Happened::no;
+  if (!is_on) return Happened::no;
+  if (run.stage == Stage::after) return Happened::yes;
+  if (!is_of_device) return Happened::unknown;
+  const bool is_there = device_of(domain, read_device_identity(run.device)).has_value();
+  return is_there == (current.state_after == State::attached) ? Happened::yes : Happened::no;
+}
+
+// What follows the phase does not depend on it: it only pauses the VM, or lets it go on.
+bool is_by_the_way(const Phase& one) { return one.state_after == State::paused || one.state_after == State::running; }
+
+// Fires what just fires behind the run's phase. Up to the next phase that libvirt has not done, since what comes then is about a VM that
+// this has changed: nothing of its end for a VM that was to be saved, and lives.
+void fire_what_follows(Lifecycle& lifecycle, const VmRun& run, bool has_happened, virDomain* domain, Subject& subject) {
+  bool is_told = has_happened || is_by_the_way(phase(run.phase));
+  for (const auto& name : run.next_phases) {
+    const auto& next = phase(name);
+    if (!is_told || lifecycle.ended() != Ended::done) return;
+    is_told = is_by_the_way(next);
+    if (!next.does.empty() || !is_as(next.state_after, domain)) continue;
+    if (next.state_after == State::off) subject.parameters = reason(run.phase == "leave" ? "migrated" : "saved");
+    lifecycle.pass(name, subject, [] {});
+  }
+}
+
+// What is left is what recover is about: it is not told besides.
+class QuietObserver final : public LifecycleObserver {
+ public:
+  explicit QuietObserver(LifecycleObserver& other) : other_(other) {}
+  void on_report(const Report& report, const std::string& device) override { other_.on_report(report, device); }
+  void on_note(const std::string&) override {}
+  bool on_wait(const std::string& for_whom) override { return other_.on_wait(for_whom); }
+
+ private:
+  LifecycleObserver& other_;
+};
 
 }  // namespace
 
 Ended recover_vm(const VmHost& host, const std::string& vm, std::string& what_was_done) {
-  DomainHandle domain;
-  std::string uuid = vm;
-  // One that is gone is known by its UUID only.
-  try {
-    domain = host.find(vm);
-    uuid = uuid_of(domain.get());
-  } catch (const LibvirtError&) {
-    if (!is_uuid(vm)) throw;
-  }
-  class Quiet final : public LifecycleObserver {  // what is left is what this is about
-   public:
-    explicit Quiet(LifecycleObserver& other) : other_(other) {}
-    void on_report(const Report& report, const std::string& device) override { other_.on_report(report, device); }
-    void on_note(const std::string&) override {}
-    bool on_wait(const std::optional<VmRun>& holder) override { return other_.on_wait(holder); }
-
-   private:
-    LifecycleObserver& other_;
-  } observer(host.observer);
+  auto domain = find_or_gone(host, vm);
+  const auto uuid = domain ? uuid_of(domain.get()) : vm;
+  QuietObserver observer(host.observer);
   Lifecycle lifecycle(host.engine, host.hooks, observer, host.stop, "recover");
   if (!lifecycle.begin(host.connection.get(), uuid, WhenLeft::tell)) return lifecycle.ended();
-  LaunchFlags::forget(host.engine.settings().paths.launchflags_dir, uuid);
   const auto run = lifecycle.state().read_run(host.uuid());
+  const auto what = run ? "`vdsm-hook vm " + run->command + "` (" + run->since + ")" : "";
+  if (run && !wait_for_libvirt(host, uuid, run->stage, what)) return Ended::cancelled;
+  LaunchFlags::forget(host.engine.settings().paths.launchflags_dir, uuid);
   if (!run) return Ended::done;
   lifecycle.take_over(*run);
   const auto& current = phase(run->phase);
-  const auto what = "`vdsm-hook vm " + run->command + "` (" + run->since + ")";
-  const bool runs = domain != nullptr && is_active(domain.get());
-  if (runs && !run->has_acted && !current.undo.empty())
+  domain = find_or_gone(host, uuid);  // libvirt may have let go of it meanwhile, or made it
+  const bool runs = domain && is_active(domain.get());
+  if (runs && !run->has_acted() && !current.undo.empty())
     throw Error(Errc::refused, what + " did not start the VM, and yet it runs: to take back now what hooks did would take it away from the running VM; "
                                       "`vdsm-hook vm destroy` ends it and lets hooks take that back");
-  Subject subject{run->document, "", run->parameters};
-  // Of a device, virtual CPUs or a password the state does not say whether libvirt did it.
-  what_was_done = what + (run->has_acted && current.undo.empty() && !current.does.empty() ? ": whether libvirt did it is not known; the hook points after it were left out"
-                                                                                         : ": nothing was left to do");
-  if (has_happened(current, domain.get()) && (run->has_acted || current.does.empty())) {
-    if (runs) subject.domain_xml = xml_of(domain.get(), 0);
-    if (run->has_acted) {
+  Subject subject{runs && run->has_acted() && run->device.empty() ? xml_of(domain.get(), 0) : run->document, run->device, run->parameters};
+  const auto happened = has_happened(current, *run, domain.get());
+  what_was_done = what + ": nothing was left to do";
+  if (happened == Happened::yes) {
+    if (run->has_acted()) {
       lifecycle.after(current, subject);
     } else {
       lifecycle.pass(current.name, subject, [] {});
     }
-    fire_what_follows(lifecycle, *run, subject);
     what_was_done = what + ": finished";
+  } else if (happened == Happened::unknown) {
+    what_was_done = what + ": whether libvirt did it is not known; the hook points after it were left out";
+  } else if (run->stage == Stage::acting && !current.failed.empty()) {
+    lifecycle.failed(current, subject);
+    what_was_done = what + ": taken back";
   } else if (run->hooks_ran && !current.undo.empty()) {
     lifecycle.undo(current, subject);
     what_was_done = what + ": taken back";
   }
+  if (run->stage != Stage::after && happened != Happened::yes) lifecycle.expect(current, false);  // libvirt tells nobody of what it did not do
+  fire_what_follows(lifecycle, *run, happened == Happened::yes, domain.get(), subject);
   if (lifecycle.ended() == Ended::cancelled) return Ended::cancelled;  // it is still left
-  if (runs && is_paused(domain.get())) what_was_done += "; the VM is paused";
+  if (runs && is_active(domain.get()) && is_paused(domain.get())) what_was_done += "; the VM is paused";
   lifecycle.finish();
   return Ended::done;
 }

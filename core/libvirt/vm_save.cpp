@@ -1,4 +1,5 @@
 // save, managedsave, restore
+#include "vdsm_hook/libvirt/reached.hpp"
 #include "vdsm_hook/libvirt/vm_steps.hpp"
 #include "vdsm_hook/properties/metadata.hpp"
 
@@ -56,6 +57,7 @@ void let_go_on(const VmHost& host, Lifecycle& lifecycle, virDomain* domain) {
   try {
     if (!is_active(domain)) return;
     lifecycle.take_back_from_here();
+    if (is_paused(domain)) lifecycle.expect(phase("continue"), false);
     try {
       go_on(domain, lifecycle, true);
       lifecycle.finish();
@@ -82,8 +84,11 @@ Ended save_vm(const VmHost& host, const std::string& vm, const std::string& file
       Subject subject{xml_of(domain, 0), "", {}};
       lifecycle.act_hears_stop();
       const auto ended = lifecycle.pass("hibernate", subject, [&] {
+        // A VM that it cannot save libvirt lets go on by itself; what belongs to that is fired here, in its turn.
+        if (!was_paused) lifecycle.expect(phase("continue"), true);
         const AbortOnStop aborts(domain, host.stop);
         save_to(domain, file, flags | (was_paused ? VIR_DOMAIN_SAVE_PAUSED : VIR_DOMAIN_SAVE_RUNNING));
+        if (!was_paused) lifecycle.expect(phase("continue"), false);
       });
       if (ended != Ended::done) return ended;
       subject.parameters = reason("saved");
@@ -133,6 +138,7 @@ Ended restore_managed(const VmHost& host, Lifecycle& lifecycle, virDomain* domai
   }
   const auto restore = [&](const char* changed, bool pauses) {
     if (changed != nullptr && ::virDomainManagedSaveDefineXML(domain, changed, 0) != 0) throw LibvirtError(failure);
+    if (changed != nullptr) reached("changed", "the managed save image");
     if (::virDomainCreateWithFlags(domain, pauses ? unsigned{VIR_DOMAIN_START_PAUSED} : 0U) != 0 &&
         (options.is_paused || !is_about_flags() || ::virDomainCreate(domain) != 0)) {
       const LibvirtError error(failure);

@@ -3,9 +3,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/libvirt/vm.hpp"
+#include "vdsm_hook/properties/devices.hpp"
 
 namespace vdsm_hook {
 
@@ -47,6 +50,9 @@ void check_still_defined(const VmHost& host, virDomain* domain, const std::strin
 /// restore it paused.
 Ended pause(virDomain* domain, Lifecycle& lifecycle);
 Ended go_on(virDomain* domain, Lifecycle& lifecycle, bool may_run = false);
+
+/// The device of a running VM that WANTED is about, as it is there now.
+std::optional<std::string> device_of(virDomain* domain, const DeviceIdentity& wanted);
 
 /// What start does to a domain with a managed save image.
 Ended restore_managed(const VmHost& host, Lifecycle& lifecycle, virDomain* domain, StartOptions& options);

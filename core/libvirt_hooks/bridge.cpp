@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/file.hpp"
+#include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/hookpoints/lifecycles.hpp"
 #include "vdsm_hook/libvirt_hooks/scripts.hpp"
@@ -36,7 +38,8 @@ Variables parameters_of(const BridgeRow& row, const LibvirtCall& call) {
 }
 
 // Whether a document has the part of a VM that has been running: the cgroup partition that libvirt gave it. It is in a saved
-// image and in what another host sends, and not in the definition that a cold start goes by, unless somebody wrote it there.
+// image and in what another host sends of a VM that runs, and not in the definition that a cold start or a migration without its
+// memory goes by, unless somebody wrote it there.
 bool was_running(const std::string& document) {
   struct Search : XmlHandler {
     void start(const XmlName& name, const XmlAttributes&) override { is_found = is_found || (++depth == 2 && name.local == "resource"); }
@@ -50,9 +53,14 @@ bool was_running(const std::string& document) {
   return search.is_found;
 }
 
-// Behind the word of what was seen, when the document had that part: then it must be in the document of what follows, too.
-constexpr std::string_view kWasRunning = "+was-running";
-constexpr std::chrono::seconds kLongest{60};  // may pass then between the two calls; without it only what the row says
+// What is in a file that libvirt keeps for itself; empty: there is none, or it cannot be told.
+std::string libvirts_file(const std::string& name, std::size_t max_bytes) {
+  try {
+    return read_regular_file(name, max_bytes);
+  } catch (const Error&) {
+    return "";
+  }
+}
 
 class BridgeCall {
  public:
@@ -64,7 +72,7 @@ class BridgeCall {
     bool is_well = attempt(is_vetoing, [&] {
       look();
       is_vetoing = can_veto(row_, engine_.settings().points);
-      return row_ == nullptr || !fires_ || fire_all();
+      return is_what_it_seemed() && (row_ == nullptr || !fires_ || fire_all());
     });
     const bool never_fails = row_ != nullptr && row_->never_fails;
     is_well = is_well && (attempt(!never_fails, [this] { return run_tree(); }) || never_fails);
@@ -93,36 +101,71 @@ class BridgeCall {
   void look() {
     if (!call_.input.empty()) domain_ = read_domain_facts(call_.input);
     if (is_uuid(domain_.uuid)) state_.emplace(engine_.settings().paths.runtime_dir, domain_.uuid);
-    row_ = bridge_row(call_.driver, call_.operation, call_.sub_operation, state_ ? seen() : "");
+    row_ = row_after("");
+    if (!state_) return;
+    attempt(row_ != nullptr && !row_->never_fails, [this] { return record_ = state_->read(), true; });
+    row_ = row_after(record_.seen.word);
+    if (row_ == nullptr || !row_->needs_memory || comes_with_memory()) return;
+    row_ = row_after("");  // another start
+    is_mistaken_ = row_ == nullptr;
   }
 
-  std::string seen() const {
-    auto word = state_->seen();
-    if (!word.ends_with(kWasRunning)) return word;
-    if (!was_running(call_.input)) return "";  // it was refused since, and this is another start
-    word.resize(word.size() - kWasRunning.size());
-    return word;
+  const BridgeRow* row_after(std::string_view seen) const { return bridge_row(call_.driver, call_.operation, call_.sub_operation, seen); }
+
+  // Whether the migration or the restore that came before is what libvirt goes on with. It may have been refused since, or was a
+  // migration without the VM's memory, and this is another start.
+  // Once QEMU runs, at `started`, its command line says it: -incoming. At `prepare` nothing does for certain. Under libvirt 9 with QEMU
+  // a VM that comes from elsewhere has a <resource> in the documents of both calls, which the definition on this host has not; of a cold
+  // start the document is the definition. Where that does not tell the start's events fire: so no veto is gone by.
+  bool comes_with_memory() const {
+    if (call_.object.find('/') != std::string::npos) return false;
+    if (const auto arguments = arguments_of_qemu(); !arguments.empty()) return arguments.find(std::string("\0-incoming\0", 11)) != std::string::npos;
+    return record_.seen.was_running && was_running(call_.input) && !is_defined_so();
+  }
+
+  std::string arguments_of_qemu() const {
+    const auto pid = trimmed(libvirts_file(host_.run_dir + "/" + call_.driver + "/" + call_.object + ".pid", 64));
+    const bool is_one = !pid.empty() && pid.find_first_not_of("0123456789") == std::string::npos;
+    return is_one ? libvirts_file("/proc/" + pid + "/cmdline", kMaxPayloadBytes) : "";
+  }
+
+  bool is_defined_so() const {
+    const auto beside = host_.hooks_dir.substr(0, host_.hooks_dir.rfind('/'));
+    const auto definition = libvirts_file(beside + "/" + call_.driver + "/" + call_.object + ".xml", kMaxPayloadBytes);
+    return !definition.empty() && was_running(definition);
+  }
+
+  // False: it went for something else at `prepare`, so that its hooks have not run.
+  bool is_what_it_seemed() {
+    if (!is_mistaken_) return true;
+    state_->change([](VmRecord& record) { record.seen = {}; });
+    say(Level::error, "error: this start was taken for that of a VM from saved memory or another host, which never came, and so hooks have not run before it: "
+                      "start it again");
+    return false;
   }
 
   void keep_seen() {
-    auto word = std::string(*row_->then);
-    std::chrono::seconds lasts = row_->then_for;
-    if (lasts.count() > 0 && was_running(document_)) {
-      word += kWasRunning;
-      lasts = kLongest;
-    }
-    state_->set_seen(word, lasts);
+    const VmRecord::Seen seen{std::string(*row_->then), row_->needs_memory || (row_->is_filter && was_running(document_))};
+    if (seen.word != record_.seen.word || seen.was_running != record_.seen.was_running)
+      state_->change([&](VmRecord& record) { record.seen = seen; });
   }
 
   bool fire_all() {
     const auto& points = engine_.settings().points;
     const auto fire_one = [&](std::string_view event) {
-      return (state_ && state_->is_fired_by_command(event)) || fire_and_note(*points.find(event));
+      return is_fired_by_command(event) || fire_and_note(*points.find(event));
     };
     return std::all_of(row_->events.begin(), row_->events.end(), [&](std::string_view event) {
       // Where nothing can fail the call, what keeps one event from firing keeps no other.
       return row_->never_fails ? attempt(false, [&] { return fire_one(event); }) || true : fire_one(event);
     });
+  }
+
+  // Where nothing is known, it is not: an event may come twice, and is not lost.
+  bool is_fired_by_command(std::string_view event) {
+    bool is_fired = false;
+    if (state_) attempt(!row_->never_fails, [&] { return is_fired = state_->is_fired_by_command(event), true; });
+    return is_fired;
   }
 
   // False: libvirt must not go on. A command that was killed while libvirt did its work would fire it again, when it is
@@ -228,7 +271,9 @@ class BridgeCall {
   std::string document_;  // as hooks and scripts left it, where libvirt takes that
   DomainFacts domain_;
   std::optional<VmState> state_;
+  VmRecord record_;
   const BridgeRow* row_ = nullptr;
+  bool is_mistaken_ = false;
   bool is_hidden_ = false;
   BridgeResult result_;
 };

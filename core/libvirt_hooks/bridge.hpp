@@ -15,7 +15,8 @@ namespace vdsm_hook {
 
 /// What the bridge needs of the program that it is in.
 struct BridgeHost {
-  std::string hooks_dir;  ///< libvirt's: DRIVER.d below it has the trees of VMs
+  std::string hooks_dir;  ///< libvirt's: DRIVER.d below it has the trees of VMs, and DRIVER beside it the definitions of VMs
+  std::string run_dir;    ///< libvirt's: DRIVER below it has the process ids of VMs that run
   std::function<std::unique_ptr<Runner>()> make_runner;  ///< for scripts of those trees
   /// Once, before the first hook of an event is started: libvirt must not be asked while it waits for us. Throws Error where
   /// that cannot be done; the call goes on then, and says so.

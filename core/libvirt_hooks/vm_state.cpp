@@ -2,15 +2,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <algorithm>
-#include <boost/json.hpp>
 #include <cerrno>
-#include <charconv>
+#include <chrono>
 #include <cstdlib>
-#include <ctime>
 #include <memory>
 #include <thread>
 
@@ -22,9 +20,8 @@
 namespace vdsm_hook {
 namespace {
 
-constexpr std::string_view kLock = ".lock", kRun = ".run", kExpected = "expected.", kSeen = "seen", kFired = "fired.";
-constexpr std::size_t kMaxSeenBytes = 128;
-constexpr std::size_t kMaxRunBytes = 2 * kMaxPayloadBytes;
+constexpr std::string_view kLock = ".lock", kRecord = "record", kRecordOfFirstVersion = ".run";
+constexpr std::size_t kMaxRecordBytes = 2 * kMaxPayloadBytes;
 
 std::string lower(std::string_view uuid) {
   std::string text(uuid);
@@ -56,16 +53,10 @@ bool is_held(const std::string& file) {
   return fd && ::fcntl(fd.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-// Nobody sets this clock, and what is in RUNTIME_DIR does not outlive it.
-long long boot_milliseconds() {
-  struct timespec now{};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
-// No fsync: what is in RUNTIME_DIR does not outlive the machine.
+// No fsync: what is in RUNTIME_DIR does not outlive the machine. One writer at a time: what stands beside FILE is left of one that was killed.
 void write_file(const std::string& file, std::string_view content) {
-  const auto temporary = file + "." + random_uuid().substr(0, 8);
+  const auto temporary = file + ".new";
+  ::unlink(temporary.c_str());
   try {
     const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd) throw Error::from_errno("cannot make " + temporary, errno);
@@ -79,51 +70,15 @@ void write_file(const std::string& file, std::string_view content) {
 
 std::optional<std::string> read_if_there(const std::string& file, std::size_t max_bytes) {
   const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd) return std::nullopt;
-  return read_to_end(fd.get(), max_bytes, file);
+  if (!fd && errno == ENOENT) return std::nullopt;
+  if (!fd) throw Error::from_errno("cannot open " + file, errno);
+  auto text = read_to_end(fd.get(), max_bytes, file);
+  if (!text) throw Error(Errc::bad_document, "it is longer than " + std::to_string(max_bytes) + " bytes");
+  return text;
 }
 
 void remove_file(const std::string& file) {
   if (::unlink(file.c_str()) != 0 && errno != ENOENT) throw Error::from_errno("cannot remove " + file, errno);
-}
-
-boost::json::array pairs_of(const Variables& variables) {
-  boost::json::array pairs;
-  for (const auto& [name, value] : variables) pairs.push_back({name, value});
-  return pairs;
-}
-
-Variables variables_from(const boost::json::value& pairs) {
-  Variables variables;
-  for (const auto& pair : pairs.as_array()) variables.emplace_back(pair.at(0).as_string(), pair.at(1).as_string());
-  return variables;
-}
-
-boost::json::value to_json(const VmRun& run) {
-  return {{"command", run.command},     {"pid", run.pid},
-          {"since", run.since},         {"phase", run.phase},
-          {"has_acted", run.has_acted}, {"hooks_ran", run.hooks_ran},
-          {"own_events", boost::json::value_from(run.own_events)},
-          {"created", pairs_of(run.created)},
-          {"properties", pairs_of(run.properties)},
-          {"parameters", pairs_of(run.parameters)},
-          {"document", run.document}};
-}
-
-VmRun run_from(const boost::json::value& value) {
-  VmRun run;
-  run.command = value.at("command").as_string();
-  run.pid = boost::json::value_to<pid_t>(value.at("pid"));
-  run.since = value.at("since").as_string();
-  run.phase = value.at("phase").as_string();
-  run.has_acted = value.at("has_acted").as_bool();
-  run.hooks_ran = value.at("hooks_ran").as_bool();
-  run.own_events = boost::json::value_to<std::vector<std::string>>(value.at("own_events"));
-  run.created = variables_from(value.at("created"));
-  run.properties = variables_from(value.at("properties"));
-  run.parameters = variables_from(value.at("parameters"));
-  run.document = value.at("document").as_string();
-  return run;
 }
 
 }  // namespace
@@ -135,7 +90,7 @@ VmState::VmState(const std::string& runtime_dir, std::string_view uuid)
 
 std::string VmState::file(std::string_view name) const { return directory_ + "/" + std::string(name); }
 
-void VmState::make_directory() {
+void VmState::make_directory() const {
   make_own_directory(runtime_dir_);
   for (const auto& directory : {runtime_dir_ + "/vms", directory_})
     if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) throw Error::from_errno("cannot make the directory " + directory, errno);
@@ -161,7 +116,7 @@ UniqueFd VmState::lock(std::string_view host_uuid, const std::stop_token& stop, 
     const char* const vm_of_hook = std::getenv("vmId");
     if (std::getenv("VDSM_HOOK_RUN_ID") != nullptr && vm_of_hook != nullptr && directory_.ends_with("/" + lower(vm_of_hook)))
       throw Error(Errc::refused, "a command that holds this VM waits for the hook that asks for it: a hook cannot change its own VM in this way");
-    if (stop.stop_requested() || (!has_waited && !on_wait(read_run(host_uuid)))) return {};
+    if (stop.stop_requested() || (!has_waited && !on_wait(holder(host_uuid)))) return {};
     has_waited = true;
     std::this_thread::sleep_for(pause);
     pause = std::min(pause * 2, std::chrono::milliseconds(50));
@@ -178,99 +133,115 @@ void VmState::unlock(std::string_view host_uuid, const UniqueFd) const {
 
 bool VmState::is_locked(std::string_view host_uuid) const { return is_held(file(lower(host_uuid) + std::string(kLock))); }
 
-void VmState::write_run(std::string_view host_uuid, const VmRun& run) {
-  write_file(file(lower(host_uuid) + std::string(kRun)), boost::json::serialize(to_json(run)));
+bool VmState::is_held_by_anybody() const {
+  const auto names = names_in(directory_);
+  return std::any_of(names.begin(), names.end(), [this](const auto& name) { return name.ends_with(kLock) && is_held(file(name)); });
+}
+
+VmRecord VmState::read() const {
+  auto name = file(kRecord);
+  try {
+    if (const auto text = read_if_there(name, kMaxRecordBytes)) return record_from(*text);
+    for (const auto& other : names_in(directory_)) {
+      if (!other.ends_with(kRecordOfFirstVersion)) continue;
+      name = file(other);
+      throw Error(Errc::bad_document, "the first version of vdsm-hook has written it");
+    }
+    return {};
+  } catch (const Error& error) {
+    if (error.code() != Errc::bad_document) throw;
+    throw Error(Errc::engine_failure, name + ", where it is written down what happens to the VM, cannot be read (" + error.what() +
+                                          "): see in it what was left, and remove it; `vdsm-hook vm destroy` ends a VM that runs all the same");
+  }
+}
+
+// The directory itself is what is locked: no file for it can be left behind, and it is the one that has the name now.
+UniqueFd VmState::open_alone() {
+  const auto end = std::chrono::steady_clock::now() + kMaxLockWait;
+  while (true) {
+    make_directory();
+    UniqueFd fd(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd && errno == ENOENT) continue;  // whoever was the last removed it
+    if (!fd) throw Error::from_errno("cannot open " + directory_, errno);
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
+      struct stat st{};
+      if (::fstat(fd.get(), &st) == 0 && st.st_nlink > 0) return fd;
+      continue;
+    }
+    if (errno != EWOULDBLOCK && errno != EINTR) throw Error::from_errno("cannot lock " + directory_, errno);
+    if (std::chrono::steady_clock::now() >= end)
+      throw Error(Errc::engine_failure, directory_ + " is being changed by another process for " + to_text(kMaxLockWait) + ": see which one has stopped there");
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+void VmState::change(const std::function<void(VmRecord&)>& change) {
+  const auto alone = open_alone();
+  auto record = read();
+  const bool was_empty = record.is_empty();
+  change(record);
+  if (!record.is_empty()) {
+    write_file(file(kRecord), to_text(record));
+  } else {
+    if (!was_empty) remove_file(file(kRecord));
+    ::rmdir(directory_.c_str());  // fails where a lock is in it
+  }
+}
+
+void VmState::forget() const {
+  for (const auto& name : names_in(directory_))
+    if (!name.ends_with(kLock)) remove_file(file(name));
+}
+
+std::optional<VmRun> VmState::holder(std::string_view host_uuid) const {
+  try {
+    return read_run(host_uuid);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
 }
 
 std::optional<VmRun> VmState::read_run(std::string_view host_uuid) const {
-  const auto name = file(lower(host_uuid) + std::string(kRun));
-  const auto text = read_if_there(name, kMaxRunBytes);
-  if (!text) return std::nullopt;
-  try {
-    return run_from(boost::json::parse(*text));
-  } catch (const std::exception& error) {  // no JSON, or other JSON
-    throw Error(Errc::engine_failure, name + " cannot be read (" + error.what() + "): remove it");
-  }
+  auto record = read();
+  const auto found = record.runs.find(lower(host_uuid));
+  return found == record.runs.end() ? std::nullopt : std::optional(std::move(found->second));
+}
+
+void VmState::write_run(std::string_view host_uuid, const VmRun& run) {
+  change([&](VmRecord& record) { record.runs[lower(host_uuid)] = run; });
 }
 
 void VmState::remove_run(std::string_view host_uuid) {
-  remove_file(file(lower(host_uuid) + std::string(kRun)));
-  for (const auto& name : names_in(directory_))
-    if (name.starts_with(kFired)) remove_file(file(name));
+  change([&](VmRecord& record) { record.runs.erase(lower(host_uuid)); });
 }
 
 bool VmState::is_fired_by_command(std::string_view event) const {
-  for (const auto& name : names_in(directory_)) {
-    if (!name.ends_with(kLock) || !is_held(file(name))) continue;
-    const auto run = read_run(name.substr(0, name.size() - kLock.size()));
-    if (run && run->has_acted && std::find(run->own_events.begin(), run->own_events.end(), event) != run->own_events.end()) return true;
-  }
-  return false;
+  const auto record = read();
+  return std::any_of(record.runs.begin(), record.runs.end(), [&](const auto& entry) {
+    const auto& run = entry.second;
+    return run.has_acted() && std::find(run.own_events.begin(), run.own_events.end(), event) != run.own_events.end() && is_locked(entry.first);
+  });
 }
 
 void VmState::note_fired(std::string_view event) {
-  for (const auto& name : names_in(directory_)) {
-    if (!name.ends_with(kRun)) continue;
-    const auto host_uuid = name.substr(0, name.size() - kRun.size());
-    const auto run = is_locked(host_uuid) ? std::nullopt : read_run(host_uuid);
-    if (run && std::find(run->own_events.begin(), run->own_events.end(), event) != run->own_events.end())
-      write_file(file(std::string(kFired) + std::string(event)), "");
-  }
-}
-
-bool VmState::was_fired(std::string_view event) const { return ::access(file(std::string(kFired) + std::string(event)).c_str(), F_OK) == 0; }
-
-// What libvirt never told of, or nobody listened to, must not hide what others do later. While a command waits for
-// libvirt nothing is too old: to save a large VM takes long.
-void VmState::forget_old_expected() const {
-  const auto now = std::time(nullptr);
-  const auto names = names_in(directory_);
-  if (std::any_of(names.begin(), names.end(), [this](const auto& name) { return name.ends_with(kLock) && is_held(file(name)); })) return;
-  for (const auto& name : names) {
-    struct stat st{};
-    if (name.starts_with(kExpected) && ::stat(file(name).c_str(), &st) == 0 && now - st.st_mtime > kExpectedFor.count()) remove_file(file(name));
-  }
-}
-
-void VmState::expect(std::string_view event) {
-  make_directory();
-  forget_old_expected();
-  const auto name = file(std::string(kExpected) + std::string(event) + "." + random_uuid().substr(0, 8));
-  if (!UniqueFd(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600))) throw Error::from_errno("cannot make " + name, errno);
-}
-
-void VmState::renew_expected(std::string_view event) const {
-  for (const auto& name : names_in(directory_))
-    if (name.starts_with(std::string(kExpected) + std::string(event) + ".")) ::utimensat(AT_FDCWD, file(name).c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
+  const auto is_left = [this](const auto& entry) { return !is_locked(entry.first); };
+  const auto now = read();
+  if (std::none_of(now.runs.begin(), now.runs.end(), is_left)) return;
+  change([&](VmRecord& record) {
+    for (auto& entry : record.runs)
+      if (is_left(entry)) entry.second.fired.push_back({std::string(event), "", true});
+  });
 }
 
 bool VmState::take_expected(std::string_view event) {
-  forget_old_expected();
-  const auto wanted = std::string(kExpected) + std::string(event) + ".";
-  for (const auto& name : names_in(directory_))
-    if (name.starts_with(wanted) && ::unlink(file(name).c_str()) == 0) return true;
-  return false;
-}
-
-std::string VmState::seen() const {
-  auto text = read_if_there(file(kSeen), kMaxSeenBytes).value_or("");
-  const auto blank = text.find(' ');
-  if (blank == std::string::npos) return text;
-  long long until = 0;
-  const auto* digits = text.data() + blank + 1;
-  if (std::from_chars(digits, text.data() + text.size(), until).ec != std::errc() || until <= boot_milliseconds()) return "";
-  text.resize(blank);
-  return text;
-}
-
-void VmState::set_seen(std::string_view word, std::chrono::milliseconds lasts) {
-  if (word.empty()) {
-    remove_file(file(kSeen));
-    ::rmdir(directory_.c_str());  // fails where something else is in it
-    return;
-  }
-  make_directory();
-  write_file(file(kSeen), std::string(word) + (lasts.count() > 0 ? " " + std::to_string(boot_milliseconds() + lasts.count()) : ""));
+  if (read().expected.empty()) return false;
+  bool is_taken = false;
+  change([&](VmRecord& record) {
+    // While a command waits for libvirt nothing is too old: to save a large VM takes long.
+    if (!is_held_by_anybody()) record.forget_old_expected();
+    is_taken = record.unexpect(event);
+  });
+  return is_taken;
 }
 
 std::vector<std::string> vms_with_state(const std::string& runtime_dir) {

@@ -1,10 +1,7 @@
-// What this host remembers of a VM while something happens to it: RUNTIME_DIR/vms/UUID/. The commands of `vdsm-hook vm`
-// write it, the bridge that libvirt calls and vdsm-hookd read it, so that no event fires twice.
+// What this host remembers of a VM while something happens to it: RUNTIME_DIR/vms/UUID/ has a lock for each host's libvirt, and one
+// record. The commands of `vdsm-hook vm`, the bridge that libvirt calls and vdsm-hookd read and write it, so that no event fires twice.
 #pragma once
 
-#include <sys/types.h>
-
-#include <chrono>
 #include <functional>
 #include <optional>
 #include <stop_token>
@@ -13,29 +10,13 @@
 #include <vector>
 
 #include "vdsm_hook/base/unique_fd.hpp"
-#include "vdsm_hook/process/environment.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_record.hpp"
 
 namespace vdsm_hook {
 
-inline constexpr std::chrono::seconds kExpectedFor{60};
-
-/// What a command is doing to a VM. Kept in a file as it goes, so that the next command knows what a killed one left.
-struct VmRun {
-  std::string command;     ///< "start"
-  pid_t pid = 0;
-  std::string since;       ///< "2026-11-21T10:35:54Z"
-  std::string phase;       ///< of lifecycles.toml
-  bool has_acted = false;  ///< libvirt was asked, or was about to be
-  bool hooks_ran = false;
-  std::vector<std::string> own_events;  ///< those that the command fires itself
-  Variables created;                    ///< devices whose hooks ran, in that order: DeviceIdentity::to_text(), XML
-  Variables properties;                 ///< of this run
-  std::string document;                 ///< the domain XML as the hooks left it
-  Variables parameters;                 ///< of the phase's hook points
-};
-
 /// The directory of one VM. All of these throw engine_failure when it cannot be made, read or written: it must belong to
-/// this user or root and not be writable by others.
+/// this user or root and not be writable by others. What is in the record and this version does not know, a phase of a newer one
+/// for example, counts as a record that cannot be read; the error names the file and says what to do.
 class VmState {
  public:
   /// Makes nothing yet. UUID: of the VM; throws wrong_use for what is none.
@@ -52,45 +33,36 @@ class VmState {
   /// Gives the lock back, and removes the directory when nothing else is in it.
   void unlock(std::string_view host_uuid, UniqueFd lock) const;
 
-  // The run of the lock's holder, or of one that was killed.
+  // The record. Whoever changes it does so alone, and holds up others no longer than that takes.
 
-  void write_run(std::string_view host_uuid, const VmRun& run);
-  /// nullopt: none, the last one came to its end.
+  VmRecord read() const;
+  /// CHANGE gets the record as it is; what it leaves is written at once, or all stays as it was. It must not take long.
+  void change(const std::function<void(VmRecord&)>& change);
+  /// For what cannot be read any more: from now on nothing is known of the VM.
+  void forget() const;
+
+  /// Of the record: the run of the lock's holder on this host, or of one that was killed.
   std::optional<VmRun> read_run(std::string_view host_uuid) const;
+  void write_run(std::string_view host_uuid, const VmRun& run);
   void remove_run(std::string_view host_uuid);
 
   /// Whether a command that runs now, on whatever host's behalf, has asked libvirt and fires EVENT for this VM itself. Before
   /// it asks, what libvirt does is somebody else's. Takes no lock.
   bool is_fired_by_command(std::string_view event) const;
-
-  // Events that the bridge fired in the place of a command that was killed.
-
-  /// Is kept until remove_run() where a killed command would have fired EVENT.
+  /// The bridge fired EVENT: whoever recovers a command that was killed does not fire it again.
   void note_fired(std::string_view event);
-  bool was_fired(std::string_view event) const;
 
   // Events that a command fires and libvirt tells vdsm-hookd about as well, maybe later.
 
-  /// vdsm-hookd shall leave out the next of EVENT for this VM, if it comes within kExpectedFor.
-  void expect(std::string_view event);
-  /// True once for each expect().
+  /// True once for each of VmRecord::expected: vdsm-hookd leaves this EVENT out.
   bool take_expected(std::string_view event);
-  /// kExpectedFor begins anew for what was not taken yet.
-  void renew_expected(std::string_view event) const;
-  /// Forgets one expect() that came to nothing.
-  void unexpect(std::string_view event) { take_expected(event); }
-
-  // What the bridge has seen: a word of lifecycles.toml.
-
-  /// "" nothing, or what was seen does not count any more.
-  std::string seen() const;
-  /// LASTS: how long it counts; 0: until it is set anew.
-  void set_seen(std::string_view word, std::chrono::milliseconds lasts = {});
 
  private:
-  void forget_old_expected() const;
+  bool is_held_by_anybody() const;
+  std::optional<VmRun> holder(std::string_view host_uuid) const;
   std::string file(std::string_view name) const;
-  void make_directory();
+  void make_directory() const;
+  UniqueFd open_alone();
 
   std::string runtime_dir_;
   std::string directory_;

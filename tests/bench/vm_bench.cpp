@@ -31,7 +31,7 @@ class Nobody final : public LifecycleObserver {
  public:
   void on_report(const Report& report, const std::string&) override { hooks += report.hooks.size(); }
   void on_note(const std::string&) override {}
-  bool on_wait(const std::optional<VmRun>&) override { return true; }
+  bool on_wait(const std::string&) override { return true; }
   std::size_t hooks = 0;
 };
 

@@ -139,7 +139,7 @@ class Called(CommandTest):
     def setUp(self):
         super().setUp()
         self.check(self.call("libvirt-bridge", "install", "--libvirt-hooks-dir", self.dir / "libvirt"), DONE)
-        self.seen = self.runtime / "vms" / UUID / "seen"
+        self.seen = self.runtime / "vms" / UUID / "record"
 
     def bridge(self, *words, driver="qemu", stdin=DOMAIN, program=None):
         program = program or self.dir / "libvirt" / f"{driver}.d" / LINK
@@ -157,7 +157,7 @@ class Called(CommandTest):
                                ("migrate", "begin"), ("restore", "begin"), ("reconnect", "begin"), ("attach", "begin"), ("new", "begin")]:
             done = self.bridge("web-1", operation, sub, "-")
             self.assertEqual((done.returncode, done.stdout, done.stderr), (DONE, "", ""), operation)
-        self.assertTrue(self.seen.read_text().startswith("restore "))
+        self.assertEqual(json.loads(self.seen.read_text())["seen"], {"word": "restore", "was_running": False})
         self.bridge("web-1", "release", "end", "-")
         self.assertFalse(self.seen.exists())
         for operation, extra in [("start", "start"), ("shutdown", "shutdown")]:

@@ -100,7 +100,7 @@ class PasswordTest(VmFaultTest):
         wait = self.waiting_hook(host, "before_vm_start", "50_wait")
         start = self.running(host, "start", "t1", "--diff", "-v", "--report", str(report))
         wait.reach()
-        self.assert_secret(self.run_file(host).read_text())
+        self.assert_secret(self.record_file(host).read_text())
         wait.go_on()
         out, err = start.communicate(timeout=60)
         self.assertEqual(start.returncode, 0, err)
@@ -115,7 +115,7 @@ class PasswordTest(VmFaultTest):
             wait = self.waiting_hook(host, "after_vm_start", "51_wait")
             start = self.running(host, "start", "t1")
             wait.reach()
-            self.assert_secret(self.run_file(host).read_text())
+            self.assert_secret(self.record_file(host).read_text())
 
     def test_a_password_that_a_hook_sets_is_one_too_also_when_the_hook_fails(self):
         host = self.vnc_host()

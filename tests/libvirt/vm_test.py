@@ -94,7 +94,7 @@ class VmLifecycleTest(VmTest):
             self.assertEqual(self.state(host, "t1"), "shut off")
             self.assertEqual(self.definition(host, "t1"), definition)
             self.assertEqual(list(host.path("/run/vdsm").iterdir()), [])
-            self.assertEqual(list(host.path("/run/vdsm-hook/vms").glob("*/*.run")), [])
+            self.assertEqual(list(host.path("/run/vdsm-hook/vms").glob("*/record")), [])
 
     def test_a_veto_starts_nothing_and_is_said_in_the_hooks_words(self):
         host = self.start_host()

@@ -86,14 +86,16 @@ class VmFaultTest(VirtHostTest):
     def definition(self, host, name="t1"):
         return (host.virsh("dumpxml", "--inactive", "--security-info", name).stdout, host.path(f"/etc/libvirt/qemu/{name}.xml").read_bytes())
 
-    def run_file(self, host, uuid=UUID):
-        return host.path(f"/run/vdsm-hook/vms/{uuid}/{host.uuid}.run")
+    def record_file(self, host, uuid=UUID):
+        return host.path(f"/run/vdsm-hook/vms/{uuid}/record")
 
     def run_record(self, host, uuid=UUID):
-        return json.loads(self.run_file(host, uuid).read_text())
+        """What is written down of the command that works on the VM, or did; None: nothing."""
+        file = self.record_file(host, uuid)
+        return json.loads(file.read_text())["runs"].get(host.uuid) if file.exists() else None
 
     def assert_nothing_is_left(self, host, uuid=UUID):
-        self.assertFalse(self.run_file(host, uuid).exists())
+        self.assertIsNone(self.run_record(host, uuid))
         self.assertFalse(host.path(f"/run/vdsm/{uuid}").exists())
         self.assertIn("Nothing was left", self.vm(host, "recover", uuid).stdout)
 

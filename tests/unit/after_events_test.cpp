@@ -32,6 +32,9 @@ LiveXml gone() {
   return [] { return std::nullopt; };
 }
 std::string_view after(std::string_view name) { return phase(name).after[0]; }
+void expect(VmState state, std::string_view event) {
+  state.change([event](VmRecord& record) { record.expect(event); });
+}
 
 // Hooks append to HOST/record what they are run for.
 struct Fixture {
@@ -88,7 +91,7 @@ BOOST_FIXTURE_TEST_CASE(a_vms_events_run_in_order_and_others_do_not_wait_for_the
 }
 
 BOOST_FIXTURE_TEST_CASE(what_a_command_fires_itself_is_left_out_once_each, Fixture) {
-  VmState(host.runtime_dir(), kOne).expect(after("pause"));
+  expect(VmState(host.runtime_dir(), kOne), after("pause"));
   const auto vm = events.vm(kOne, "one");
   for (const auto name : {"continue", "pause", "pause"}) events.happened(vm, name, lives(domain(kOne)));
   BOOST_TEST(sees(2));
@@ -187,7 +190,7 @@ BOOST_FIXTURE_TEST_CASE(a_device_of_a_command_is_left_out_and_not_one_that_came_
   events.happened(vm, "pause", lives(domain(kOne)));
   BOOST_REQUIRE(eventually([&] { return boost::filesystem::exists(host.root() + "/waits"); }));
   events.plugged(vm, "net1", lives(domain(kOne, nic("net1"))));
-  VmState(host.runtime_dir(), kOne).expect(after("plug_nic"));  // a command's, while the hooks of the first wait
+  expect(VmState(host.runtime_dir(), kOne), after("plug_nic"));  // a command's, while the hooks of the first wait
   events.plugged(vm, "net2", lives(domain(kOne, nic("net2"))));
   host.write("go", "");
   events.happened(vm, "continue", lives(domain(kOne)));
@@ -200,7 +203,7 @@ BOOST_FIXTURE_TEST_CASE(a_device_of_a_command_is_left_out_and_not_one_of_another
   record(after("plug_disk"));
   const std::string disk = "<disk type='file'><alias name='disk1'/></disk>";
   const auto vm = events.vm(kOne, "one");
-  VmState(host.runtime_dir(), kOne).expect(after("plug_disk"));
+  expect(VmState(host.runtime_dir(), kOne), after("plug_disk"));
   events.plugged(vm, "net1", lives(domain(kOne, nic("net1"))));
   events.plugged(vm, "disk1", lives(domain(kOne, nic("net1") + disk)));
   events.happened(vm, "continue", lives(domain(kOne)));
@@ -232,9 +235,11 @@ BOOST_FIXTURE_TEST_CASE(what_ended_commands_expected_is_forgotten_but_not_what_a
   BOOST_REQUIRE(lock);
   VmRun run;
   run.own_events = {std::string(after("pause"))};
-  run.has_acted = true;
+  run.command = "suspend";
+  run.phase = "pause";
+  run.stage = VmRun::Stage::acting;
   state.write_run(host_uuid, run);
-  for (const auto name : {"pause", "continue", "plug_nic"}) state.expect(after(name));
+  for (const auto name : {"pause", "continue", "plug_nic"}) expect(state, after(name));
   forget_lost_events(host.runtime_dir(), kOne);
   BOOST_TEST(state.take_expected(after("pause")));
   BOOST_TEST(!state.take_expected(after("continue")));

@@ -25,6 +25,11 @@ inline const std::string kVm =
     "<o:device devtype='disk' name='vda'><o:custom><o:colour>blue</o:colour></o:custom></o:device>"
     "</o:vm></metadata><on_reboot>restart</on_reboot><devices>" + kDisk + "<video/>" + kNic + "</devices></domain>";
 
+/// DOCUMENT as it is of a VM that has run.
+inline std::string as_running(std::string document) {
+  return document.insert(document.find("<on_reboot>"), "<resource><partition>/machine</partition></resource>");
+}
+
 inline const Words kBeforeStart{"before_device_create", "before_device_create", "before_vm_start"};
 inline const Words kAfterStart{"after_vm_start", "after_device_create", "after_device_create"};
 inline const Words kArrive{"before_device_migrate_destination", "before_device_migrate_destination", "before_vm_migrate_destination"};
@@ -54,9 +59,9 @@ class BridgeFixture {
   void hook(const std::string& event, const std::string& name, const std::string& lines) const { host.file(event, name, "#!/bin/sh\n" + lines); }
   /// A script of the VM's tree: "prepare/begin/10-a".
   std::string script(const std::string& name, const std::string& lines) const {
-    const auto path = boost::filesystem::path(host.root() + "/libvirt/qemu.d/web 1/" + name);
+    const auto path = boost::filesystem::path(host.root() + "/libvirt/hooks/qemu.d/web 1/" + name);
     boost::filesystem::create_directories(path.parent_path());
-    host.write("libvirt/qemu.d/web 1/" + name, "#!/bin/sh\n" + lines);
+    host.write("libvirt/hooks/qemu.d/web 1/" + name, "#!/bin/sh\n" + lines);
     boost::filesystem::permissions(path, boost::filesystem::perms(0755));
     return path.string();
   }
@@ -64,15 +69,15 @@ class BridgeFixture {
   BridgeResult call(const std::string& operation, const std::string& sub_operation, const std::string& extra = "-",
                     const std::string& driver = "qemu", const std::string& input = kVm) {
     const Engine engine(settings);
-    const BridgeHost program{host.root() + "/libvirt", [this] { return make_helper_runner(settings.paths.helper); },
+    const BridgeHost program{host.root() + "/libvirt/hooks", host.root() + "/run-libvirt", [this] { return make_helper_runner(settings.paths.helper); },
                              [this] { hidden += "hide "; if (cannot_hide) throw Error(Errc::engine_failure, "not allowed"); },
                              [this] { hidden += "show "; }};
     const auto is_daemon = driver == "daemon";
     return run_bridge({driver, is_daemon ? "-" : "web 1", operation, sub_operation, extra, is_daemon ? "" : input}, engine, program);
   }
   /// Nothing is said but information, and libvirt goes on.
-  void goes_well(const std::string& operation, const std::string& sub_operation, const std::string& driver = "qemu") {
-    const auto result = call(operation, sub_operation, "-", driver);
+  void goes_well(const std::string& operation, const std::string& sub_operation, const std::string& driver = "qemu", const std::string& input = kVm) {
+    const auto result = call(operation, sub_operation, "-", driver, input);
     BOOST_TEST(result.exit_code == 0);
     BOOST_TEST(result.output.empty());
     for (const auto& line : result.lines) BOOST_TEST((line.level == Level::info), line.text);
@@ -91,6 +96,10 @@ class BridgeFixture {
     return joined(found);
   }
   VmState state() const { return VmState(settings.paths.runtime_dir, kUuid); }
+  std::string seen() const { return state().read().seen.word; }
+  void set_seen(const std::string& word, bool was_running = true) const {
+    state().change([&](VmRecord& record) { record.seen = {word, was_running && !word.empty()}; });
+  }
   std::string document() const { return host.read("document"); }
 
   const Host host;

@@ -57,6 +57,8 @@ WRONG = [
     ("then =", "than =", "[[bridge]] 1: unknown key 'than' (did you mean then?)"),
     ("[phase.start]", "[phases.start]", "unknown key 'phases' (did you mean phase?)"),
     ('after = ["after_vm_start"]\n', "", "[phase.start]: after is missing"),
+    ('does = "starts', 'state_after = "awake"\ndoes = "starts', "[phase.start]: state_after must be one of on, running, paused, off, attached, detached, not 'awake'"),
+    ('does = "starts', 'result_unused = ["after_vm_start"]\ndoes = "starts', "[phase.start]: result_unused: there is no hook point before it called after_vm_start"),
     ('summary = "list the VMs"\n', "", "[command.list]: summary is missing"),
     ('after = ["after_vm_start"]', 'after = "after_vm_start"', "[phase.start]: after must be a list"),
     ('after = ["after_vm_start"]', "after = [1]", "[phase.start]: after must be a list of texts"),

@@ -1,12 +1,12 @@
 #define BOOST_TEST_MODULE lifecycles
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
-#include <stdexcept>
 #include <string>
 #include <toml++/toml.h>
 #include <utility>
 #include <vector>
 
+#include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/hookpoints/hookpoints.hpp"
 #include "vdsm_hook/hookpoints/lifecycles.hpp"
 
@@ -53,15 +53,21 @@ BOOST_AUTO_TEST_CASE(every_phase_is_the_tables) {
       BOOST_TEST(one.does == of<std::string>(*row, "does", ""));
       BOOST_TEST(words(one.devices) == words((*row)["devices"]));
       BOOST_TEST(words(one.before) == words((*row)["before"]));
+      BOOST_TEST(words(one.result_unused) == words((*row)["result_unused"]));
       BOOST_TEST(words(one.after) == words((*row)["after"]));
       BOOST_TEST(words(one.failed) == words((*row)["failed"]));
       BOOST_TEST(words(one.undo) == words((*row)["undo"]));
+      constexpr std::string_view kStates[] = {"", "on", "running", "paused", "off", "attached", "detached"};
+      BOOST_TEST(kStates[static_cast<std::size_t>(one.state_after)] == of<std::string>(*row, "state_after", ""));
       BOOST_TEST(one.failed_after_veto == of(*row, "failed_after_veto", false));
     }
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_phase_that_there_is_not_is_out_of_range) { BOOST_CHECK_THROW(phase("strat"), std::out_of_range); }
+BOOST_AUTO_TEST_CASE(a_phase_that_there_is_not_is_not_found) {
+  BOOST_TEST((find_phase("strat") == nullptr));
+  BOOST_CHECK_EXCEPTION(phase("strat"), Error, [](const Error& error) { return error.code() == Errc::engine_failure; });
+}
 
 BOOST_AUTO_TEST_CASE(the_commands_are_the_tables_in_its_order) {
   const auto rows = named("command");
@@ -112,7 +118,7 @@ BOOST_AUTO_TEST_CASE(every_call_of_the_bridge_finds_its_row) {
         BOOST_TEST(words(found->parameters) == words(row["parameters"]));
         BOOST_TEST((found->seen == seen));
         BOOST_TEST((found->then == row["then"].value<std::string>()));
-        BOOST_TEST(found->then_for.count() == of<std::int64_t>(row, "then_for_s", 0));
+        BOOST_TEST(found->needs_memory == of(row, "needs_memory", false));
         BOOST_TEST(found->is_filter == of(row, "is_filter", false));
         BOOST_TEST(found->never_fails == of(row, "never_fails", false));
       }

@@ -2,6 +2,7 @@
 #define BOOST_TEST_MODULE vm_state
 #include <signal.h>
 
+#include <boost/filesystem.hpp>
 #include <boost/test/unit_test.hpp>
 #include <thread>
 
@@ -25,7 +26,11 @@ VmRun some_run() {
   run.pid = 42;
   run.since = "2026-11-21T10:35:54Z";
   run.phase = "start";
-  run.has_acted = run.hooks_ran = true;
+  run.next_phases = {"continue"};
+  run.stage = VmRun::Stage::acting;
+  run.hooks_ran = true;
+  run.fired = {{"before_device_create", "interface 52:54:00:00:00:01", true}, {"before_vm_start", "", false}};
+  run.device = "<disk/>";
   run.own_events = {"after_vm_start"};
   run.created = {{"interface 52:54:00:00:00:01", "<interface/>"}};
   run.properties = {{"colour", "r\"e\nd"}};
@@ -49,7 +54,12 @@ BOOST_AUTO_TEST_CASE(a_run_is_read_as_it_was_written) {
   BOOST_TEST(read->pid == run.pid);
   BOOST_TEST(read->since == run.since);
   BOOST_TEST(read->phase == run.phase);
-  BOOST_TEST((read->has_acted && read->hooks_ran));
+  BOOST_TEST(read->next_phases == run.next_phases);
+  BOOST_TEST((read->stage == run.stage && read->hooks_ran));
+  BOOST_TEST_REQUIRE(read->fired.size() == 2U);
+  BOOST_TEST((read->find_fired("before_device_create", "interface 52:54:00:00:00:01") != nullptr && read->fired[0].is_over && !read->fired[1].is_over));
+  BOOST_TEST((read->find_fired("before_device_create", "disk vda") == nullptr));
+  BOOST_TEST(read->device == run.device);
   BOOST_TEST(read->own_events == run.own_events);
   BOOST_TEST((read->created == run.created));
   BOOST_TEST((read->properties == run.properties && read->parameters == run.parameters));
@@ -60,15 +70,76 @@ BOOST_AUTO_TEST_CASE(a_run_is_read_as_it_was_written) {
   BOOST_TEST(!state.read_run(kHost));
 }
 
-BOOST_AUTO_TEST_CASE(a_run_that_cannot_be_read_names_its_file) {
+namespace {
+
+// TEXT with the first FROM in it changed.
+std::string with(std::string text, const std::string& from, const std::string& to) {
+  BOOST_TEST_REQUIRE(text.find(from) != std::string::npos);
+  return text.replace(text.find(from), from.size(), to);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_record_that_cannot_be_read_or_is_of_another_version_names_its_file_and_changes_nothing) {
   const TempDir dir;
   VmState state(dir.path(), kVm);
-  for (const std::string text : {"", "{", "[]", "{}", R"({"command":7})", "\xff"}) {
-    const auto file = dir.file("vms/" + kVm + "/" + kHost + ".run", text);
-    BOOST_CHECK_EXCEPTION(state.read_run(kHost), Error, [&](const Error& error) {
-      return error.code() == Errc::engine_failure && std::string(error.what()).find(file) != std::string::npos;
-    });
+  state.write_run(kHost, some_run());
+  const auto file = dir.path() + "/vms/" + kVm + "/record";
+  const auto good = vdsm_hook::test::content_of(file);
+  for (const auto& text : {std::string(), std::string("{"), std::string("[]"), std::string("{}"), std::string("\xff"), with(good, "\"version\":1", "\"version\":2"),
+                           with(good, "\"phase\":\"start\"", "\"phase\":\"hatch\""), with(good, "\"continue\"", "\"hatch\""),
+                           with(good, "\"acting\"", "\"dreaming\""), with(good, "\"pid\":42", "\"pid\":42,\"mood\":1"), with(good, "\"pid\":42", "\"pid\":\"42\""),
+                           with(good, "\"expected\"", "\"unexpected\"")}) {
+    dir.file("vms/" + kVm + "/record", text);
+    const auto names_it = [&](const Error& error) { return error.code() == Errc::engine_failure && std::string(error.what()).find(file) != std::string::npos; };
+    BOOST_CHECK_EXCEPTION(state.read_run(kHost), Error, names_it);
+    BOOST_CHECK_EXCEPTION(state.write_run(kHost, some_run()), Error, names_it);
+    BOOST_CHECK_EXCEPTION(state.is_fired_by_command("after_vm_start"), Error, names_it);
+    BOOST_TEST(vdsm_hook::test::content_of(file) == text);
   }
+  state.forget();
+  BOOST_TEST(!state.read_run(kHost));
+  state.write_run(kHost, some_run());
+}
+
+BOOST_AUTO_TEST_CASE(what_the_first_version_wrote_down_cannot_be_read_and_can_be_forgotten) {
+  const TempDir dir;
+  VmState state(dir.path(), kVm);
+  const auto file = dir.file("vms/" + kVm + "/" + kHost + ".run", R"({"command":"start","phase":"start"})");
+  BOOST_CHECK_EXCEPTION(state.read(), Error, [&](const Error& error) { return std::string(error.what()).find(file) != std::string::npos; });
+  state.forget();
+  BOOST_TEST(!state.read_run(kHost));
+}
+
+BOOST_AUTO_TEST_CASE(changes_of_many_at_once_are_all_kept_and_a_writer_that_was_killed_is_in_nobodys_way) {
+  const TempDir dir;
+  dir.file("vms/" + kVm + "/record.new", "half of a rec");
+  std::vector<std::jthread> writers;
+  for (int writer = 0; writer < 4; ++writer)
+    writers.emplace_back([&dir] {
+      VmState state(dir.path(), kVm);
+      for (int i = 0; i < 25; ++i) state.change([](VmRecord& record) { record.expect("after_vm_pause"); });
+    });
+  writers.clear();
+  VmState state(dir.path(), kVm);
+  BOOST_TEST(state.read().expected.size() == 100U);
+  for (int i = 0; i < 100; ++i) BOOST_TEST(state.take_expected("after_vm_pause"));
+  BOOST_TEST(!state.take_expected("after_vm_pause"));
+  BOOST_TEST(!boost::filesystem::exists(dir.path() + "/vms/" + kVm));  // nothing is known of it any more
+}
+
+BOOST_AUTO_TEST_CASE(what_the_bridge_fired_is_noted_for_whoever_recovers_a_killed_command_and_not_for_one_that_runs) {
+  const TempDir dir;
+  VmState state(dir.path(), kVm), bridge(dir.path(), kVm);
+  auto held = lock_now(state);
+  state.write_run(kHost, some_run());
+  bridge.note_fired("after_vm_destroy");
+  BOOST_TEST((state.read_run(kHost)->find_fired("after_vm_destroy", "") == nullptr));
+  held = {};
+  bridge.note_fired("after_device_destroy");
+  const auto run = state.read_run(kHost);
+  const auto* fired = run->find_fired("after_device_destroy", "whichever device");
+  BOOST_TEST((fired != nullptr && fired->is_over));
 }
 
 BOOST_AUTO_TEST_CASE(one_holds_a_vm_of_a_host_at_a_time) {
