@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(an_operation_of_a_later_libvirt_does_not_filter) {
 
 BOOST_AUTO_TEST_CASE(a_record_that_cannot_be_read_loses_no_event_of_a_vms_end_and_refuses_its_start) {
   BridgeFixture bridge;
-  bridge.host.write("run/vms/" + kUuid + "/record", "nonsense");
+  bridge.write("run/vms/" + kUuid + "/record", "nonsense");
   bridge.script("release/end", "touch " + bridge.host.root() + "/ran\n");
   auto result = bridge.call("release", "end");
   BOOST_TEST(result.exit_code == 0);

@@ -101,6 +101,11 @@ class BridgeFixture {
     state().change([&](VmRecord& record) { record.seen = {word, was_running && !word.empty()}; });
   }
   std::string document() const { return host.read("document"); }
+  /// A file below the host's directory, with the directories above it.
+  void write(const std::string& name, const std::string& content) const {
+    boost::filesystem::create_directories(boost::filesystem::path(host.root() + "/" + name).parent_path());
+    host.write(name, content);
+  }
 
   const Host host;
   Settings settings;

@@ -131,7 +131,7 @@ std::ostream& operator<<(std::ostream& out, const Doubtful& row) { return out <<
 
 BOOST_DATA_TEST_CASE(a_start_that_may_not_be_what_was_said_before_is_one_whenever_it_comes, data::make({"migrate", "restore"}) * data::make(kDoubtful), operation, row) {
   BridgeFixture bridge;
-  if (!row.definition.empty()) bridge.host.write("libvirt/qemu/web 1.xml", row.definition);
+  if (!row.definition.empty()) bridge.write("libvirt/qemu/web 1.xml", row.definition);
   BOOST_TEST(bridge.call(operation, "begin", "-", "qemu", row.before).exit_code == 0);
   bridge.fired();
   bridge.hook("before_vm_start", "50_veto", "exit 2\n");
@@ -158,7 +158,7 @@ BOOST_DATA_TEST_CASE(a_vm_that_comes_with_its_memory_is_known_by_qemus_command_l
       ::_exit(1);
     }
     ::close(held[0]);
-    bridge.host.write("run-libvirt/qemu/web 1.pid", std::to_string(qemu));
+    bridge.write("run-libvirt/qemu/web 1.pid", std::to_string(qemu));
     BOOST_TEST(eventually([&] { return content_of("/proc/" + std::to_string(qemu) + "/cmdline").starts_with("sh"); }));
     const auto result = bridge.call("started", "begin", "-", "qemu", live);
     BOOST_TEST((result.exit_code == 0) == is_incoming);
