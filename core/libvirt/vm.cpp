@@ -43,10 +43,10 @@ Ended on_running_vm(const VmHost& host, const std::string& vm, std::string_view 
 }
 
 struct AbortOnStop::State {
-  State(virDomain* of, const std::stop_token& stop) : domain(of), on_stop(stop, [this] { aborting = std::jthread([this](const std::stop_token& over) { abort(over); }); }) {}
+  State(virDomain* of, const std::stop_token& stop) : domain(of), on_stop(stop, [this] { aborting = std::jthread([this](const std::stop_token& over) { keep_aborting(over); }); }) {}
 
   // Again and again: the job may begin only now, and to abort what is not there fails.
-  void abort(const std::stop_token& over) {
+  void keep_aborting(const std::stop_token& over) {
     std::mutex mutex;
     std::condition_variable_any turn;
     std::unique_lock alone(mutex);
