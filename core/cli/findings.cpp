@@ -17,6 +17,8 @@
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/engine/interpreters.hpp"
 #include "vdsm_hook/engine/sidecar.hpp"
+#include "vdsm_hook/process/environment.hpp"
+#include "vdsm_hook/process/hook_process.hpp"
 
 namespace vdsm_hook::cli {
 namespace {

@@ -8,6 +8,7 @@
 #include "vdsm_hook/engine/planning.hpp"
 #include "vdsm_hook/payload/diff.hpp"
 #include "vdsm_hook/payload/private_file.hpp"
+#include "vdsm_hook/process/hook_process.hpp"
 
 namespace vdsm_hook {
 

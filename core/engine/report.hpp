@@ -9,7 +9,7 @@
 
 #include "vdsm_hook/discovery/discovery.hpp"
 #include "vdsm_hook/hookpoints/hookpoints.hpp"
-#include "vdsm_hook/process/hook_process.hpp"
+#include "vdsm_hook/process/outcome.hpp"
 
 namespace vdsm_hook {
 

@@ -150,6 +150,7 @@ std::string pack(const ProcessOutcome& outcome, bool is_last, std::string_view f
     out.text(tail->text);
     out.number(static_cast<std::int64_t>(tail->cut));
   }
+  out.number(static_cast<std::int64_t>(outcome.tree));
   out.number(static_cast<std::int64_t>(outcome.survivors.size()));
   for (const auto pid : outcome.survivors) out.number(pid);
   return std::move(out).finish();
@@ -167,6 +168,7 @@ ProcessOutcome unpack_outcome(Unpacker& in) {
     tail->text = in.text();
     tail->cut = static_cast<std::size_t>(in.number());
   }
+  outcome.tree = static_cast<ProcessOutcome::Tree>(in.number());
   for (auto count = in.number(); count > 0; --count) outcome.survivors.push_back(static_cast<pid_t>(in.number()));
   return outcome;
 }

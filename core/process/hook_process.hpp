@@ -13,6 +13,7 @@
 
 #include "vdsm_hook/base/file_stamp.hpp"
 #include "vdsm_hook/base/limits.hpp"
+#include "vdsm_hook/process/outcome.hpp"
 
 namespace vdsm_hook {
 
@@ -32,26 +33,6 @@ struct ProcessSpec {
   bool runs_plain_text = true;           ///< a text without #! runs as sh would run it; false: it does not start
 };
 
-/// What is kept of one output stream.
-struct OutputTail {
-  std::string text;       ///< all of it, or at most the last kOutputTailBytes
-  std::size_t cut = 0;    ///< bytes in front of them that were dropped
-};
-
-struct ProcessOutcome {
-  enum class Kind { exited, signalled, timed_out, not_started };
-  Kind kind = Kind::not_started;
-  int exit_code = 0;        ///< exited
-  int signal = 0;           ///< signalled
-  bool is_cancelled = false;  ///< it was stopped because the caller asked for it
-  std::string why;          ///< not_started: a sentence
-  std::chrono::microseconds duration{};
-  OutputTail out, err;
-  std::vector<pid_t> survivors;  ///< what it left running, as far as it can be seen (see Runner)
-
-  bool is_success() const { return kind == Kind::exited && exit_code == 0 && !is_cancelled; }
-};
-
 /// A file that a hook may write; while it has STAMP, none did.
 struct WatchedFile {
   std::string path;
@@ -68,8 +49,8 @@ class Runner {
   /// Throws engine_failure only when the engine itself is broken (the helper died, ...).
   virtual ProcessOutcome run(const ProcessSpec& spec, std::stop_token stop) = 0;
 
-  /// run() for one of SPECS after the other, up to and with the first that does not end with exit code 0, that changes
-  /// FILE or that ends after STOP: until then nobody needs to look, which saves a helper two turns a hook. Calls
+  /// run() for one of SPECS after the other, up to and with the first that does not end with exit code 0, of which
+  /// something may still run, that changes FILE or that ends after STOP: until then nobody needs to look, which saves a helper two turns a hook. Calls
   /// ON_OUTCOME for each; unless it is told that this is the last, the next already runs.
   using OnOutcome = std::function<void(ProcessOutcome outcome, bool is_last)>;
   virtual void run_while_clean(const std::vector<ProcessSpec>& specs, const WatchedFile& file, std::stop_token stop,
@@ -89,9 +70,6 @@ int serve_helper(int fd);
 
 /// Makes this process adopt orphans of its descendants. Throws engine_failure.
 void become_subreaper();
-
-/// "SIGKILL" for 9; "signal 35" for what has no name.
-std::string signal_name(int signal);
 
 /// Why the file PROGRAM could not be started, from the error of exec: the interpreter that is missing, the
 /// carriage return in its first line, ...

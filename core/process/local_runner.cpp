@@ -238,6 +238,7 @@ class LocalRunner final : public Runner {
       if (attempt.left_children()) {
         outputs_.reset();
         if (reap_orphans() && !attempt.was_stopped()) outcome.survivors = signal_tree(tree, 0);
+        if (!outcome.survivors.empty()) outcome.tree = ProcessOutcome::Tree::left;
         survivors_.insert(survivors_.end(), outcome.survivors.begin(), outcome.survivors.end());
       }
     } catch (const Error&) {
@@ -285,8 +286,8 @@ void Runner::run_while_clean(const std::vector<ProcessSpec>& specs, const Watche
                              const OnOutcome& on_outcome) {
   for (const auto& spec : specs) {
     auto outcome = run(spec, stop);
-    const bool is_last = &spec == &specs.back() || !outcome.is_success() || stop.stop_requested() ||
-                         FileStamp::of(file.path) != file.stamp;
+    const bool is_last = &spec == &specs.back() || !outcome.is_success() || outcome.may_still_run() ||
+                         stop.stop_requested() || FileStamp::of(file.path) != file.stamp;
     on_outcome(std::move(outcome), is_last);
     if (is_last) return;
   }

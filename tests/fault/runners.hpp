@@ -10,6 +10,7 @@
 
 #include "host.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/process/hook_process.hpp"
 
 namespace vdsm_hook::test {
 
