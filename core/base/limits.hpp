@@ -13,6 +13,7 @@ inline constexpr std::size_t kMaxDiffLines = 100'000;        ///< nor is one wit
 inline constexpr std::size_t kOutputTailBytes = 64U << 10;   ///< what is kept of a hook's stdout, and of its stderr
 inline constexpr std::size_t kMaxSettingsBytes = 1U << 20;   ///< a TOML file
 inline constexpr std::size_t kMaxEnvironmentString = 131071; ///< NAME=VALUE; Linux: longer makes exec fail (E2BIG)
+inline constexpr std::size_t kMaxMessageBytes = 1U << 30;   ///< between an engine and its helper: all hooks of an event
 inline constexpr std::size_t kMaxEventName = 64;
 inline constexpr std::size_t kMaxChecksumBytes = 256U << 20; ///< a larger hook is listed without its checksum
 inline constexpr std::size_t kMaxHooks = 4096;               ///< entries looked at in one event directory

@@ -9,6 +9,7 @@
 #include "vdsm_hook/cli/interrupts.hpp"
 #include "vdsm_hook/libvirt_hooks/bridge.hpp"
 #include "vdsm_hook/libvirt_hooks/curtain.hpp"
+#include "vdsm_hook/process/hook_process.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
@@ -52,10 +53,10 @@ int serve(const std::string& hooks_dir, LibvirtCall& call) {
     tell(call, Level::warning, std::string("warning: no hooks run, only the VM's own scripts, with the default settings: ") + error.what());
   }
   if (call.driver != "daemon") call.input = read_input("-", settings.max_payload_bytes);
-  const Engine engine(std::move(settings), Engine::Isolation::whole_process);
+  const Engine engine(std::move(settings));
   LibvirtCurtain curtain;
   const auto waits_for_hooks = [&interrupts] { interrupts.waits_for(WaitsFor::hooks); };
-  const auto make_runner = [&] { return waits_for_hooks(), make_local_runner(); };
+  const auto make_runner = [&] { return waits_for_hooks(), make_helper_runner(paths.helper); };
   const auto hide_libvirt = [&] { waits_for_hooks(), curtain.close(::getppid()); };
   const BridgeHost host{hooks_dir, "/run/libvirt", make_runner, hide_libvirt, [&curtain] { curtain.open(); }};
   const auto result = (is_configured ? &run_bridge : &run_bridge_without_events)(call, engine, host, interrupts.token());

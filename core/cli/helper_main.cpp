@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <exception>
 
-#include "vdsm_hook/process/hook_process.hpp"
+#include "vdsm_hook/process/local_runner.hpp"
 
 int main() {
   try {

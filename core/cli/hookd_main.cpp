@@ -108,7 +108,7 @@ int hookd_main(int argc, char** argv, const Log& log) {
   if (!parse(app, argc, argv)) return done;
   if (wants_version) return print("vdsm-hookd " VDSM_HOOK_VERSION "\n"), done;
 
-  const Engine engine(locations.load(), Engine::Isolation::helper);
+  const Engine engine(locations.load());
   const auto lock = become_the_only_one(engine.settings().paths.runtime_dir);
   const std::stop_source stop;
   stop_on_signals(stop, log, engine.settings().grace);

@@ -43,6 +43,21 @@ std::string_view result_of(const ProcessOutcome& outcome) {
   return "not_started";
 }
 
+std::string_view tree_of(const ProcessOutcome& outcome) {
+  switch (outcome.tree) {
+    case ProcessOutcome::Tree::gone: return "gone";
+    case ProcessOutcome::Tree::left: return "left";
+    case ProcessOutcome::Tree::not_known: return "not_known";
+  }
+  return "not_known";
+}
+
+json::array to_json(const std::vector<LeftProcess>& processes) {
+  json::array out;
+  for (const auto& process : processes) out.push_back({{"pid", process.pid}, {"name", printable(process.name)}});
+  return out;
+}
+
 json::object to_json(const HookOutcome& hook) {
   using Kind = ProcessOutcome::Kind;
   const auto& process = hook.process;
@@ -57,11 +72,15 @@ json::object to_json(const HookOutcome& hook) {
                    {"changed", hook.changed},
                    {"adopted", hook.adopted},
                    {"stderr", to_text(process.err)},
-                   {"stdout", to_text(process.out)}};
+                   {"stdout", to_text(process.out)},
+                   {"tree", nullptr},
+                   {"survivors", json::array()}};
   if (!hook.ran) return out;
   out["result"] = result_of(process);
   if (process.kind == Kind::exited) out["exit_code"] = process.exit_code;
   if (process.kind == Kind::signalled) out["signal"] = signal_name(process.signal);
+  out["tree"] = tree_of(process);
+  out["survivors"] = to_json(process.survivors);
   out["duration_ms"] = static_cast<double>(process.duration.count()) / 1000.0;
   return out;
 }

@@ -61,11 +61,12 @@ std::vector<Finding> find_wrong_labels(const Settings& settings) {
   std::vector<std::string> paths;
   for (const auto& directory : settings.paths.hooks_dirs) add_paths(directory, paths);
   for (const auto& directory : {settings.paths.config_dir, settings.paths.runtime_dir, settings.paths.libexec_dir}) add_paths(directory, paths);
-  const auto runner = make_local_runner();
+  const auto runner = make_helper_runner(settings.paths.helper);
   for (std::size_t at = 0; at < paths.size(); at += kPathsAtOnce) {
     ProcessSpec spec;
     spec.program = kJudge;
     spec.environment = {"LC_ALL=C"};
+    spec.is_marked = false;
     spec.deadline = std::chrono::minutes(1);
     spec.max_output_bytes = kMaxSettingsBytes;
     spec.arguments = {"-V"};

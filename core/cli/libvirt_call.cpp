@@ -9,6 +9,7 @@
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
 #include "vdsm_hook/libvirt_hooks/scripts.hpp"
+#include "vdsm_hook/process/hook_process.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
@@ -89,8 +90,7 @@ int libvirt_call_main(int argc, char** argv) {
   Interrupts interrupts;
   interrupts.watch();
   interrupts.waits_for(WaitsFor::hooks);
-  become_subreaper();
-  const auto runner = make_local_runner();
+  const auto runner = make_helper_runner(settings.paths.helper);
   const auto report = call_libvirt_scripts(call, hooks_dir, settings, *runner, interrupts.token());
   interrupts.waits_for(WaitsFor::input);
   if (!report.is_cancelled) interrupts.die_if_caught();  // it came too late to stop a script

@@ -33,7 +33,7 @@ int run_main(int argc, char** argv) {
   refuse_same_file(app, report_given, report_spares);
   refuse_same_file(app, document, {options.domain_input()});
 
-  const Engine engine(options.locations.load(), Engine::Isolation::whole_process);
+  const Engine engine(options.locations.load());
   for (const auto& file : {document, report_given}) refuse_file_in_use(app, file, engine.settings().paths, options.event());
   auto request = options.request(engine.settings());
   request.wants_diffs = wants_diffs;

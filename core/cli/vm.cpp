@@ -155,7 +155,7 @@ int VmCommand::run(int argc, char** argv, const Work& work) {
 
   Interrupts interrupts([](WaitsFor what) { complain("error: the command was cancelled" + std::string(what_is_left(what))); });
   interrupts.watch();  // before libvirt has threads
-  const Engine engine(locations_.load(), Engine::Isolation::helper);
+  const Engine engine(locations_.load());
   Teller teller(*this, is_quiet_ ? Verbosity::quiet : is_verbose_ ? Verbosity::verbose : Verbosity::normal, interrupts);
   auto hooks = hook_options();
   check_skip(engine.settings(), hooks.skip);

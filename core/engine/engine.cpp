@@ -1,7 +1,6 @@
 #include "vdsm_hook/engine/engine.hpp"
 
 #include <algorithm>
-#include <mutex>
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
@@ -14,9 +13,7 @@ namespace vdsm_hook {
 
 struct Engine::State {
   Settings settings;
-  Isolation isolation;
   Caches caches;
-  std::mutex one_event;  // whole_process: every child is that event's
 };
 
 namespace {
@@ -99,7 +96,7 @@ class EventRun {
       }
       *name_entry_ = "VDSM_HOOK_NAME=" + hook.name;
       indices.push_back(i);
-      specs.push_back({hook.path, environment_, run_id_, hook.name, hook.deadline, settings_.grace});
+      specs.push_back({hook.path, environment_, hook.deadline, settings_.grace});
       if (request_.also_judge) break;
     }
     if (specs.empty()) return plan_.hooks.size();
@@ -196,11 +193,7 @@ class EventRun {
 
 }  // namespace
 
-Engine::Engine(Settings settings, Isolation isolation) : state_(std::make_unique<State>()) {
-  state_->settings = std::move(settings);
-  state_->isolation = isolation;
-  if (isolation == Isolation::whole_process) become_subreaper();
-}
+Engine::Engine(Settings settings) : state_(std::make_unique<State>()) { state_->settings = std::move(settings); }
 
 Engine::~Engine() = default;
 
@@ -223,10 +216,7 @@ Report Engine::run(const Request& request, std::stop_token stop) const {
   for (const auto& hook : plan.hooks) report.hooks.push_back(not_run(hook));
   if (prepared.runs_something()) {
     if (request.before_hooks) request.before_hooks();
-    std::unique_lock<std::mutex> alone;
-    if (state_->isolation == Isolation::whole_process) alone = std::unique_lock(state_->one_event);
-    auto runner = state_->isolation == Isolation::whole_process ? make_local_runner()
-                                                                : make_helper_runner(state_->settings.paths.helper);
+    auto runner = make_helper_runner(state_->settings.paths.helper, request.kept_descriptor);
     EventRun(request, state_->settings, std::move(prepared), std::move(runner)).run(report, stop);
   }
   report.vetoed = std::any_of(report.problems.begin(), report.problems.end(), [](const Problem& p) { return p.vetoes; });

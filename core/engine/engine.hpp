@@ -35,6 +35,9 @@ struct Request {
   std::function<std::string(bool has_failed)> also_judge;
   /// Called when planning is over and the first hook is about to be started; not at all where none runs.
   std::function<void()> before_hooks;
+  /// A descriptor (-1: none; not owned), such as of a lock: nobody gets the lock before the hook that runs is gone with its tree,
+  /// even when this process is killed meanwhile. Hooks do not have it.
+  int kept_descriptor = -1;
   bool compat_vdsm = false;          ///< upstream's rules (DESIGN: exactly what `--compat vdsm` says)
   bool wants_diffs = false;
   bool libvirt_waits = false;  ///< for the event to end: hooks that need libvirt are not started, which is a problem but no veto
@@ -47,12 +50,7 @@ struct Request {
 /// any hook ran), engine_failure. What hooks do, and what is wrong with their files, is in the report.
 class Engine {
  public:
-  enum class Isolation {
-    helper,         ///< each event that starts something does so in a helper process: for programs with other children
-    whole_process,  ///< this process does nothing else: it becomes the subreaper and every child is a hook's; one event
-                    ///< at a time, others wait; one such engine a process
-  };
-  explicit Engine(Settings settings, Isolation isolation = Isolation::helper);
+  explicit Engine(Settings settings);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -62,7 +60,8 @@ class Engine {
   /// What run() would do, now. Starts nothing, writes nothing.
   Plan plan(const Request& request) const;
 
-  /// Runs the event. On a request of STOP the running hook's tree is stopped, nothing more is started, and the report
+  /// Runs the event, in a helper process when it starts something. Should this process die, the helper stops the hook that runs
+  /// with its whole tree. On a request of STOP the running hook's tree is stopped, nothing more is started, and the report
   /// says so. The document is only looked at when there is something to run.
   Report run(const Request& request, std::stop_token stop = {}) const;
 

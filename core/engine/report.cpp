@@ -15,14 +15,38 @@ std::string_view to_string(OnFailure policy) {
 
 std::string to_text(const Problem& problem) { return (problem.vetoes ? "error: " : "warning: ") + problem.what + ": " + problem.why; }
 
+namespace {
+
+// "stopped with all its processes", if that was seen.
+std::string describe_stop(const ProcessOutcome& outcome) {
+  switch (outcome.tree) {
+    case ProcessOutcome::Tree::gone: return "stopped with all its processes";
+    case ProcessOutcome::Tree::not_known:
+      return "stopped, but processes that it started may still run: they cannot be seen, because /proc is missing or another PID "
+             "namespace's";
+    case ProcessOutcome::Tree::left: break;
+  }
+  return "stopped, but these of its processes could not be killed and still run: " + to_text(outcome.survivors);
+}
+
+}  // namespace
+
+std::string to_text(const std::vector<LeftProcess>& processes) {
+  constexpr std::size_t max_shown = 10;
+  std::string text;
+  for (std::size_t i = 0; i < processes.size() && i < max_shown; ++i)
+    text += (i == 0 ? "" : ", ") + std::to_string(processes[i].pid) + " (" + printable(processes[i].name) + ")";
+  return processes.size() <= max_shown ? text : text + " and " + std::to_string(processes.size() - max_shown) + " more";
+}
+
 std::string describe(const ProcessOutcome& outcome, const std::optional<std::chrono::milliseconds>& deadline) {
   using Kind = ProcessOutcome::Kind;
-  if (outcome.is_cancelled) return "stopped, because the event was cancelled";
+  if (outcome.is_cancelled) return "the event was cancelled, and it was " + describe_stop(outcome);
   switch (outcome.kind) {
     case Kind::not_started: return "not started: " + outcome.why;
     case Kind::timed_out:
       return "no end within its deadline of " + to_text(deadline.value_or(std::chrono::milliseconds(0))) +
-             ": stopped with all its processes";
+             ": " + describe_stop(outcome);
     case Kind::signalled: return "killed by " + signal_name(outcome.signal);
     case Kind::exited: break;
   }

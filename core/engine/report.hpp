@@ -79,6 +79,9 @@ struct Report {
   std::vector<HookOutcome> hooks;
 };
 
+/// "4711 (sleep), 4712 (sh)"
+std::string to_text(const std::vector<LeftProcess>& processes);
+
 /// How a hook ended, in words: "exit code 3", "killed by SIGSEGV", "no end within 10min", "not started: ...".
 std::string describe(const ProcessOutcome& outcome, const std::optional<std::chrono::milliseconds>& deadline);
 

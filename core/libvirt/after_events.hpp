@@ -37,7 +37,7 @@ class AfterEvents {
   static constexpr std::size_t kThreads = 16;
   static constexpr std::size_t kMaxWaiting = 64;  ///< things with hooks that happened to one VM; of more these do not run, and a line says so
 
-  /// ENGINE, with Isolation::helper, must outlive this.
+  /// ENGINE must outlive this.
   AfterEvents(const Engine& engine, LogSink log);
   ~AfterEvents();  ///< stop()
 

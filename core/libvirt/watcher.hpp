@@ -24,7 +24,7 @@ struct WatchOptions {
 ///
 /// One at a time in a process: it runs libvirt's default event loop in the calling thread. Whoever requests STOP waits
 /// for the hooks; but that does not end a call to a libvirtd that is connected to and does not answer: while it is asked for VMs
-/// that takes up to 20 s, at the opening of the connection for ever. ENGINE: with Isolation::helper. Throws engine_failure.
+/// that takes up to 20 s, at the opening of the connection for ever. Throws engine_failure.
 void watch(const Engine& engine, const WatchOptions& options, const std::stop_token& stop);
 
 }  // namespace vdsm_hook

@@ -66,6 +66,7 @@ class ScriptsRun {
     spec_.deadline = settings.deadline;
     spec_.grace = settings.grace;
     spec_.runs_plain_text = is_tree;
+    spec_.is_marked = false;  // libvirt gives them nothing but these
     if (filters) spec_.max_output_bytes = settings.max_payload_bytes;
     if (file_) spec_.input_file = file_->path();
   }

@@ -41,14 +41,24 @@ std::string signal_name(int signal) {
 
 std::optional<std::string> start_obstacle(const std::string& program) {
   const auto line = first_line(program);
-  if (line.interpreter.empty()) return std::nullopt;
+  if (line.is_utf16) return "it is a text in UTF-16, which neither the kernel nor sh can read: store it as UTF-8, without a byte order mark";
+  if (!line.names_interpreter) return std::nullopt;
+  if (line.has_byte_order_mark)
+    return "a byte order mark stands in front of its #!, so that the kernel does not see the interpreter (mend it with: "
+           "sed -i '1s/^\\xef\\xbb\\xbf//' FILE)";
+  if (line.is_cut)
+    return "its first line is longer than the " + std::to_string(kFirstLineBytes - 1) +
+           " bytes that the kernel reads of it: name a shorter path, or start the interpreter from a script of two lines";
+  if (line.interpreter.empty()) return "its first line names no interpreter behind #!";
   if (line.ends_with_carriage_return) return kCarriageReturn;
+  const bool is_relative = !line.interpreter.starts_with('/');
+  const auto interpreter = is_relative ? "/" + line.interpreter : line.interpreter;  // hooks are started in /
+  const auto named = "its interpreter " + printable(line.interpreter) + " (first line of the file)";
   struct stat st{};
-  if (::stat(line.interpreter.c_str(), &st) != 0)
-    return "its interpreter " + printable(line.interpreter) + " (first line of the file) does not exist";
-  if (::access(line.interpreter.c_str(), X_OK) != 0)
-    return "its interpreter " + printable(line.interpreter) + " (first line of the file) is not executable";
-  return chain_obstacle(line.interpreter);
+  if (::stat(interpreter.c_str(), &st) != 0)
+    return named + (is_relative ? " is named without its directory: write the whole path" : " does not exist");
+  if (::access(interpreter.c_str(), X_OK) != 0) return named + " is not executable";
+  return chain_obstacle(interpreter);
 }
 
 std::string explain_start_failure(const std::string& program, int errnum) {
@@ -62,6 +72,7 @@ std::string explain_start_failure(const std::string& program, int errnum) {
       return "permission denied: its mode does not let uid " + std::to_string(::geteuid()) +
              " execute it, its file system is mounted noexec, or a security module (SELinux, AppArmor) forbids it";
     case ENOEXEC:
+      if (auto obstacle = start_obstacle(program)) return *obstacle;
       return first_line(program).is_elf ? "it is a program for another kind of machine"
                                         : "it is neither a program nor a script (a script names its interpreter in its first line: #!/bin/sh)";
     case ETXTBSY: return "the file is open for writing: it is still being copied (write it elsewhere and rename it)";

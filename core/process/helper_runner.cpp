@@ -1,4 +1,4 @@
-// One event's hooks in a process of their own: the library's side, the helper's side, and what goes between them.
+// One event's hooks in a process of their own: the engine's side and the helper's side.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -7,175 +7,19 @@
 #include <sys/wait.h>
 
 #include <cerrno>
-#include <cstring>
 #include <thread>
 
 #include "vdsm_hook/base/error.hpp"
-#include "vdsm_hook/base/file.hpp"
-#include "vdsm_hook/process/hook_process.hpp"
+#include "vdsm_hook/process/local_runner.hpp"
 #include "vdsm_hook/process/start.hpp"
+#include "vdsm_hook/process/wire.hpp"
 
 namespace vdsm_hook {
 namespace {
 
-// Both ends are the same build on the same machine, so numbers go as they lie in memory.
-class Packer {
- public:
-  void number(std::int64_t value) { data_.append(reinterpret_cast<const char*>(&value), sizeof value); }
-  void text(std::string_view value) {
-    number(static_cast<std::int64_t>(value.size()));
-    data_ += value;
-  }
-  /// The message with its length in front.
-  std::string finish() && {
-    const auto size = static_cast<std::int64_t>(data_.size());
-    data_.insert(0, reinterpret_cast<const char*>(&size), sizeof size);
-    return std::move(data_);
-  }
-
- private:
-  std::string data_;
-};
-
-/// Of a message that outlives it.
-class Unpacker {
- public:
-  explicit Unpacker(std::string_view data) : data_(data) {}
-  std::int64_t number() {
-    std::int64_t value = 0;
-    std::memcpy(&value, take(sizeof value).data(), sizeof value);
-    return value;
-  }
-  std::string text() { return std::string(take(static_cast<std::size_t>(number()))); }
-
- private:
-  std::string_view take(std::size_t count) {
-    if (count > data_.size() - at_) throw Error(Errc::engine_failure, "a message between engine and helper is cut");
-    at_ += count;
-    return data_.substr(at_ - count, count);
-  }
-  std::string_view data_;
-  std::size_t at_ = 0;
-};
-
-// The next message into DATA; false: the other side has closed.
-bool receive(int fd, std::string& data) {
-  const auto exactly = [fd](char* at, std::size_t count) {
-    while (count > 0) {
-      const auto n = ::recv(fd, at, count, 0);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return false;
-      at += n;
-      count -= static_cast<std::size_t>(n);
-    }
-    return true;
-  };
-  std::int64_t size = 0;
-  if (!exactly(reinterpret_cast<char*>(&size), sizeof size)) return false;
-  data.resize(static_cast<std::size_t>(size));
-  return exactly(data.data(), data.size());
-}
-
-bool send(int fd, std::string_view data) {
-  while (!data.empty()) {
-    const auto n = ::send(fd, data.data(), data.size(), MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return false;
-    data.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
-}
-
-struct Batch {
-  std::vector<ProcessSpec> specs;
-  WatchedFile file;
-};
-
-std::string pack(const std::vector<ProcessSpec>& specs, const WatchedFile& file) {
-  Packer out;
-  out.text(file.path);
-  out.text({reinterpret_cast<const char*>(&file.stamp), sizeof file.stamp});
-  out.number(static_cast<std::int64_t>(specs.size()));
-  for (const auto& spec : specs) {
-    out.text(spec.program);
-    out.text(spec.run_id);
-    out.text(spec.name);
-    out.number(spec.deadline ? spec.deadline->count() : -1);
-    out.number(spec.grace.count());
-    out.number(static_cast<std::int64_t>(spec.environment.size()));
-    for (const auto& entry : spec.environment) out.text(entry);
-    out.number(static_cast<std::int64_t>(spec.arguments.size()));
-    for (const auto& word : spec.arguments) out.text(word);
-    out.text(spec.input_file);
-    out.number(static_cast<std::int64_t>(spec.max_output_bytes));
-    out.number(spec.runs_plain_text);
-  }
-  return std::move(out).finish();
-}
-
-Batch unpack_batch(std::string_view data) {
-  Unpacker in(data);
-  Batch batch;
-  batch.file.path = in.text();
-  const auto stamp = in.text();
-  std::memcpy(&batch.file.stamp, stamp.data(), std::min(stamp.size(), sizeof batch.file.stamp));
-  batch.specs.resize(static_cast<std::size_t>(in.number()));
-  for (auto& spec : batch.specs) {
-    spec.program = in.text();
-    spec.run_id = in.text();
-    spec.name = in.text();
-    if (const auto deadline = in.number(); deadline >= 0) spec.deadline = std::chrono::milliseconds(deadline);
-    spec.grace = std::chrono::milliseconds(in.number());
-    for (auto count = in.number(); count > 0; --count) spec.environment.push_back(in.text());
-    for (auto count = in.number(); count > 0; --count) spec.arguments.push_back(in.text());
-    spec.input_file = in.text();
-    spec.max_output_bytes = static_cast<std::size_t>(in.number());
-    spec.runs_plain_text = in.number() != 0;
-  }
-  return batch;
-}
-
-// FAILURE: why there is no outcome; the helper itself is broken.
-std::string pack(const ProcessOutcome& outcome, bool is_last, std::string_view failure) {
-  Packer out;
-  out.number(is_last);
-  out.text(failure);
-  out.number(static_cast<std::int64_t>(outcome.kind));
-  out.number(outcome.exit_code);
-  out.number(outcome.signal);
-  out.number(outcome.is_cancelled);
-  out.text(outcome.why);
-  out.number(outcome.duration.count());
-  for (const auto* tail : {&outcome.out, &outcome.err}) {
-    out.text(tail->text);
-    out.number(static_cast<std::int64_t>(tail->cut));
-  }
-  out.number(static_cast<std::int64_t>(outcome.tree));
-  out.number(static_cast<std::int64_t>(outcome.survivors.size()));
-  for (const auto pid : outcome.survivors) out.number(pid);
-  return std::move(out).finish();
-}
-
-ProcessOutcome unpack_outcome(Unpacker& in) {
-  ProcessOutcome outcome;
-  outcome.kind = static_cast<ProcessOutcome::Kind>(in.number());
-  outcome.exit_code = static_cast<int>(in.number());
-  outcome.signal = static_cast<int>(in.number());
-  outcome.is_cancelled = in.number() != 0;
-  outcome.why = in.text();
-  outcome.duration = std::chrono::microseconds(in.number());
-  for (auto* tail : {&outcome.out, &outcome.err}) {
-    tail->text = in.text();
-    tail->cut = static_cast<std::size_t>(in.number());
-  }
-  outcome.tree = static_cast<ProcessOutcome::Tree>(in.number());
-  for (auto count = in.number(); count > 0; --count) outcome.survivors.push_back(static_cast<pid_t>(in.number()));
-  return outcome;
-}
-
 class HelperRunner final : public Runner {
  public:
-  explicit HelperRunner(std::string helper) : helper_(std::move(helper)) {}
+  HelperRunner(std::string helper, int kept) : helper_(std::move(helper)), kept_(kept) {}
   ~HelperRunner() override { end(); }
 
   ProcessOutcome run(const ProcessSpec& spec, std::stop_token stop) override {
@@ -186,7 +30,7 @@ class HelperRunner final : public Runner {
 
   void run_while_clean(const std::vector<ProcessSpec>& specs, const WatchedFile& file, std::stop_token stop,
                        const OnOutcome& on_outcome) override {
-    if (pid_ < 0) start();
+    if (pid_ < 0) start(stop);
     if (!send(socket_.get(), pack(specs, file))) died();
     bool was_told_to_stop = false, is_alive = true;
     {
@@ -198,10 +42,10 @@ class HelperRunner final : public Runner {
       std::string message;
       for (bool is_last = false; !is_last;) {
         if (is_alive = receive(socket_.get(), message); !is_alive) break;
-        Unpacker in(message);
-        is_last = in.number() != 0;
-        if (auto failure = in.text(); !failure.empty()) throw Error(Errc::engine_failure, std::move(failure));
-        on_outcome(unpack_outcome(in), is_last);
+        auto answer = unpack_answer(message);
+        if (!answer.failure.empty()) throw Error(Errc::engine_failure, std::move(answer.failure));
+        is_last = answer.is_last;
+        on_outcome(std::move(answer.outcome), is_last);
       }
     }
     // Only now does no other thread use the socket.
@@ -210,14 +54,18 @@ class HelperRunner final : public Runner {
   }
 
  private:
-  void start() {
+  void start(const std::stop_token& stop) {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) cannot_start(errno);
     auto ours = above_stdio(ends[0]), theirs = above_stdio(ends[1]);
     const auto null = above_stdio(::open("/dev/null", O_RDWR | O_CLOEXEC));
     if (!ours || !theirs || !null) cannot_start(errno);
+    auto kept = UniqueFd(kept_ < 0 ? -1 : ::fcntl(kept_, F_DUPFD_CLOEXEC, 3));
+    if (kept_ >= 0 && !kept) cannot_start(errno);
     StartStack stack;
-    const auto started = start_process(stack, {helper_}, {}, theirs.get(), null.get(), null.get());
+    const StartPlan plan{.program = helper_, .arguments = {}, .environment = {}, .in = theirs.get(), .out = null.get(),
+                         .err = null.get(), .kept = kept.get()};
+    const auto started = start_process(stack, plan, stop);
     if (started.error != 0) cannot_start(started.error);
     pid_ = started.pid;
     socket_ = std::move(ours);
@@ -245,21 +93,21 @@ class HelperRunner final : public Runner {
   }
 
   const std::string helper_;
+  const int kept_;
   pid_t pid_ = -1;
   UniqueFd socket_;
 };
 
 }  // namespace
 
-std::unique_ptr<Runner> make_helper_runner(std::string helper) {
-  return std::make_unique<HelperRunner>(std::move(helper));
+std::unique_ptr<Runner> make_helper_runner(std::string helper, int kept) {
+  return std::make_unique<HelperRunner>(std::move(helper), kept);
 }
 
 int serve_helper(int fd) {
   // The socket is the only way to stop it: a signal meant for others must not leave hooks without a guard.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::signal(signal, SIG_IGN);
   ::prctl(PR_SET_PDEATHSIG, 0);  // when the engine dies the socket ends, and the tree is stopped in good order
-  become_subreaper();
   std::stop_source stop;
   std::thread([fd, stop]() mutable {
     pollfd watch{fd, POLLRDHUP, 0};
@@ -276,14 +124,14 @@ int serve_helper(int fd) {
       // Nobody waits for the outcome of a hook that was clean, so they go out together: to wake the engine for each
       // costs more than all the rest that is done for a hook.
       std::string answers;
-      runner->run_while_clean(batch.specs, batch.file, stop.get_token(), [&](const ProcessOutcome& outcome, bool is_last) {
-        answers += pack(outcome, is_last, {});
+      runner->run_while_clean(batch.specs, batch.file, stop.get_token(), [&](ProcessOutcome outcome, bool is_last) {
+        answers += pack(Answer{is_last, {}, std::move(outcome)});
         if (!is_last && answers.size() < kOutputTailBytes) return;
         is_open = send(fd, answers) && is_open;
         answers.clear();
       });
     } catch (const std::exception& error) {
-      is_open = send(fd, pack(ProcessOutcome{}, true, error.what()));
+      is_open = send(fd, pack(Answer{true, error.what(), {}}));
     }
   }
   return 0;

@@ -16,6 +16,11 @@ struct OutputTail {
   std::size_t cut = 0;    ///< bytes in front of them that were dropped
 };
 
+struct LeftProcess {
+  pid_t pid;
+  std::string name;  ///< as the kernel shows it: whatever the process says
+};
+
 struct ProcessOutcome {
   enum class Kind { exited, signalled, timed_out, not_started };
   Kind kind = Kind::not_started;
@@ -30,10 +35,10 @@ struct ProcessOutcome {
   enum class Tree {
     gone,       ///< it was seen that none is left
     left,       ///< `survivors` were seen
-    not_known,  ///< it could not be looked for them
+    not_known,  ///< something is left, and it cannot be seen what: there is no /proc, or it is another PID namespace's
   };
   Tree tree = Tree::gone;
-  std::vector<pid_t> survivors;  ///< what it left running, or what outlived KILL
+  std::vector<LeftProcess> survivors;  ///< what it left running, or what outlived KILL
 
   bool is_success() const { return kind == Kind::exited && exit_code == 0 && !is_cancelled; }
   /// Whether something of it may go on writing to what it was given, however it ended.

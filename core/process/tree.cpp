@@ -1,128 +1,154 @@
 #include "vdsm_hook/process/tree.hpp"
 
-#include <dirent.h>
-#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstring>
-#include <map>
-#include <memory>
-#include <optional>
+#include <set>
 
-#include "vdsm_hook/base/error.hpp"
-#include "vdsm_hook/base/file.hpp"
-#include "vdsm_hook/base/limits.hpp"
+#include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
 
 namespace vdsm_hook {
 namespace {
 
-struct Stat {
-  char state;
-  pid_t parent, group, session;
-  unsigned long long start;  // with the pid: which process it is
-};
+using std::chrono::steady_clock;
 
-std::optional<std::string> proc_file(pid_t pid, const char* name) {
-  const auto path = "/proc/" + std::to_string(pid) + "/" + name;
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return std::nullopt;
-  try {
-    return read_to_end(fd.get(), kMaxPayloadBytes, path);
-  } catch (const Error&) {  // it ended meanwhile, or it is not ours to read
-    return std::nullopt;
-  }
+constexpr int kNapMilliseconds = 1;
+
+// The pidfd holds the process that has the number now: is it still the one that was judged? A process that is looked at so has
+// a number that nobody else can get meanwhile.
+void signal(const ProcessStat& process, std::initializer_list<int> signals) {
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
+  const auto now = pidfd ? stat_of(process.pid) : std::nullopt;
+  if (!now || now->start != process.start) return;
+  for (const int signal : signals) ::syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0);
 }
 
-std::optional<Stat> stat_of(pid_t pid) {
-  const auto text = proc_file(pid, "stat");
-  if (!text) return std::nullopt;
-  // The command's name stands in parentheses and may hold anything, so its end is the last one.
-  const auto close = text->rfind(')');
-  if (close == std::string::npos || close + 2 >= text->size()) return std::nullopt;
-  Stat found{};
-  constexpr int fields_between = 15;  // session is field 6, the start time field 22
-  const char* at = text->data() + close + 2;
-  const char* const end = text->data() + text->size();
-  found.state = *at++;
-  for (pid_t* field : {&found.parent, &found.group, &found.session}) {
-    while (at < end && *at == ' ') ++at;
-    at = std::from_chars(at, end, *field).ptr;
-  }
-  for (int field = 0; field <= fields_between; ++field) at = std::find(std::find_if(at, end, [](char c) { return c != ' '; }), end, ' ');
-  std::from_chars(std::min(at + 1, end), end, found.start);
-  return found;
-}
-
-// Whose a process says it is.
-enum class Mark { ours, others, none };
-
-Mark mark_of(pid_t pid, const TreeQuery& query) {
-  const auto text = proc_file(pid, "environ");
-  if (!text) return Mark::none;
-  const std::string padded = '\0' + *text + '\0';
-  const auto has = [&padded](const std::string& entry) { return padded.find('\0' + entry) != std::string::npos; };
-  if (!has("VDSM_HOOK_RUN_ID=")) return Mark::none;
-  const bool is_ours = !query.run_id.empty() && has("VDSM_HOOK_RUN_ID=" + query.run_id + '\0') && has("VDSM_HOOK_NAME=" + query.name + '\0');
-  return is_ours ? Mark::ours : Mark::others;
-}
-
-bool is_member_by_itself(pid_t pid, const Stat& stat, const TreeQuery& query, pid_t self) {
-  if (pid == query.leader || stat.group == query.leader || stat.session == query.leader) return true;
-  if (query.leader == kNoLeader) return stat.parent == self;
-  const auto mark = mark_of(pid, query);
-  // An orphan that says whose it is may come from what an earlier hook left running.
-  return mark == Mark::ours || (stat.parent == self && mark == Mark::none);
+bool is_zombie(pid_t child) {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child;
 }
 
 }  // namespace
 
-std::vector<pid_t> signal_tree(const TreeQuery& query, int signal) {
-  const auto close = [](DIR* open) { ::closedir(open); };
-  const std::unique_ptr<DIR, decltype(close)> proc(::opendir("/proc"));
+Tree::Tree() {
+  begin_anew();
+  if (reap() && proc_is_ours())
+    for (const auto& process : members()) spare(process);
+}
+
+void Tree::begin_anew() {
+  token_ = random_uuid();
+  cgroup_ = Cgroup::make(token_);
+}
+
+bool Tree::reap() const {
+  for (;;) {
+    siginfo_t info{};
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return false;
+    if (info.si_pid == 0 || info.si_pid == leader_) return true;
+    ::waitpid(info.si_pid, nullptr, WNOHANG);
+  }
+}
+
+bool Tree::is_spared(const ProcessStat& child) const {
+  if (child.pid == leader_ || child.session == leader_) return false;
+  const auto found = spared_.find(child.pid);
+  if (found != spared_.end() && found->second == child.start) return true;
+  if (spared_sessions_.contains(child.session)) return true;
+  return std::any_of(spared_tokens_.begin(), spared_tokens_.end(), [&](const auto& token) { return carries(child.pid, token); });
+}
+
+// From parents to children, all that have not ended. Takes the children that have, wherever in the line they stand.
+std::vector<ProcessStat> Tree::members() const {
   const pid_t self = ::getpid();
-  struct Candidate {
-    Stat stat;
-    bool is_member;
+  std::vector<ProcessStat> found;
+  std::set<pid_t> seen;
+  const auto add_children = [&](pid_t parent) {
+    for (const auto pid : children_of(parent)) {
+      const auto stat = stat_of(pid);
+      if (!stat || !seen.insert(pid).second) continue;
+      if (stat->has_ended) {
+        if (pid != leader_ && parent == self) ::waitpid(pid, nullptr, WNOHANG);
+      } else if (parent != self || !is_spared(*stat)) {
+        found.push_back(*stat);
+      }
+    }
   };
-  std::map<pid_t, Candidate> candidates;
-  while (const dirent* entry = proc ? ::readdir(proc.get()) : nullptr) {
-    pid_t pid = 0;
-    const char* const end = entry->d_name + std::strlen(entry->d_name);
-    if (std::from_chars(entry->d_name, end, pid).ptr != end || pid == self) continue;
-    const auto stat = stat_of(pid);
-    if (!stat || std::find(query.spared.begin(), query.spared.end(), pid) != query.spared.end()) continue;
-    candidates.emplace(pid, Candidate{*stat, is_member_by_itself(pid, *stat, query, self)});
+  add_children(self);
+  for (std::size_t next = 0; next < found.size(); ++next) add_children(found[next].pid);
+  return found;
+}
+
+void Tree::terminate() const {
+  if (!proc_is_ours()) {
+    ::kill(-leader_, SIGTERM);
+    ::kill(-leader_, SIGCONT);
+    return;
   }
-  // Children of members are members, however deep.
-  for (bool grew = true; grew;) {
-    grew = false;
-    for (auto& [pid, candidate] : candidates) {
-      if (candidate.is_member) continue;
-      const auto parent = candidates.find(candidate.stat.parent);
-      if (parent != candidates.end() && parent->second.is_member) grew = candidate.is_member = true;
+  for (const auto& process : members()) signal(process, {SIGTERM, SIGCONT});
+}
+
+bool Tree::has_ended() const {
+  // Two looks: a process that starts its child and ends may pass the first from behind.
+  return is_zombie(leader_) && proc_is_ours() && members().empty() && members().empty();
+}
+
+void Tree::kill(std::chrono::milliseconds patience) const {
+  const auto end = steady_clock::now() + patience;
+  const bool can_look = proc_is_ours();
+  std::set<std::pair<pid_t, unsigned long long>> stopped;
+  for (bool has_grown = true; steady_clock::now() < end;) {
+    ::kill(-leader_, SIGKILL);  // no fork escapes a signal to a group, and it needs no descriptor
+    if (cgroup_) cgroup_->kill();
+    if (!can_look && is_zombie(leader_)) return;
+    if (!has_grown) ::poll(nullptr, 0, kNapMilliseconds);
+    std::vector<ProcessStat> left;
+    bool is_new = can_look;
+    for (has_grown = false; is_new && steady_clock::now() < end; has_grown = has_grown || is_new) {
+      is_new = false;
+      left = members();
+      for (const auto& process : left) {
+        if (!stopped.emplace(process.pid, process.start).second) continue;
+        is_new = true;
+        signal(process, {SIGSTOP});
+      }
     }
+    for (const auto& process : left) signal(process, {SIGKILL});
+    if (has_ended()) return;
   }
-  std::vector<pid_t> members;
-  for (const auto& [pid, candidate] : candidates) {
-    if (!candidate.is_member || candidate.stat.state == 'Z' || candidate.stat.state == 'X') continue;
-    if (signal != 0) {
-      // The pidfd holds the process that has the number now: is it still the one that was judged?
-      const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-      const auto now = pidfd ? stat_of(pid) : std::nullopt;
-      if (!now || now->start != candidate.stat.start) continue;
-      ::syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0);
-      if (signal == SIGTERM) ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGCONT, nullptr, 0);  // wakes a stopped one
+}
+
+void Tree::spare(const ProcessStat& process) {
+  spared_.emplace(process.pid, process.start);
+  spared_sessions_.insert(process.session);
+}
+
+void Tree::end(ProcessOutcome& outcome, std::chrono::milliseconds patience) {
+  const bool can_look = proc_is_ours();
+  const auto end = steady_clock::now() + patience;
+  while (reap()) {
+    if (!can_look && steady_clock::now() < end) {
+      ::poll(nullptr, 0, kNapMilliseconds);
+      continue;
     }
-    members.push_back(pid);
+    auto left = can_look ? members() : std::vector<ProcessStat>();
+    if (can_look && left.empty() && (left = members()).empty()) break;
+    outcome.tree = can_look ? ProcessOutcome::Tree::left : ProcessOutcome::Tree::not_known;
+    for (const auto& process : left) {
+      outcome.survivors.push_back({process.pid, process.name});
+      spare(process);
+    }
+    spared_sessions_.insert(leader_);
+    spared_tokens_.push_back(token_);
+    begin_anew();
+    break;
   }
-  // No fork escapes a signal to a group, and it needs no descriptor.
-  if (signal == SIGKILL) ::kill(-query.leader, signal);
-  return members;
+  leader_ = -1;
 }
 
 }  // namespace vdsm_hook

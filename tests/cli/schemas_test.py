@@ -24,7 +24,7 @@ SCHEMAS = SOURCE / "core" / "cli" / "schemas"
 REQUIRED = {
     "report": "event vm_id vetoed changed problems problems.what problems.why ignored ignored.path ignored.reason survivors "
               "hooks hooks.name hooks.path hooks.verdict hooks.reason hooks.result hooks.exit_code hooks.signal "
-              "hooks.duration_ms hooks.changed hooks.adopted hooks.stderr hooks.stdout",
+              "hooks.duration_ms hooks.changed hooks.adopted hooks.stderr hooks.stdout hooks.tree hooks.survivors",
     "vm-report": "command vm result error events events.event events.device events.vetoed events.changed events.problems events.hooks",
     "plan": "event hooks hooks.name hooks.path hooks.verdict hooks.reason hooks.timeout_s hooks.on_failure ignored "
             "ignored.path ignored.reason problems",

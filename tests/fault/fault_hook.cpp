@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,12 +123,46 @@ void leave_a_zombie() {
 void close_stdio() {
   for (int fd = 0; fd < 3; ++fd) ::close(fd);
 }
-[[noreturn]] void sleep_without_environment() {
+[[noreturn]] void sleep_with_environment(char* entry) {
   char self[] = "fault_hook", step[] = "sleep";
   char* arguments[] = {self, step, nullptr};
-  char* none[] = {nullptr};
-  ::execve("/proc/self/exe", arguments, none);
+  char* environment[] = {entry, nullptr};
+  ::execve("/proc/self/exe", arguments, environment);
   give_up("exec");
+}
+[[noreturn]] void sleep_without_environment() { sleep_with_environment(nullptr); }
+// As a hook of somebody else's.
+[[noreturn]] void sleep_with_mark(const char* entry) {
+  Text text(entry);
+  ::setsid();
+  sleep_with_environment(text.data());
+}
+// The first thread ends, and another goes on: it looks like a zombie from outside.
+[[noreturn]] void leave_it_to_a_thread() {
+  pthread_t thread;
+  must(::pthread_create(&thread, nullptr, [](void*) -> void* { sleep_for_ever(); }, nullptr) == 0, "pthread_create");
+  ::pthread_exit(nullptr);
+}
+// Orphans that end at once; returns when none is a zombie any more, or gives up.
+void wait_for_reaping(int count) {
+  int told[2];
+  must(::pipe2(told, O_CLOEXEC) == 0, "pipe");
+  for (int i = 0; i < count; ++i) {
+    const pid_t pid = ::fork();
+    must(pid >= 0, "fork");
+    if (pid == 0) {
+      const pid_t orphan = ::fork();
+      if (orphan > 0) must(::write(told[1], &orphan, sizeof orphan) == sizeof orphan, "tell");
+      ::_exit(0);
+    }
+    ::waitpid(pid, nullptr, 0);
+    pid_t orphan = 0;
+    must(::read(told[0], &orphan, sizeof orphan) == sizeof orphan, "hear");
+    for (int naps = 0; ::kill(orphan, 0) == 0; ++naps) {
+      if (naps == 5000) ::_exit(97);
+      nap();
+    }
+  }
 }
 void await() {
   while (::access(meeting("go").c_str(), F_OK) != 0) nap();
@@ -140,6 +175,21 @@ void await() {
     ::nanosleep(&pause, nullptr);
     if (::fork() != 0) ::_exit(0);
   }
+}
+
+// The same in a new session each time, as quickly as it can.
+[[noreturn]] void hop_sessions_for_ever() {
+  for (;;) {
+    if (::fork() != 0) ::_exit(0);
+    ::setsid();
+  }
+}
+
+void print_file(const char* name) {
+  const int fd = ::open(name, O_RDONLY | O_CLOEXEC);
+  char piece[4096];
+  for (ssize_t n = 0; (n = ::read(fd, piece, sizeof piece)) > 0;) must(::write(1, piece, static_cast<size_t>(n)) == n, "write");
+  ::close(fd);
 }
 
 void flood(int megabytes) {
@@ -227,6 +277,13 @@ const Step kSteps[] = {
     {"daemon-quiet", [](int) { in_background([] { close_stdio(), sleep_for_ever(); }); }},
     {"daemon-quiet-bare", [](int) { in_background([] { ::setsid(), close_stdio(), sleep_without_environment(); }); }},
     {"daemon-late", [](int) { in_background([] { close_stdio(), await(); if (is_child_of_fork()) sleep_for_ever(); }); }},
+    {"daemon-other-run", [](int) { in_background([] { sleep_with_mark("VDSM_HOOK_RUN_ID=x"); }); }},
+    {"daemon-other-mark", [](int) { in_background([] { sleep_with_mark("VDSM_HOOK_MARK=x"); }); }},
+    {"daemon-thread", [](int) { in_background([] { ::setsid(), close_stdio(), leave_it_to_a_thread(); }); }},
+    {"leave-to-thread", [](int) { leave_it_to_a_thread(); }},
+    {"become-root", [](int) { must(::setresgid(0, 0, 0) == 0 && ::setresuid(0, 0, 0) == 0, "setresuid"); }},
+    {"orphans-reaped", wait_for_reaping},
+    {"hop-session", [](int) { in_background([] { close_stdio(), hop_sessions_for_ever(); }); }},
     {"daemon-flood", [](int) { in_background([] { for (;;) flood(1024); }); }},
     {"daemon-swap", [](int) { in_background([] { close_stdio(), swap_for_ever(); }); }},
     {"hop", [](int) { in_background([] { close_stdio(), hop_for_ever(); }); }},
@@ -238,6 +295,7 @@ const Step kSteps[] = {
     {"close-stdio", [](int) { close_stdio(); }},
     {"list-fds", [](int) { list_descriptors(); }},
     {"print-state", [](int) { print_state(); }},
+    {"print-cgroup", [](int) { print_file("/proc/self/cgroup"); }},
     {"print-env", [](int) { for (char** at = environ; *at != nullptr; ++at) ::puts(*at); }},
     // Meeting the test.
     {"ready", [](int) { write_to(meeting("ready"), std::to_string(::getpid())); }},

@@ -123,9 +123,11 @@ BOOST_AUTO_TEST_CASE(an_engine_within_a_hook_gives_its_own_names) {
   request.deadline = 300ms;
   ::setenv("VDSM_HOOK_NAME", "outer", 1);
   ::setenv("VDSM_HOOK_RUN_ID", "outer", 1);
+  ::setenv("VDSM_HOOK_MARK", "outer", 1);
   const auto report = host.run(request);
   ::unsetenv("VDSM_HOOK_NAME");
   ::unsetenv("VDSM_HOOK_RUN_ID");
+  ::unsetenv("VDSM_HOOK_MARK");
   const auto& printed = report.hooks.at(0).process.out.text;
   BOOST_TEST(!mentions(printed, "outer"));
   BOOST_TEST(mentions(printed, "VDSM_HOOK_NAME=10_print-env+sleep\n"));
@@ -237,26 +239,3 @@ BOOST_AUTO_TEST_CASE(a_cancellation_after_the_event_changes_nothing) {
   BOOST_TEST(report.changed);
 }
 
-// Its children are every hook's: at the same time, one event's deadline would stop the other's hook.
-BOOST_AUTO_TEST_CASE(an_engine_that_has_the_whole_process_runs_one_event_at_a_time) {
-  const auto said = in_child([]() -> std::string {
-    const Host host;
-    host.hook(vetoing_point().name, "10_sleep");
-    host.file(logging_point().name, "10_slow", "#!/bin/sh\nexec sleep 0.3\n");
-    const Engine engine(host.settings(), Engine::Isolation::whole_process);
-    std::atomic<int> good{0};
-    {
-      std::vector<std::jthread> threads;
-      for (int pair = 0; pair < 2; ++pair) {
-        threads.emplace_back([&] { good += engine.run(host.request(logging_point())).problems.empty(); });
-        threads.emplace_back([&] {
-          auto request = host.request(vetoing_point());
-          request.deadline = 100ms;
-          good += engine.run(request).hooks.at(0).process.kind == Kind::timed_out;
-        });
-      }
-    }
-    return std::to_string(good) + (has_children() ? " children left" : "");
-  });
-  BOOST_TEST(said == "4");
-}

@@ -103,6 +103,7 @@ BOOST_AUTO_TEST_CASE(the_environment_is_built_from_nothing) {
       "VDSM_HOOK_EVENT=" + std::string(vetoing_point().name), "VDSM_HOOK_API=1", "VDSM_HOOK_RUN_ID=" + run_id,
       "VDSM_HOOK_LAUNCHFLAGS_DIR=" + host.settings().paths.launchflags_dir,
       "VDSM_HOOK_NAME=10_print-env", "VDSM_HOOK_SDK_SHELL=" + host.settings().paths.sdk_shell_dir};
+  expected.push_back("VDSM_HOOK_MARK=" + variable(report, "VDSM_HOOK_MARK"));
   std::sort(expected.begin(), expected.end());
   BOOST_TEST(sorted_lines(report.hooks.at(0).process.out.text) == expected, boost::test_tools::per_element());
 }

@@ -23,7 +23,8 @@ const std::string kPath = "PATH=/usr/bin:/bin";
 
 // A script that is not told whose it is.
 ProcessSpec script(const Host& host, const std::string& content) {
-  ProcessSpec given{host.file("event", "script", content), {kPath}, {}, {}, 30s, 200ms};
+  ProcessSpec given{host.file("event", "script", content), {kPath}, 30s, 200ms};
+  given.is_marked = false;
   return given;
 }
 
@@ -170,6 +171,6 @@ BOOST_DATA_TEST_CASE(what_an_earlier_process_left_running_survives_the_next_ones
   auto second = script(host, "#!/bin/sh\nsleep 1000\n");
   second.deadline = 200ms;
   BOOST_TEST((runner->run(second, {}).kind == Kind::timed_out));
-  BOOST_TEST(is_alive(left.survivors[0]));
-  ::kill(left.survivors[0], SIGKILL);
+  BOOST_TEST(is_alive(left.survivors[0].pid));
+  ::kill(left.survivors[0].pid, SIGKILL);
 }

@@ -1,6 +1,7 @@
 // Every way of not starting has its own text.
 #define BOOST_TEST_MODULE process_start
 #include <fcntl.h>
+#include <sys/fanotify.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 
 #include "runners.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
+#include "vdsm_hook/process/first_line.hpp"
 
 namespace data = boost::unit_test::data;
 using namespace vdsm_hook;
@@ -24,13 +26,11 @@ using Kind = ProcessOutcome::Kind;
 
 namespace {
 
-ProcessOutcome start(Runner& runner, const std::string& program, std::vector<std::string> environment = {}) {
-  environment.push_back("VDSM_HOOK_RUN_ID=" + kRunId);
-  environment.emplace_back("VDSM_HOOK_NAME=x");
-  return runner.run({program, environment, kRunId, "x", 30s, 200ms}, {});
+ProcessOutcome start(Runner& runner, const std::string& program, const std::vector<std::string>& environment = {}) {
+  return runner.run({program, environment, 30s, 200ms}, {});
 }
-ProcessOutcome start(const std::string& program, std::vector<std::string> environment = {}) {
-  return start(*make_local_runner(), program, std::move(environment));
+ProcessOutcome start(const std::string& program, const std::vector<std::string>& environment = {}) {
+  return start(*make_local_runner(), program, environment);
 }
 
 void check_not_started(const ProcessOutcome& outcome, const std::string& words) {
@@ -54,6 +54,14 @@ const std::vector<Row> kRows{
     {"missing interpreter with argument", "#! /nonexistent/env python3 -u\n", 0755, "/nonexistent/env (first line"},
     {"interpreter that is not executable", "#!/etc/passwd\n", 0755, "/etc/passwd (first line of the file) is not executable"},
     {"line ends of Windows", "#!/bin/sh\r\nexit 0\r\n", 0755, "carriage return"},
+    {"a #! line longer than the kernel reads", "#!/" + std::string(kFirstLineBytes, 'x') + "/python3\necho ran\n", 0755, "first line is longer"},
+    {"a byte order mark in front of #!", "\xef\xbb\xbf#!/usr/bin/python3\necho ran\n", 0755, "byte order mark"},
+    {"#! with nothing behind it", "#!\necho ran\n", 0755, "first line names no interpreter"},
+    {"#! with blanks behind it", "#! \t \necho ran\n", 0755, "first line names no interpreter"},
+    {"an interpreter without its directory", "#!python3\nprint()\n", 0755, "python3 (first line of the file) is named without its directory"},
+    {"UTF-16 with its mark", std::string("\xff\xfe#\0!\0/\0b\0", 10), 0755, "UTF-16"},
+    {"UTF-16 without it", std::string("#\0!\0/\0b\0i\0n\0", 12), 0755, "UTF-16"},
+    {"UTF-16, the other way round", std::string("\xfe\xff\0#\0!\0/\0b", 10), 0755, "UTF-16"},
     {"binary junk", std::string("\x01\x02\0\x04\x05", 5), 0755, "neither a program nor a script"},
     {"program for another machine", kOtherMachine, 0755, "another kind of machine"},
     {"half a program", kElf, 0755, "another kind of machine"},
@@ -170,13 +178,82 @@ BOOST_AUTO_TEST_CASE(the_deadline_stops_a_hook_when_no_descriptor_is_free, *boos
       ::setrlimit(RLIMIT_NOFILE, &none);
     });
     const auto outcome = make_local_runner()->run(
-        {program, {"FAULT_DIR=" + host.root(), "VDSM_HOOK_RUN_ID=" + kRunId, "VDSM_HOOK_NAME=x"}, kRunId, "x", 500ms, 200ms}, {});
+        {program, {"FAULT_DIR=" + host.root()}, 500ms, 200ms}, {});
     const rlimit many{1024, 1024};
     ::setrlimit(RLIMIT_NOFILE, &many);
     if (outcome.kind != Kind::timed_out) return "not timed out";
     return eventually([&host] { return host.alive().empty(); }) && !has_children() ? "stopped" : "left running";
   });
   BOOST_TEST(said == "stopped");
+}
+
+namespace {
+
+// As a network file system that does not answer: whoever wants to execute the file waits for an answer that never comes.
+class HungFile {
+ public:
+  explicit HungFile(const std::string& path) : fd_(::fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY | O_CLOEXEC)) {
+    hangs_ = fd_ && ::fanotify_mark(fd_.get(), FAN_MARK_ADD, FAN_OPEN_EXEC_PERM, AT_FDCWD, path.c_str()) == 0;
+  }
+  bool hangs() const { return hangs_; }
+
+ private:
+  UniqueFd fd_;
+  bool hangs_;
+};
+
+boost::test_tools::assertion_result can_hang(boost::unit_test::test_unit_id) {
+  boost::test_tools::assertion_result result(HungFile("/bin/true").hangs());
+  result.message() << "the kernel lets nobody here decide about exec (fanotify)";
+  return result;
+}
+
+}  // namespace
+
+BOOST_TEST_DECORATOR(*boost::unit_test::precondition(can_hang))
+BOOST_DATA_TEST_CASE(the_deadline_holds_while_the_file_system_keeps_exec, data::make(kRunners)) {
+  const Host host;
+  {
+    auto given = spec(host, "1_ready", 300ms);
+    const HungFile hung(given.program);
+    BOOST_REQUIRE(hung.hangs());
+    const auto outcome = make_runner(sample)->run(given, {});
+    BOOST_TEST((outcome.kind == Kind::timed_out), outcome.why);
+    BOOST_TEST((outcome.duration >= 300ms));
+    BOOST_TEST(!outcome.may_still_run());
+    BOOST_TEST(host.read("ready") == "");
+  }
+  host.check_nothing_left();
+}
+
+BOOST_TEST_DECORATOR(*boost::unit_test::precondition(can_hang))
+BOOST_DATA_TEST_CASE(a_cancellation_is_heard_while_the_file_system_keeps_exec, data::make(kRunners)) {
+  const Host host;
+  {
+    auto given = spec(host, "1_ready");
+    given.deadline.reset();
+    const HungFile hung(given.program);
+    std::stop_source source;
+    const std::jthread canceller([&source] { source.request_stop(); });
+    const auto runner = make_runner(sample);
+    BOOST_TEST(runner->run(given, source.get_token()).is_cancelled);
+    // The next is started as if nothing had been.
+    given.program = host.file("event", "2_other", "#!/bin/sh\nexit 3\n");
+    BOOST_TEST(runner->run(given, {}).exit_code == 3);
+  }
+  host.check_nothing_left();
+}
+
+BOOST_DATA_TEST_CASE(the_deadline_holds_while_the_input_file_cannot_be_opened, data::make(kRunners)) {
+  const Host host;
+  {
+    auto given = spec(host, "1_ready", 300ms);
+    given.input_file = host.root() + "/fifo";
+    BOOST_REQUIRE(::mkfifo(given.input_file.c_str(), 0600) == 0);
+    BOOST_TEST((make_runner(sample)->run(given, {}).kind == Kind::timed_out));
+    BOOST_TEST(host.read("ready") == "");
+  }
+  host.check_nothing_left();
 }
 
 BOOST_AUTO_TEST_CASE(the_limit_of_processes_is_named, *boost::unit_test::precondition(is_root)) {
@@ -204,10 +281,14 @@ BOOST_AUTO_TEST_CASE(obstacles_are_found_without_starting_anything) {
   const Host host;
   for (const auto& row : kRows) {
     const auto why = start_obstacle(host.file("event", "hook", row.content, row.mode));
-    const bool is_seen = mentions(row.words, "first line") || row.words == "carriage return";
+    const bool is_seen = mentions(row.words, "first line") || row.words == "carriage return" || row.words == "byte order mark" ||
+                         row.words == "UTF-16";
     BOOST_TEST(why.has_value() == is_seen, row.what);
     if (why) BOOST_TEST(mentions(*why, row.words));
   }
+  // This one the kernel starts, without what stands behind the end.
+  const auto cut = "#!/bin/sh " + std::string(kFirstLineBytes, ' ') + "-e\n";
+  BOOST_TEST(mentions(start_obstacle(host.file("event", "hook", cut)).value_or(""), "first line is longer"));
   // This one the kernel starts, and env fails.
   BOOST_TEST(mentions(start_obstacle(host.file("event", "hook", "#!/usr/bin/env sh\r\n")).value_or(""), "carriage return"));
   BOOST_TEST(!start_obstacle("/bin/sh").has_value());

@@ -79,7 +79,7 @@ BOOST_DATA_TEST_CASE(the_wait_ends_with_the_hooks_own_exit,
     BOOST_TEST((outcome.duration < 5s));
     const auto alive = host.alive();
     BOOST_TEST(alive.size() == (std::string(steps) == "children-20" ? 20U : 1U));
-    BOOST_TEST(outcome.survivors == alive, boost::test_tools::per_element());
+    BOOST_TEST(pids_of(outcome.survivors) == alive, boost::test_tools::per_element());
   }
 }
 
