@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """What must never happen to a VM that lives, and to one that is saved: its end told too early, its start taken for something else, its saved guest changed."""
 
-import subprocess
-
 from bridge_test import UUID, BridgeTest
 from hookd_process import Hookd
 from virtcase import domain_xml, main
@@ -57,13 +55,12 @@ class LivingTest(VmFaultTest):
     def test_recover_waits_for_a_save_that_libvirt_still_writes_or_says_that_it_does(self):
         host = self.vm_host()
         host.virsh("start", "t1")
-        # Nobody reads on: libvirt writes until somebody does.
-        pipe = host.dir / "files" / "image"
-        subprocess.run(["mkfifo", pipe], check=True)
-        save = self.running(host, "save", "t1", pipe)
-        eventually(lambda: (self.run_record(host) or {}).get("stage") == "acting" and self.run_record(host)["phase"] == "hibernate" and
-                   "Completed" not in host.virsh("domjobinfo", "t1", check=False).stdout and "None" not in host.virsh("domjobinfo", "t1", check=False).stdout,
-                   "libvirt saves")
+        # Its QEMU stands still, so that libvirt waits for it.
+        qemu = host.path("/run/libvirt/qemu/t1.pid").read_text().strip()
+        self.hook(host, "before_vm_hibernate", "50_stop", f"kill -STOP {qemu}")
+        save = self.running(host, "save", "t1", host.dir / "t1.save")
+        host.eventually(lambda: (self.run_record(host) or {}).get("phase") == "hibernate" and
+                        host.virsh("domcontrol", "t1", check=False).stdout.strip() != "ok", "libvirt saves")
         kill(save)
         self.logged()
         lines = self.refused(host, "recover", "t1", "--no-wait")
@@ -71,9 +68,7 @@ class LivingTest(VmFaultTest):
         self.assertEqual(self.logged(), [])
         recover = self.running(host, "recover", "t1")
         self.assertIn("waiting for libvirt, which is busy with", recover.stderr.readline())
-        with open(pipe, "rb") as image:
-            while image.read(1 << 20):
-                pass
+        host.run_inside(["kill", "-CONT", qemu], check=True)
         out, err = recover.communicate(timeout=60)
         self.assertEqual(recover.returncode, 0, err)
         self.assertIn("finished", out)
