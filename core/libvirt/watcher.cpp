@@ -243,7 +243,18 @@ class Watch {
 
   static std::string describe(const std::string& uuid, const std::string& name) { return "VM " + printable(name) + " (" + uuid + ")"; }
 
+  // A VM that comes from another host without its memory is defined here, and that is all: what fired before it, in the bridge, has its counterpart now.
+  void note_defined(virDomain* domain) {
+    const auto uuid = uuid_of(domain);
+    VmState state(runtime_dir_, uuid);
+    if (state.read().seen.word != "migrate") return;  // of one that comes with its memory QEMU runs by then, and the word is another
+    state.change([](VmRecord& record) { record.seen = {}; });
+    const std::string definition = take_text(::virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE), "cannot read the definition of a VM");
+    hooks_.happened(hooks_.vm(uuid, name_of(domain)), "arrive", [definition] { return std::optional(definition); });
+  }
+
   void note_lifecycle(virDomain* domain, int event, int detail) {
+    if (event == VIR_DOMAIN_EVENT_DEFINED) note_defined(domain);
     const auto uuid = uuid_of(domain);
     const auto old = known_.find(uuid);
     const auto last = old == known_.end() ? Standing::off : old->second.standing;

@@ -10,6 +10,7 @@
 #include "vdsm_hook/hookpoints/lifecycles.hpp"
 #include "vdsm_hook/libvirt/handles.hpp"
 #include "vdsm_hook/libvirt/watcher.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_state.hpp"
 
 using namespace vdsm_hook;
 using namespace vdsm_hook::test;
@@ -97,6 +98,25 @@ BOOST_AUTO_TEST_CASE(a_vm_that_is_paused_when_it_begins_to_listen_was_not_paused
   BOOST_REQUIRE(watched.says("up "));
   BOOST_REQUIRE(::virDomainResume(vm.get()) == 0);
   BOOST_TEST(watched.saw(line("continue", uuid_of(vm.get()))), watched.host.read("record"));
+}
+
+BOOST_AUTO_TEST_CASE(a_vm_that_another_host_sends_without_its_memory_gets_what_follows_once) {
+  const std::string uuid = "33333333-3333-4333-8333-333333333333";
+  const auto xml = "<domain type='test'><name>sent</name><uuid>" + uuid + "</uuid><memory>8192</memory><os><type>hvm</type></os></domain>";
+  const auto connection = connect_to("test:///default");
+  Watched watched("test:///default");
+  BOOST_REQUIRE(watched.says("up "));
+  VmState state(watched.host.runtime_dir(), uuid);
+  state.change([](VmRecord& record) { record.seen = {"migrate", false}; });  // as the bridge leaves it
+  DomainHandle vm(::virDomainDefineXML(connection.get(), xml.c_str()));
+  BOOST_REQUIRE(vm);
+  BOOST_TEST(watched.saw(line("arrive", uuid)), watched.host.read("record"));
+  BOOST_TEST(state.read().seen.word == "");
+  vm.reset(::virDomainDefineXML(connection.get(), xml.c_str()));  // by anybody
+  BOOST_REQUIRE(vm && ::virDomainCreate(vm.get()) == 0 && ::virDomainSuspend(vm.get()) == 0);
+  BOOST_TEST(watched.saw(line("arrive", uuid) + line("pause", uuid)), watched.host.read("record"));
+  ::virDomainDestroy(vm.get());
+  ::virDomainUndefine(vm.get());
 }
 
 BOOST_AUTO_TEST_CASE(stop_ends_it_while_it_waits_for_libvirt) {
