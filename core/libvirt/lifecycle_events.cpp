@@ -84,7 +84,7 @@ Report Lifecycle::run(std::string_view event, const std::string& document, const
   }
   if (const auto names = changers_in(report); !is_used_ && !names.empty())
     observer_.on_note(names + " changed the document: nothing that the guest sees may change when it is restored, so that is not used; "
-                              "a hook that has to change it does that before_vm_dehibernate");
+                              "a hook that has to change it does that at the last hook point before the restore");
   if (report.is_cancelled) ended_ = Ended::cancelled;
   secrets_.learn(report.document);
   auto shown = report;

@@ -24,6 +24,10 @@ std::string busy_with(virDomain* domain) {
   int state = VIR_DOMAIN_NOSTATE, why = 0;
   if (::virDomainGetState(domain, &state, &why, 0) != 0) return "";  // it is gone
   if (state == VIR_DOMAIN_PAUSED && why == VIR_DOMAIN_PAUSED_STARTING_UP) return "its start";
+  // Asked of libvirtd alone: what the next call asks of the VM's QEMU waits for a QEMU that is busy.
+  virDomainControlInfo control{};
+  if (::virDomainGetControlInfo(domain, &control, 0) == 0 && (control.state == VIR_DOMAIN_CONTROL_JOB || control.state == VIR_DOMAIN_CONTROL_OCCUPIED))
+    return "its QEMU";
   virDomainJobInfo job{};
   const bool is_job = ::virDomainGetJobInfo(domain, &job) == 0 && (job.type == VIR_DOMAIN_JOB_BOUNDED || job.type == VIR_DOMAIN_JOB_UNBOUNDED);
   return is_job ? "a job of it: saving, a migration or the like" : "";  // drivers that tell of no jobs have none
