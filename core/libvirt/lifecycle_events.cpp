@@ -56,6 +56,7 @@ Report Lifecycle::run(std::string_view event, const std::string& document, const
   request.skips_what_is_there = true;
   request.deadline = options_.deadline;
   request.compat_vdsm = options_.compat_vdsm;
+  request.kept_descriptor = lock_.get();  // should this command be killed, nobody takes back what its hook still does
   request.wants_diffs = options_.wants_diffs || rules.result_used;  // for blame()
   if (rules.vetoes) request.also_judge = also_judge_;
   // Written down before its first hook: what is killed together with its hook has to be taken back, or fired again.

@@ -13,9 +13,10 @@ from vmfaultcase import CREATED, STARTED, UNDO, UUID, VmFaultTest, kill, program
 class KilledTest(VmFaultTest):
     def left(self, host):
         """What show says is left; a held VM has nothing left."""
-        shown = json.loads(self.vm(host, "show", "t1", "--format", "json").stdout)
-        self.assertIsNone(shown["busy"])
-        return shown["left"]
+        def shown():
+            return json.loads(self.vm(host, "show", "t1", "--format", "json").stdout)
+        eventually(lambda: shown()["busy"] is None, "what held the VM for the hook is gone")
+        return shown()["left"]
 
     def killed(self, host, event, *words):
         """A command that is killed while a hook of EVENT runs; what was logged up to there."""
@@ -78,6 +79,18 @@ class KilledTest(VmFaultTest):
         self.assertEqual((self.state(host), self.logged()), ("running", []))
         self.vm(host, "destroy", "t1")
         self.assertEqual(self.logged()[0], "before_device_destroy 1 destroyed")
+        self.assert_nothing_is_left(host)
+
+    def test_recover_waits_until_the_hook_of_the_killed_command_is_gone(self):
+        host = self.vm_host()
+        wait = self.waiting_hook(host, "before_vm_start", "05_wait", "trap '' TERM")
+        start = self.running(host, "start", "t1")
+        wait.reach()
+        self.hook(host, "before_vm_destroy", "05_look", f'if kill -0 "$(cat {wait.reached})"; then echo alive; else echo gone; fi >>{self.log}')
+        kill(start)
+        self.assertIn("taken back", self.vm(host, "recover", "t1").stdout)
+        self.assertIn("gone", self.logged())
+        wait.remove()
         self.assert_nothing_is_left(host)
 
     def test_only_devices_whose_create_event_ran_are_taken_back(self):

@@ -255,8 +255,8 @@ class Commands(Case):
     def test_cwd_and_env_are_the_commands(self):
         self.check("hooking.execCmd(['pwd'], cwd='/usr')[1]", "[b'/usr']")
         self.check("hooking.execCmd(['env'], env={'A': 'b'})[1]", "[b'A=b']")
-        self.check("sorted(hooking.execCmd(['env'], env={'A': 'b'})[1])", "[b'A=b', b'VDSM_HOOK_RUN_ID=7']",
-                   VDSM_HOOK_RUN_ID="7")
+        self.check("sorted(hooking.execCmd(['env'], env={'A': 'b'})[1])", "[b'A=b', b'VDSM_HOOK_MARK=7']",
+                   VDSM_HOOK_MARK="7")
 
     def test_unknown_keywords_and_commands_are_clear_errors(self):
         self.fails("import hooking; hooking.execCmd(['true'], shell=True)", "TypeError: .*'shell'")

@@ -266,8 +266,8 @@ def execCmd(argv, sudo=False, raw=False, cwd=None, env=None, data=None, timeout=
     argv = list(argv)
     if sudo and os.geteuid() != 0:
         argv = ["sudo", "-n"] + argv
-    if env is not None and "VDSM_HOOK_RUN_ID" in os.environ:  # by this the engine finds what a hook started
-        env = {**env, "VDSM_HOOK_RUN_ID": os.environ["VDSM_HOOK_RUN_ID"]}
+    if env is not None and "VDSM_HOOK_MARK" in os.environ:  # by this the engine knows later what a hook left running
+        env = {**env, "VDSM_HOOK_MARK": os.environ["VDSM_HOOK_MARK"]}
     stdin = _input_file(data)
     try:
         child = subprocess.Popen(
