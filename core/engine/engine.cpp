@@ -36,25 +36,28 @@ class EventRun {
         plan_(prepared_.plan),
         runner_(std::move(runner)),
         run_id_(random_uuid()),
-        document_(prepared_.document.value_or(request.document)),
-        file_(settings.paths.runtime_dir, run_id_, document_) {}
+        file_(settings.paths.runtime_dir, run_id_, prepared_.document.value_or(request.document)) {}
 
   /// Fills REPORT, which has what the plan says already.
   void run(Report& report, const std::stop_token& stop) {
     environment_ = make_environment(environment_parts());
     name_entry_ = std::find(environment_.begin(), environment_.end(), "VDSM_HOOK_NAME=");
+    path_entry_ = std::find(environment_.begin(), environment_.end(), path_entry());
     for (std::size_t next = 0; next < plan_.hooks.size();) next = run_from(next, report, stop);
     if (report.is_cancelled)
       report.problems.push_back({plan_.event, "the event was cancelled", plan_.rules.vetoes});
     if (plan_.rules.result_used) {
-      report.changed = document_ != request_.document;
-      report.document = std::move(document_);
-    } else if (document_ != request_.document) {
+      report.changed = file_.document() != request_.document;
+      report.document = file_.document();
+    } else if (file_.document() != request_.document) {
       report.notes.push_back("hooks changed the document, but changes made at " + plan_.event + " are not used");
     }
   }
 
  private:
+  std::string path_variable() const { return plan_.rules.payload == PayloadKind::json ? "_hook_json" : "_hook_domxml"; }
+  std::string path_entry() const { return path_variable() + "=" + file_.path(); }
+
   EnvironmentParts environment_parts() const {
     EnvironmentParts parts;
     parts.inherits_caller = request_.compat_vdsm;
@@ -66,7 +69,7 @@ class EventRun {
       parts.vm_id = plan_.vm_id;
     }
     parts.python_path = settings_.paths.sdk_python_dir;
-    parts.own = {{plan_.rules.payload == PayloadKind::json ? "_hook_json" : "_hook_domxml", file_.path()},
+    parts.own = {{path_variable(), file_.path()},
                  {"VDSM_HOOK_EVENT", plan_.event},
                  {"VDSM_HOOK_API", "1"},
                  {"VDSM_HOOK_RUN_ID", run_id_},
@@ -94,6 +97,7 @@ class EventRun {
         report.hooks[i].reason = why;
         continue;
       }
+      if (needs_new_place_) renew_place();
       *name_entry_ = "VDSM_HOOK_NAME=" + hook.name;
       indices.push_back(i);
       specs.push_back({hook.path, environment_, hook.deadline, settings_.grace});
@@ -101,7 +105,7 @@ class EventRun {
     }
     if (specs.empty()) return plan_.hooks.size();
     std::size_t count = 0;
-    runner_->run_while_clean(specs, {file_.path(), file_.stamp()}, stop, [&](ProcessOutcome process, bool is_last) {
+    runner_->run_while_clean(specs, file_.watched(), stop, [&](ProcessOutcome process, bool is_last) {
       const auto i = indices[count++];
       report.hooks[i].process = std::move(process);
       judge(plan_.hooks[i], report.hooks[i], is_last, report);
@@ -119,17 +123,37 @@ class EventRun {
     if (outcome.failed) outcome.reason = describe(process, hook.deadline);
     if (request_.also_judge) judge_besides(outcome);
     if (may_have_written) take_document(outcome);
+    // Whoever may still be at work there must not reach what the next hook gets.
+    if (outcome.failed || process.may_still_run()) needs_new_place_ = true;
     if (outcome.failed) blame(hook, outcome, report);
     const bool asks_to_stop = process.kind == ProcessOutcome::Kind::exited && process.exit_code == 2;
     if (asks_to_stop && !process.is_cancelled && hook.stops_event) stopped_by_ = hook.name;
+  }
+
+  void renew_place() {
+    file_.renew(file_.document());
+    *path_entry_ = path_entry();
+    needs_new_place_ = false;
   }
 
   // What the hook left is adopted, or what it got is put back.
   void take_document(HookOutcome& outcome) {
     auto content = file_.read_back(settings_.max_payload_bytes);
     if (content.state == PrivateFile::State::untouched) return;
-    judge_document(std::move(content), outcome);
-    file_.put(document_);
+    needs_new_place_ = content.state == PrivateFile::State::broken;
+    judge_document(content, outcome);
+    if (needs_new_place_) return;
+    if (const auto trouble = file_.put(outcome.adopted ? std::move(content.document) : file_.document())) {
+      needs_new_place_ = true;
+      discard(*trouble, outcome);
+    }
+  }
+
+  // WHY: what is wrong with the document or its file; empty: nothing, but the hook failed.
+  static void discard(const std::string& why, HookOutcome& outcome) {
+    outcome.adopted = false;
+    outcome.reason += (outcome.reason.empty() ? "" : "; ") + (why.empty() ? "" : why + "; ") + "its changes were discarded";
+    if (!why.empty()) outcome.failed = true;
   }
 
   void judge_besides(HookOutcome& outcome) const {
@@ -139,12 +163,12 @@ class EventRun {
     outcome.failed = true;
   }
 
-  void judge_document(PrivateFile::Content content, HookOutcome& outcome) {
+  void judge_document(const PrivateFile::Content& content, HookOutcome& outcome) const {
     if (plan_.rules.payload == PayloadKind::none) return;
     const bool is_broken = content.state == PrivateFile::State::broken;
-    outcome.changed = is_broken || content.document != document_;
+    outcome.changed = is_broken || content.document != file_.document();
     if (!outcome.changed) return;
-    if (!is_broken && request_.wants_diffs) outcome.diff = unified_diff(document_, content.document);
+    if (!is_broken && request_.wants_diffs) outcome.diff = unified_diff(file_.document(), content.document);
 
     std::string why = content.problem;
     DocumentIdentity identity;
@@ -157,12 +181,7 @@ class EventRun {
     }
     // Upstream keeps what a failed hook wrote.
     outcome.adopted = why.empty() && (!outcome.failed || request_.compat_vdsm);
-    if (outcome.adopted) {
-      document_ = std::move(content.document);
-    } else {
-      outcome.reason += (outcome.reason.empty() ? "" : "; ") + (why.empty() ? "" : why + "; ") + "its changes were discarded";
-      if (!why.empty()) outcome.failed = true;
-    }
+    if (!outcome.adopted) discard(why, outcome);
   }
 
   void blame(const PlannedHook& hook, const HookOutcome& outcome, Report& report) const {
@@ -184,10 +203,10 @@ class EventRun {
   const Plan& plan_;
   std::unique_ptr<Runner> runner_;
   const std::string run_id_;
-  std::string document_;
   PrivateFile file_;
+  bool needs_new_place_ = false;  // the file's, before the next hook starts
   std::vector<std::string> environment_;
-  std::vector<std::string>::iterator name_entry_;  // names the hook
+  std::vector<std::string>::iterator name_entry_, path_entry_;  // name the hook and the file
   std::string stopped_by_;
 };
 

@@ -68,11 +68,11 @@ class ScriptsRun {
     spec_.runs_plain_text = is_tree;
     spec_.is_marked = false;  // libvirt gives them nothing but these
     if (filters) spec_.max_output_bytes = settings.max_payload_bytes;
-    if (file_) spec_.input_file = file_->path();
   }
 
   void run(ScriptOutcome& script, const std::stop_token& stop) {
     spec_.program = script.path;
+    if (file_) spec_.input_file = file_->path();
     script.ran = true;
     script.process = runner_.run(spec_, stop);
     report_.survivors += script.process.survivors.size();
@@ -84,11 +84,18 @@ class ScriptsRun {
       take_document(script);
     }
     if (script.failed) blame(script);
-    // Whoever has a file as its standard input can write it through /proc; the next one gets the document all the same.
-    if (file_ && (script.changed || FileStamp::of(file_->path()) != file_->stamp())) file_->put(report_.document);
+    if (file_) renew_input(script);
   }
 
  private:
+  // Whoever has a file as its standard input can write it through /proc; the next one gets the document all the same, and where
+  // something of this one may still run, in another place.
+  void renew_input(const ScriptOutcome& script) {
+    const bool may_still_run = script.failed || script.process.may_still_run();
+    if (!may_still_run && !script.changed && file_->watched().is_untouched()) return;
+    if (may_still_run || file_->put(report_.document)) file_->renew(report_.document);
+  }
+
   std::string how_it_ended(const ProcessOutcome& process) const {
     using Kind = ProcessOutcome::Kind;
     const bool has_ended = !process.is_cancelled && (process.kind == Kind::exited || process.kind == Kind::signalled);

@@ -2,34 +2,39 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "vdsm_hook/base/file_stamp.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
+#include "vdsm_hook/base/watched_file.hpp"
 
 namespace vdsm_hook {
 
 /// A private directory (0700) with one file (0600) in it. The directory is locked by the kernel as long as this object
-/// lives, and removed with everything in it at the end; a later run removes the directory of a process that was killed.
-/// For one thread.
+/// lives, and removed with everything in it at the end, as far as it can be; a later run removes the directory of a process that was
+/// killed. For one thread.
 class PrivateFile {
  public:
   /// Makes RUNTIME_DIR (0755; it must belong to this user or root and not be writable by others), removes from it what
   /// killed processes left, and makes RUNTIME_DIR/RUN_ID with DOCUMENT in its file. Throws engine_failure.
-  PrivateFile(std::string runtime_dir, std::string run_id, std::string_view document);
+  PrivateFile(std::string runtime_dir, std::string run_id, std::string document);
   PrivateFile(const PrivateFile&) = delete;
   PrivateFile& operator=(const PrivateFile&) = delete;
   ~PrivateFile();
 
+  /// Until renew().
   const std::string& path() const noexcept { return path_; }
-  /// Of the file as put() left it: while it has this stamp, nobody wrote.
-  const FileStamp& stamp() const noexcept { return stamp_; }
+  /// What put() or renew() wrote last.
+  const std::string& document() const noexcept { return document_; }
+  /// For whoever waits for a hook. Until put() or renew().
+  WatchedFile watched() const { return {path_, place_, document_}; }
 
   enum class State {
-    untouched,  ///< nobody wrote: one stat tells
+    untouched,  ///< the same file, in the same place, with the same bytes
     rewritten,  ///< `document` is what stands there now, possibly the same as before
-    broken,     ///< `problem` says why it cannot be taken: deleted, a link, a directory, too large, another's
+    broken,     ///< `problem` says why it cannot be taken: deleted, a link, too large, its directory moved or mounted over, ...
   };
   struct Content {
     State state;
@@ -41,19 +46,32 @@ class PrivateFile {
 
   /// Puts DOCUMENT there whatever stands there now: a new file renamed into place, so that a process that still has
   /// the old one open changes nothing. Where that fails, a second time without what else a hook left in the directory.
+  /// Returns why it cannot be done (renew() is the way out), or nullopt.
+  std::optional<std::string> put(std::string document);
+
+  /// Puts DOCUMENT into a new directory, under another path(): whoever knows the old one reaches nothing any more. The old directory
+  /// stays until the end, so that what still runs there finds its files, unless there is no room for both, or there are many.
   /// Throws engine_failure.
-  void put(std::string_view document);
+  void renew(std::string document);
 
  private:
-  void make_directory();
+  struct Directory {
+    Directory(std::string name, UniqueFd locked) : path(std::move(name)), fd(std::move(locked)) {}
+    ~Directory();
+    std::string path;
+    UniqueFd fd;
+  };
+  void make_directory(const std::string& name);
+  void write(std::string_view document);
   UniqueFd write_new(std::string_view document) const;
   void clear_directory() const;
+  std::optional<std::string> misplaced() const;
 
   std::string runtime_dir_;
-  std::string directory_;
+  std::deque<Directory> directories_;  // the last one is in use
   std::string path_;
-  UniqueFd directory_fd_;
-  FileStamp stamp_;
+  std::string document_;
+  FilePlace place_;
 };
 
 }  // namespace vdsm_hook

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "vdsm_hook/base/file_stamp.hpp"
 #include "vdsm_hook/base/limits.hpp"
+#include "vdsm_hook/base/watched_file.hpp"
 #include "vdsm_hook/process/outcome.hpp"
 
 namespace vdsm_hook {
@@ -31,12 +31,6 @@ struct ProcessSpec {
   bool is_marked = true;
 };
 
-/// A file that a hook may write; while it has STAMP, none did.
-struct WatchedFile {
-  std::string path;
-  FileStamp stamp;
-};
-
 /// Runs one process after the other. Each leads a session of its own, away from any terminal, with default signals,
 /// umask 022, cwd `/` and no descriptor but 0-2. Not for two threads at once.
 class Runner {
@@ -49,8 +43,9 @@ class Runner {
   virtual ProcessOutcome run(const ProcessSpec& spec, std::stop_token stop) = 0;
 
   /// run() for one of SPECS after the other, up to and with the first that does not end with exit code 0, of which
-  /// something may still run, that changes FILE or that ends after STOP: until then nobody needs to look, which saves a helper two turns a hook. Calls
-  /// ON_OUTCOME for each; unless it is told that this is the last, the next already runs.
+  /// something may still run, after which FILE is not untouched, or that ends after STOP: until then nobody needs to look,
+  /// which saves a helper two turns a hook. Calls ON_OUTCOME for each; unless it is told that this is the last, the next
+  /// already runs.
   using OnOutcome = std::function<void(ProcessOutcome outcome, bool is_last)>;
   virtual void run_while_clean(const std::vector<ProcessSpec>& specs, const WatchedFile& file, std::stop_token stop,
                                const OnOutcome& on_outcome);

@@ -290,7 +290,7 @@ void Runner::run_while_clean(const std::vector<ProcessSpec>& specs, const Watche
   for (const auto& spec : specs) {
     auto outcome = run(spec, stop);
     const bool is_last = &spec == &specs.back() || !outcome.is_success() || outcome.may_still_run() ||
-                         stop.stop_requested() || FileStamp::of(file.path) != file.stamp;
+                         stop.stop_requested() || !file.is_untouched();
     on_outcome(std::move(outcome), is_last);
     if (is_last) return;
   }

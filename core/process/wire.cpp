@@ -52,7 +52,7 @@ template <typename Wire, typename Value>
 void fields(Wire& wire, Value& value)
   requires std::is_same_v<std::remove_const_t<Value>, WatchedFile>
 {
-  wire(value.path, value.stamp);
+  wire(value.path, value.place, value.content);
 }
 
 class Packer {
@@ -80,10 +80,11 @@ class Packer {
       fields(*this, value);
     }
   }
-  void add(const std::string& text) {
+  void add(std::string_view text) {
     add(text.size());
     data_ += text;
   }
+  void add(const std::string& text) { add(std::string_view(text)); }
   template <typename Value>
   void add(const std::vector<Value>& values) {
     add(values.size());
@@ -121,10 +122,15 @@ class Unpacker {
   }
   // No byte but these two is a bool.
   void get(bool& value) { value = take(1)[0] != 0; }
-  void get(std::string& text) {
+  void get(std::string_view& text) {
     std::size_t size = 0;
     get(size);
     text = take(size);
+  }
+  void get(std::string& text) {
+    std::string_view view;
+    get(view);
+    text = view;
   }
   template <typename Value>
   void get(std::vector<Value>& values) {

@@ -26,7 +26,8 @@ struct Answer {
 /// it is larger than any may be.
 std::string pack(const std::vector<ProcessSpec>& specs, const WatchedFile& file);
 std::string pack(const Answer& answer);
-/// Of what stands in a message. Throws engine_failure when it is cut or too long.
+/// Of what stands in a message, which must outlive the batch: the file's content lies in it. Throws engine_failure when it is cut or
+/// too long.
 Batch unpack_batch(std::string_view content);
 Answer unpack_answer(std::string_view content);
 

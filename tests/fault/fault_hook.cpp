@@ -6,11 +6,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -87,6 +91,26 @@ Text without(std::string_view from, std::string_view to) {
   auto data = content();
   const auto start = data.find(from), end = data.find(to);
   return data.erase(start, end + to.size() - start);
+}
+
+// A sound change of one byte through a mapping, after reading: on tmpfs no time stamp tells of it.
+void edit_mapped() {
+  const auto at = content().find("1024");
+  const int fd = ::open(payload().c_str(), O_RDWR);
+  auto* mapped = static_cast<char*>(::mmap(nullptr, content().size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+  must(at != Text::npos && mapped != MAP_FAILED, "mmap");
+  mapped[at] = '9';
+}
+// Nobody changes it any more, root included.
+void make_immutable(const Text& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY);
+  int flags = 0;
+  must(::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0, "get flags");
+  flags |= FS_IMMUTABLE_FL;
+  must(::ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0, "set flags");
+}
+void mount_over(const Text& path, const char* source, const char* type, unsigned long flags) {
+  must(::mount(source, path.c_str(), type, flags, nullptr) == 0, "mount");
 }
 
 // Whoever goes on in the background tells its number first, so that the test finds it.
@@ -286,6 +310,7 @@ const Step kSteps[] = {
     {"hop-session", [](int) { in_background([] { close_stdio(), hop_sessions_for_ever(); }); }},
     {"daemon-flood", [](int) { in_background([] { for (;;) flood(1024); }); }},
     {"daemon-swap", [](int) { in_background([] { close_stdio(), swap_for_ever(); }); }},
+    {"daemon-edit", [](int) { in_background([] { close_stdio(), await(), leave(edited()), write_to(meeting("ready"), "1"); }); }},
     {"hop", [](int) { in_background([] { close_stdio(), hop_for_ever(); }); }},
     {"children", [](int count) { while (count-- > 0) in_background(sleep_for_ever); }},
     {"zombies", [](int count) { while (count-- > 0) leave_a_zombie(); }},
@@ -304,6 +329,9 @@ const Step kSteps[] = {
     {"remove-next", [](int) { must(::unlink(environment("FAULT_NEXT").c_str()) == 0, "unlink"); }},
     // The payload file.
     {"payload-edit", [](int) { leave(edited()); }},
+    {"payload-map", [](int) { edit_mapped(); }},
+    {"payload-bind", [](int) { mount_over(payload(), payload().c_str(), nullptr, MS_BIND); }},
+    {"payload-lock", [](int) { make_immutable(payload()); }},
     {"payload-rename", [](int) { write_to(directory() + "/other", edited()); ::rename((directory() + "/other").c_str(), payload().c_str()); }},
     {"payload-same", [](int) { leave(content()); }},
     {"payload-delete", [](int) { must(::unlink(payload().c_str()) == 0, "unlink"); }},
@@ -325,6 +353,10 @@ const Step kSteps[] = {
      }},
     {"payload-chmod", [](int mode) { must(::chmod(payload().c_str(), static_cast<mode_t>(mode)) == 0, "chmod"); }},
     {"payload-chown", [](int uid) { must(::chown(payload().c_str(), static_cast<uid_t>(uid), 0) == 0, "chown"); }},
+    {"directory-move", [](int) { must(::rename(directory().c_str(), meeting("away").c_str()) == 0, "rename"); }},
+    {"directory-cover", [](int) { mount_over(directory(), "none", "tmpfs", 0); }},
+    {"directory-bind", [](int) { mount_over(directory(), directory().c_str(), nullptr, MS_BIND); }},
+    {"directory-lock", [](int) { make_immutable(directory()); }},
     {"directory-chmod", [](int mode) { must(::chmod(directory().c_str(), static_cast<mode_t>(mode)) == 0, "chmod"); }},
     {"directory-remove", [](int) { ::unlink(payload().c_str()), must(::rmdir(directory().c_str()) == 0, "rmdir"); }},
     {"directory-clutter", [](int) { ::mkdir((directory() + "/a").c_str(), 0700), write_to(directory() + "/a/b", "x"); }},

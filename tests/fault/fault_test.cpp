@@ -269,3 +269,75 @@ BOOST_AUTO_TEST_CASE(what_a_survivor_still_writes_into_the_old_file_reaches_nobo
   BOOST_TEST(report.document == kDomain + "<!-- a -->\n");
   BOOST_TEST(host.seen_by("30_saw") == report.document);
 }
+
+// On tmpfs no time stamp moves, and a document in /run is on one.
+BOOST_AUTO_TEST_CASE(an_edit_through_a_mapping_is_that_hooks_edit, *boost::unit_test::precondition(can_mount)) {
+  for (const bool fails : {false, true}) {
+    const Host host;
+    const Tmpfs disk(host.runtime_dir(), 0);
+    const auto& point = vetoing_point();
+    const std::string name = std::string("10_payload-map") + (fails ? "+exit-1" : "");
+    host.hook(point.name, name);
+    host.hook(point.name, "20_exit-0");
+    host.hook(point.name, "30_saw");
+    const auto report = host.run(point);
+    BOOST_TEST(outcome_of(report, name).changed);
+    BOOST_TEST(outcome_of(report, name).adopted == !fails);
+    BOOST_TEST(!outcome_of(report, "20_exit-0").changed);
+    BOOST_TEST(mentions(report.document, "<memory>9024<") == !fails);
+    BOOST_TEST(host.seen_by("30_saw") == report.document);
+  }
+}
+
+// A hook that failed, or that left something behind, shares neither file nor directory with the next one.
+BOOST_DATA_TEST_CASE(what_a_hook_left_running_edits_nothing_that_later_hooks_get,
+                     data::make({"daemon-edit+exit-1", "daemon-edit+exit-0", "daemon-edit+payload-edit", "daemon-edit+die-11"})) {
+  const Host host;
+  const auto& point = vetoing_point();
+  const auto name = "10_" + std::string(sample);
+  host.hook(point.name, name);
+  host.file(point.name, "20_release", "#!/bin/sh\n: > \"$FAULT_DIR/go\"\nwhile [ ! -e \"$FAULT_DIR/ready\" ]; do sleep 0.01; done\n");
+  host.hook(point.name, "30_saw");
+  const auto report = host.run(point);
+  const bool edits = mentions(sample, "payload-edit");
+  BOOST_TEST(report.document == (edits ? edited_by(kDomain, name) : kDomain));
+  BOOST_TEST(host.seen_by("30_saw") == report.document);
+  BOOST_TEST(!outcome_of(report, "20_release").failed);
+  BOOST_TEST(!outcome_of(report, "20_release").changed);
+  host.check_nothing_left();
+}
+
+// Each gets a directory of its own then, however many there are, and none is left.
+BOOST_AUTO_TEST_CASE(a_hundred_failing_hooks_leave_nothing_and_each_gets_the_document) {
+  const Host host;
+  const auto& point = vetoing_point();
+  for (int i = 100; i < 200; ++i) host.hook(point.name, std::to_string(i) + "_payload-edit+exit-1");
+  host.hook(point.name, "900_saw");
+  const auto report = host.run(point);
+  BOOST_TEST(report.problems.size() == 100U);
+  BOOST_TEST(host.seen_by("900_saw") == kDomain);
+  host.check_nothing_left();
+}
+
+// The next hook gets a fresh directory, and its edits count.
+BOOST_AUTO_TEST_CASE(a_hook_that_takes_the_place_of_its_payload_away_is_blamed, *boost::unit_test::precondition(can_mount)) {
+  for (const std::string steps : {"directory-move", "directory-cover", "directory-bind", "payload-bind", "payload-lock", "directory-lock",
+                                  "payload-edit+payload-lock", "payload-edit+directory-move"}) {
+    for (const auto kind : {PayloadKind::domain_xml, PayloadKind::json}) {
+      const Host host;
+      const auto& event = point(kind, true, true);
+      const auto path = host.hook(event.name, "20_" + steps);
+      host.hook(event.name, "10_payload-edit");
+      host.hook(event.name, "30_payload-edit");
+      host.hook(event.name, "40_saw");
+      const auto report = host.run(event);
+      BOOST_TEST(outcome_of(report, "20_" + steps).failed, steps);
+      BOOST_TEST(!outcome_of(report, "20_" + steps).adopted, steps);
+      BOOST_TEST(report.problems.size() == 1U, steps);
+      for (const auto& problem : report.problems) BOOST_TEST(problem.what == path, problem.why);
+      BOOST_TEST(report.document == edited_by(edited_by(host.request(event).document, "10_payload-edit"), "30_payload-edit"), steps);
+      BOOST_TEST(host.seen_by("40_saw") == report.document);
+      host.free_places();
+    }
+  }
+}

@@ -3,7 +3,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/fs.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -141,6 +143,21 @@ std::vector<pid_t> Host::alive() const {
 void Host::kill_left() const {
   for (const auto pid : alive()) ::kill(pid, SIGKILL);
   eventually([this] { return alive().empty(); });
+}
+
+void Host::free_places() const {
+  std::vector<std::string> mounts;
+  std::ifstream list("/proc/self/mounts");
+  for (std::string source, place, rest; list >> source >> place && std::getline(list, rest);)
+    if (place.starts_with(root_)) mounts.push_back(place);
+  for (auto place = mounts.rbegin(); place != mounts.rend(); ++place) ::umount2(place->c_str(), MNT_DETACH);
+  for (fs::recursive_directory_iterator at(root_), end; at != end; ++at) {
+    const UniqueFd fd(::open(at->path().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (int flags = 0; fd && ::ioctl(fd.get(), FS_IOC_GETFLAGS, &flags) == 0 && (flags & FS_IMMUTABLE_FL) != 0) {
+      flags &= ~FS_IMMUTABLE_FL;
+      ::ioctl(fd.get(), FS_IOC_SETFLAGS, &flags);
+    }
+  }
 }
 
 void Host::check_nothing_left(std::size_t survivors) const {

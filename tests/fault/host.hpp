@@ -59,6 +59,9 @@ class Host {
   std::vector<pid_t> alive() const;
   void kill_left() const;
 
+  /// Takes away mounts and immutable flags that hooks left below root().
+  void free_places() const;
+
   /// Checks that nothing is left but SURVIVORS processes: no file in runtime_dir(), no descriptor and no child of this
   /// process that was not there before.
   void check_nothing_left(std::size_t survivors = 0) const;

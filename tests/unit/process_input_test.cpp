@@ -135,7 +135,7 @@ BOOST_DATA_TEST_CASE(an_output_is_whole_up_to_the_bound_and_a_tail_beyond, data:
 BOOST_DATA_TEST_CASE(a_row_of_processes_gets_each_its_own, data::make(kRunners)) {
   const Host host;
   const auto text = document(host, 100'000);
-  const WatchedFile file{host.root() + "/document", *FileStamp::of(host.root() + "/document")};
+  const WatchedFile file{host.root() + "/document", FilePlace::of(host.root() + "/document"), text};
   const auto first = script(host, "#!/bin/sh\necho \"$*\"; cat\n");
   std::vector<ProcessSpec> specs(3, first);
   specs[0].arguments = {"a", "b"};

@@ -214,10 +214,10 @@ BOOST_DATA_TEST_CASE(hooks_in_a_row_run_until_somebody_must_look, data::make(kRu
     std::string second;
     std::size_t expected;
   };
-  for (const auto& [second, expected] : std::vector<Row>{{"2_exit-0", 3}, {"2_exit-1", 2}, {"2_die-9", 2}, {"2_payload-edit", 2}, {"2_payload-delete", 2}}) {
+  for (const auto& [second, expected] : std::vector<Row>{{"2_exit-0", 3}, {"2_exit-1", 2}, {"2_die-9", 2}, {"2_payload-edit", 2}, {"2_payload-map", 2}, {"2_payload-delete", 2}, {"2_daemon-quiet", 2}}) {
     const Host host;
-    host.write("payload", kDomain);
-    const WatchedFile file{host.root() + "/payload", *FileStamp::of(host.root() + "/payload")};
+    host.write("seen/payload", kDomain);
+    const WatchedFile file{host.root() + "/seen/payload", FilePlace::of(host.root() + "/seen/payload"), kDomain};
     std::vector<ProcessSpec> specs;
     for (const auto& name : {std::string("1_exit-0"), second, std::string("3_exit-0")}) {
       specs.push_back(spec(host, name));
@@ -234,8 +234,8 @@ BOOST_AUTO_TEST_CASE(after_a_request_to_stop_no_other_hook_is_started) {
   const Host host;
   std::stop_source source;
   std::size_t count = 0;
-  host.write("payload", "");
-  const WatchedFile file{host.root() + "/payload", *FileStamp::of(host.root() + "/payload")};
+  host.write("seen/payload", "");
+  const WatchedFile file{host.root() + "/seen/payload", FilePlace::of(host.root() + "/seen/payload"), ""};
   auto first = spec(host, "1_ready+await");
   first.deadline.reset();
   const std::jthread canceller([&] {
