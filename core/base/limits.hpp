@@ -7,7 +7,7 @@
 namespace vdsm_hook {
 
 inline constexpr std::size_t kMaxPayloadBytes = 64U << 20;   ///< a document; the configuration may say otherwise
-inline constexpr std::size_t kMaxJsonDepth = 256;            ///< nesting of a JSON document
+inline constexpr std::size_t kMaxNesting = 256;              ///< elements of XML, values of JSON within each other; libvirt's reader of XML takes as many
 inline constexpr std::size_t kMaxDiffBytes = 1U << 20;       ///< a longer document is not compared line by line
 inline constexpr std::size_t kMaxDiffLines = 100'000;        ///< nor is one with more lines
 inline constexpr std::size_t kOutputTailBytes = 64U << 10;   ///< what is kept of a hook's stdout, and of its stderr

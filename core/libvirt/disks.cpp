@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/libvirt/first_tag.hpp"
 #include "vdsm_hook/xml/reader.hpp"
 
@@ -59,6 +60,13 @@ DiskReader read_disk(std::string_view disk_xml) {
   return reader;
 }
 
+// As deep as the engine lets hooks leave it.
+boost::json::value parsed(std::string_view json) {
+  boost::json::parse_options options;
+  options.max_depth = kMaxNesting;
+  return boost::json::parse(json, {}, options);
+}
+
 // What no XML can hold, escaped or not.
 bool is_for_xml(std::string_view text) {
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r'; };
@@ -96,10 +104,10 @@ std::string disk_to_json(std::string_view disk_xml) {
 
 ChangedDisk changed_disk(std::string_view disk_xml, std::string_view before, std::string_view after) {
   const auto disk = read_disk(disk_xml);
-  const auto old_drive = boost::json::parse(before).as_object();
-  const auto parsed = boost::json::parse(after);
-  if (!parsed.is_object()) throw Error(Errc::bad_document, "the disk that hooks left is no JSON object");
-  const auto& drive = parsed.get_object();
+  const auto old_drive = parsed(before).as_object();
+  const auto left = parsed(after);
+  if (!left.is_object()) throw Error(Errc::bad_document, "the disk that hooks left is no JSON object");
+  const auto& drive = left.get_object();
   struct Written {
     const char* key;
     std::string element, attribute;

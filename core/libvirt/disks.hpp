@@ -18,7 +18,7 @@ struct ChangedDisk {
 };
 
 /// DISK_XML with what hooks changed from BEFORE (of disk_to_json()) to AFTER: path, format, cache and io are written into the element, the
-/// rest of which stays byte for byte. Throws bad_document when one of these is no text.
+/// rest of which stays byte for byte. Throws bad_document when one of these is no text, or none that XML can hold.
 ChangedDisk changed_disk(std::string_view disk_xml, std::string_view before, std::string_view after);
 
 }  // namespace vdsm_hook

@@ -193,7 +193,7 @@ bool Lifecycle::before(const Phase& current, Subject& subject) {
       fail(current, subject, true);
       return false;
     }
-  } catch (const Error&) {  // the engine's, not a hook's: what ran before is taken back all the same
+  } catch (...) {  // the engine's, not a hook's: what ran before is taken back all the same
     fail_after_error(current, subject, true);
     throw;
   }
@@ -283,7 +283,7 @@ void Lifecycle::fail(const Phase& current, Subject& subject, bool is_veto) {
 void Lifecycle::fail_after_error(const Phase& current, Subject& subject, bool is_veto) {
   try {
     fail(current, subject, is_veto);
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     observer_.on_note(std::string("what hooks did is not taken back: ") + error.what());
   }
 }

@@ -127,15 +127,14 @@ bool Lifecycle::fire_for_disks(const HookPoint& point, Subject& subject) {
     const auto report = run(point.name, drive, subject, name);
     if (report.vetoed) return false;
     if (!report.changed) continue;
-    const auto disk = [&] {
-      try {
-        return changed_disk(devices[i].xml, drive, report.document);
-      } catch (const Error& error) {
-        throw Error(Errc::refused, changers_in(report) + ": " + name + ": " + error.what());
-      }
-    }();
+    ChangedDisk disk;
+    try {
+      disk = changed_disk(devices[i].xml, drive, report.document);
+      subject.domain_xml = with_devices(subject.domain_xml, {{i, disk.xml}});
+    } catch (const std::exception& error) {
+      throw Error(Errc::refused, changers_in(report) + ": " + name + ": " + error.what());
+    }
     for (const auto& key : disk.unused) observer_.on_note(name + ": " + std::string(point.name) + ": the domain XML has no place for the changed '" + printable(key) + "': it is not used");
-    subject.domain_xml = with_devices(subject.domain_xml, {{i, disk.xml}});
   }
   return true;
 }

@@ -3,7 +3,7 @@
 
 #include "vdsm_hook/libvirt/launch_flags.hpp"
 #include "vdsm_hook/libvirt/vm_steps.hpp"
-#include "vdsm_hook/properties/metadata.hpp"
+#include "vdsm_hook/payload/soundness.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -56,7 +56,10 @@ Ended start_vm(const VmHost& host, const std::string& vm, StartOptions& options)
 }
 
 Ended create_vm(const VmHost& host, const std::string& domain_xml, StartOptions& options, std::string& name) {
-  const auto facts = read_domain_facts(domain_xml);
+  // Whether or not a hook will run: the lock is of the VM that libvirt starts.
+  DocumentIdentity facts;
+  if (const auto why = unsound(PayloadKind::domain_xml, domain_xml, facts))
+    throw Error(Errc::bad_document, "the domain XML is " + (why->starts_with("not ") ? "" : std::string("wrong: ")) + *why);
   name = facts.name;
   // libvirt would make one up, and hooks would work for a VM that nobody knows.
   if (!is_uuid(facts.uuid)) throw Error(Errc::bad_document, "the domain XML has no <uuid>: give it one, for hooks to know the VM by");

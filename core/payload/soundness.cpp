@@ -1,5 +1,7 @@
 #include "vdsm_hook/payload/soundness.hpp"
 
+#include <algorithm>
+#include <array>
 #include <boost/json/basic_parser_impl.hpp>
 
 #include "vdsm_hook/base/limits.hpp"
@@ -9,10 +11,16 @@
 namespace vdsm_hook {
 namespace {
 
-// Takes root, <uuid> and <name> on the way.
+using std::string_view_literals::operator""sv;
+
+// Where one of these is twice, libvirt takes the first, and other readers another or both.
+constexpr std::array kOnceInDomain{"name"sv, "uuid"sv, "metadata"sv};
+constexpr std::array kOnceInDevice{"mac"sv, "alias"sv, "target"sv, "address"sv};
+
+// Takes root, <uuid> and <name> on the way, and finds what is there twice.
 class IdentityReader final : public XmlHandler {
  public:
-  explicit IdentityReader(DocumentIdentity& identity) : identity_(identity) {}
+  IdentityReader(PayloadKind kind, DocumentIdentity& identity) : identity_(identity), device_depth_(kind == PayloadKind::device_xml ? 1 : 3) {}
 
   void start(const XmlName& name, const XmlAttributes&) override {
     ++depth_;
@@ -20,20 +28,47 @@ class IdentityReader final : public XmlHandler {
       identity_.root_space = name.space;
       identity_.root = name.local;
     }
-    if (depth_ == 2 && name.space.empty())
+    if (taking_ != nullptr) note("an element in its <" + std::string(taking_ == &identity_.uuid ? "uuid" : "name") + ">");
+    if (depth_ == 2) is_in_devices_ = device_depth_ == 1 || (name.space.empty() && name.local == "devices");
+    if (depth_ == device_depth_) in_device_ = {};
+    if (!name.space.empty()) return;
+    if (depth_ == 2 && device_depth_ != 1) {
+      count(kOnceInDomain, in_domain_, name.local);
       taking_ = name.local == "uuid" ? &identity_.uuid : name.local == "name" ? &identity_.name : nullptr;
+    }
+    if (depth_ == device_depth_ + 1 && is_in_devices_) count(kOnceInDevice, in_device_, name.local);
   }
   void end() override {
     if (--depth_ == 1) taking_ = nullptr;
   }
   void text(std::string_view piece) override {
-    if (taking_ != nullptr) *taking_ += piece;  // of elements within too, as libvirt takes it
+    if (taking_ != nullptr) *taking_ += piece;
   }
 
+  std::string fault;  // "two elements <uuid>"; empty: none
+  std::size_t fault_at = 0;
+
  private:
+  template <std::size_t size>
+  void count(const std::array<std::string_view, size>& names, std::array<bool, size>& seen, std::string_view name) {
+    const auto at = static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+    if (at == size) return;
+    if (seen[at]) note("two elements <" + std::string(name) + ">" + (depth_ == 2 ? "" : " in a device"));
+    seen[at] = true;
+  }
+  void note(std::string what) {
+    if (!fault.empty()) return;
+    fault = std::move(what);
+    fault_at = tag().begin;
+  }
+
   DocumentIdentity& identity_;
+  const std::size_t device_depth_;
   std::string* taking_ = nullptr;
-  int depth_ = 0;
+  std::size_t depth_ = 0;
+  bool is_in_devices_ = false;
+  std::array<bool, kOnceInDomain.size()> in_domain_{};
+  std::array<bool, kOnceInDevice.size()> in_device_{};
 };
 
 // Accepts everything and keeps nothing.
@@ -67,7 +102,7 @@ struct JsonJudge {
 
 std::optional<std::string> unsound_json(std::string_view document) {
   boost::json::parse_options options;
-  options.max_depth = kMaxJsonDepth;
+  options.max_depth = kMaxNesting;
   boost::json::basic_parser<JsonJudge> parser(options);
   boost::json::error_code error;
   const auto read = parser.write_some(false, document.data(), document.size(), error);
@@ -83,17 +118,16 @@ std::optional<std::string> unsound(PayloadKind kind, std::string_view document, 
   identity = {};
   if (kind == PayloadKind::none) return std::nullopt;
   if (kind == PayloadKind::json) return unsound_json(document);
-  IdentityReader reader(identity);
+  IdentityReader reader(kind, identity);
   if (const auto problem = read_xml(document, reader)) return "not well-formed at " + problem->to_text();
-  if (kind == PayloadKind::device_xml) {
-    identity.uuid.clear();
-    identity.name.clear();
-    return std::nullopt;
-  }
-  if (identity.root != "domain" || !identity.root_space.empty())
+  if (kind == PayloadKind::domain_xml && (identity.root != "domain" || !identity.root_space.empty()))
     return "its root element is <" + printable(identity.root) + ">" +
            (identity.root != "domain" ? ", not <domain>"
                                       : " of the namespace '" + on_one_line(identity.root_space) + "', and that of a domain XML is of none: take that xmlns= away");
+  if (!reader.fault.empty()) {
+    const auto line = 1 + std::count(document.begin(), document.begin() + static_cast<std::ptrdiff_t>(reader.fault_at), '\n');
+    return "it has " + reader.fault + ", in line " + std::to_string(line) + ": leave one, which every reader takes";
+  }
   identity.uuid = trimmed(identity.uuid);
   return std::nullopt;
 }

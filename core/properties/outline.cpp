@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdio>
 #include <map>
+#include <utility>
 
 #include "vdsm_hook/base/text.hpp"
 
@@ -170,9 +171,10 @@ DomainFacts facts_of(const std::vector<OutlineNode>& nodes, std::string_view doc
   const auto take = [](std::string& into, const OutlineNode& node) {
     if (into.empty()) into = node.text;
   };
+  bool has_name = false, has_uuid = false;  // the first counts, as for libvirt, also when it is empty
   for (const auto& node : nodes) {
-    if (node.kind == Kind::header && node.local == "name") take(facts.name, node);
-    if (node.kind == Kind::header && node.local == "uuid") take(facts.uuid, node);
+    if (node.kind == Kind::header && node.local == "name" && !std::exchange(has_name, true)) facts.name = node.text;
+    if (node.kind == Kind::header && node.local == "uuid" && !std::exchange(has_uuid, true)) facts.uuid = node.text;
     if (node.kind == Kind::device_metadata) facts.devices.push_back({node.attributes, "", {}, {}, lines.line_of(node.start.begin)});
     if (is_single(node.kind) && facts.fault.empty()) {
       const auto [twin, is_first] = seen.try_emplace({node.parent, node.kind}, &node);

@@ -1,16 +1,25 @@
 #include "vdsm_hook/xml/reader.hpp"
 
 #include <expat.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <climits>
 #include <memory>
 #include <new>
 
+#include "vdsm_hook/base/limits.hpp"
+#include "vdsm_hook/base/text.hpp"
+
 namespace vdsm_hook {
 namespace {
 
+constexpr std::string_view kOnlyUtf8 = ", and only UTF-8 is read";
 constexpr char kSeparator = '\n';  // no namespace name that expat lets pass has one
+
+bool is_utf_16(std::string_view document) {
+  return document.starts_with("\xFE\xFF") || document.starts_with("\xFF\xFE") || document.substr(0, 2).find('\0') != std::string_view::npos;
+}
 
 XmlName split(const char* raw) {
   const std::string_view name(raw);
@@ -24,7 +33,13 @@ XmlName split(const char* raw) {
 struct XmlReading {
   XML_Parser parser;
   XmlHandler& handler;
-  bool has_doctype = false;
+  std::size_t depth = 0;
+  std::string refusal;  // of what is well-formed; empty: none
+
+  void refuse(std::string why) {
+    refusal = std::move(why);
+    XML_StopParser(parser, XML_FALSE);
+  }
 
   void take_tag() {
     const auto begin = static_cast<std::size_t>(XML_GetCurrentByteIndex(parser));
@@ -37,11 +52,13 @@ namespace {
 void XMLCALL on_start(void* data, const XML_Char* name, const XML_Char** attributes) {
   auto& reading = *static_cast<XmlReading*>(data);
   reading.take_tag();
+  if (++reading.depth > kMaxNesting) return reading.refuse("elements are nested more than " + std::to_string(kMaxNesting) + " deep");
   reading.handler.start(split(name), XmlAttributes(attributes));
 }
 void XMLCALL on_end(void* data, const XML_Char*) {
   auto& reading = *static_cast<XmlReading*>(data);
   reading.take_tag();
+  --reading.depth;
   reading.handler.end();
   if (reading.handler.is_done()) XML_StopParser(reading.parser, XML_FALSE);
 }
@@ -49,9 +66,11 @@ void XMLCALL on_text(void* data, const XML_Char* text, int length) {
   static_cast<XmlReading*>(data)->handler.text({text, static_cast<std::size_t>(length)});
 }
 void XMLCALL on_doctype(void* data, const XML_Char*, const XML_Char*, const XML_Char*, int) {
-  auto& reading = *static_cast<XmlReading*>(data);
-  reading.has_doctype = true;
-  XML_StopParser(reading.parser, XML_FALSE);
+  static_cast<XmlReading*>(data)->refuse("a document type declaration (DTD) is not allowed");
+}
+void XMLCALL on_declaration(void* data, const XML_Char*, const XML_Char* encoding, int) {
+  if (encoding == nullptr || ::strcasecmp(encoding, "UTF-8") == 0) return;
+  static_cast<XmlReading*>(data)->refuse("it says that it is in " + printable(encoding) + std::string(kOnlyUtf8));
 }
 
 }  // namespace
@@ -70,20 +89,6 @@ bool XmlAttributes::has_space(std::string_view space) const {
 
 std::string XmlProblem::to_text() const {
   return "line " + std::to_string(line) + ", column " + std::to_string(column) + ": " + what;
-}
-
-std::string xml_encoding(std::string_view document) {
-  if (document.starts_with("\xFE\xFF") || document.starts_with("\xFF\xFE") || document.substr(0, 4).find('\0') != std::string_view::npos)
-    return "UTF-16";
-  if (document.starts_with("\xEF\xBB\xBF")) document.remove_prefix(3);
-  if (!document.starts_with("<?xml") || document.substr(5, 1).find_first_of(" \t\r\n") == std::string_view::npos) return "UTF-8";
-  const auto declaration = document.substr(0, document.find("?>"));
-  const auto at = declaration.find("encoding", 5);
-  const auto open = declaration.find_first_of("'\"", std::min(at, declaration.size()));
-  if (open == std::string_view::npos) return "UTF-8";
-  std::string name(declaration.substr(open + 1, declaration.find(declaration[open], open + 1) - open - 1));
-  std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
-  return name;
 }
 
 std::string xml_escaped(std::string_view text) {
@@ -107,20 +112,21 @@ std::string xml_escaped(std::string_view text) {
 
 std::optional<XmlProblem> read_xml(std::string_view document, XmlHandler& handler) {
   if (document.empty()) return XmlProblem{"the document is empty", 1, 1};
+  if (is_utf_16(document)) return XmlProblem{"it is in UTF-16" + std::string(kOnlyUtf8), 1, 1};
   if (document.size() > INT_MAX) return XmlProblem{"the document is larger than 2 GiB", 1, 1};
   const std::unique_ptr<XML_ParserStruct, decltype(&XML_ParserFree)> parser(XML_ParserCreateNS(nullptr, kSeparator),
                                                                             &XML_ParserFree);
   if (!parser) throw std::bad_alloc();
-  XmlReading reading{parser.get(), handler};
+  XmlReading reading{parser.get(), handler, 0, {}};
   XML_SetUserData(parser.get(), &reading);
   XML_SetElementHandler(parser.get(), &on_start, &on_end);
   XML_SetCharacterDataHandler(parser.get(), &on_text);
   XML_SetStartDoctypeDeclHandler(parser.get(), &on_doctype);
+  XML_SetXmlDeclHandler(parser.get(), &on_declaration);
   if (XML_Parse(parser.get(), document.data(), static_cast<int>(document.size()), XML_TRUE) == XML_STATUS_OK ||
       handler.is_done())
     return std::nullopt;
-  return XmlProblem{reading.has_doctype ? "a document type declaration (DTD) is not allowed"
-                                        : XML_ErrorString(XML_GetErrorCode(parser.get())),
+  return XmlProblem{reading.refusal.empty() ? XML_ErrorString(XML_GetErrorCode(parser.get())) : std::move(reading.refusal),
                     XML_GetCurrentLineNumber(parser.get()), XML_GetCurrentColumnNumber(parser.get()) + 1};
 }
 

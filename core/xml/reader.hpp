@@ -59,14 +59,13 @@ struct XmlProblem {
   std::string to_text() const;  ///< "line 3, column 7: mismatched tag"
 };
 
-/// The encoding that DOCUMENT is in as its declaration and first bytes say it; "UTF-8" when nothing is said. Upper case.
-std::string xml_encoding(std::string_view document);
 /// TEXT as it stands in an element or between the quotes of an attribute, and reads as it is here. Control characters
 /// that XML does not have are the caller's matter.
 std::string xml_escaped(std::string_view text);
 
-/// Parses DOCUMENT to its end, or until HANDLER is done. Refused: what is not well-formed with namespaces, and every document type declaration
-/// (so no entity can be defined). HANDLER must not throw. Costs time in proportion to the document.
+/// Parses DOCUMENT to its end, or until HANDLER is done. Refused, as everywhere: what is not well-formed with namespaces, every document
+/// type declaration (so no entity can be defined), what is not in UTF-8 or says that it is not (what is spliced in is UTF-8, and libvirt
+/// reads no other), and elements more than kMaxNesting deep. HANDLER must not throw. Costs time in proportion to the document.
 std::optional<XmlProblem> read_xml(std::string_view document, XmlHandler& handler);
 
 }  // namespace vdsm_hook

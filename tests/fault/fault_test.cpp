@@ -86,7 +86,7 @@ const std::vector<Mode> kModes{
     {"doc-json", Edit::unsound, Kind::exited, 0, "not well-formed at line 1, column 1"},
     {"doc-root", Edit::unsound, Kind::exited, 0, "<network>"},
     {"doc-uuid", Edit::unsound, Kind::exited, 0, "<uuid> was changed"},
-    {"doc-uuid-twice", Edit::unsound, Kind::exited, 0, "<uuid> was changed"},
+    {"doc-uuid-twice", Edit::unsound, Kind::exited, 0, "two elements <uuid>"},
     {"doc-no-uuid", Edit::unsound, Kind::exited, 0, "<uuid> was changed"},
     {"doc-name", Edit::unsound, Kind::exited, 0, "<name> was changed"},
     {"payload-edit", Edit::sound, Kind::exited, 0, "", true},

@@ -179,14 +179,24 @@ class DiskTest(VmFaultTest):
         self.assertEqual(self.definition(host), before)
         self.assertEqual(self.logged(), ["after_disk_prepare"] + CREATED + STARTED)
 
+    def test_json_as_deep_as_the_engine_takes_is_no_error_of_what_reads_it(self):
+        host = self.disk_host()
+        for depth in (32, 33, 200, 255):
+            with self.subTest(depth):
+                self.hook(host, "after_disk_prepare", "20_nest", f"""sed -i 's|^{{|{{"x":{"[" * depth}{"]" * depth},|' $_hook_json""")
+                done = self.vm(host, "start", "t1")
+                self.assertIn("no place for the changed 'x'", done.stderr)
+                host.virsh("destroy", "t1")
+
     def test_a_disk_that_hooks_spoil_starts_nothing(self):
         host = self.disk_host()
         for spoil, code in {"exit 2": 1, "echo '{' >$_hook_json; exit 0": 1, "echo '[]' >$_hook_json": 1,
-                            """sed -i 's|"path":"[^"]*"|"path":7|' $_hook_json""": 1}.items():
+                            """sed -i 's|"path":"[^"]*"|"path":7|' $_hook_json""": 1, """sed -i 's|/a.raw|/a\\\\u0001|' $_hook_json""": 1,
+                      """sed -i 's|/a.raw|/a\\\\uffff|' $_hook_json""": 1}.items():
             with self.subTest(spoil):
                 self.hook(host, "after_disk_prepare", "20_spoil", spoil)
                 lines = self.refused(host, "start", "t1", code=code)
-                self.assertIn("after_disk_prepare", "\n".join(lines))
+                self.assertIn("20_spoil", "\n".join(lines))
                 self.assertEqual((self.state(host), self.logged()), ("shut off", ["after_disk_prepare", "before_vm_destroy failed", "after_vm_destroy failed"]))
                 self.assert_nothing_is_left(host)
 

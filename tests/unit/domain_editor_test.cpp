@@ -11,6 +11,7 @@
 #include "edit_checks.hpp"
 #include "support.hpp"
 #include "vdsm_hook/base/limits.hpp"
+#include "vdsm_hook/base/limits.hpp"
 
 using namespace vdsm_hook;
 using namespace vdsm_hook::test;
@@ -318,31 +319,24 @@ BOOST_AUTO_TEST_CASE(what_is_no_sound_domain_is_a_bad_document) {
   for (const auto& [text, words] : rows) check_error([&] { DomainEditor editor(text); }, Errc::bad_document, words);
 }
 
-BOOST_AUTO_TEST_CASE(another_encoding_than_utf_8_is_read_and_not_changed) {
+BOOST_AUTO_TEST_CASE(another_encoding_than_utf_8_is_refused) {
   const std::string plain = "<domain><name>a</name></domain>";
   std::string wide = "\xFF\xFE";
   for (const char c : plain) wide += {c, '\0'};
   const std::vector<std::pair<std::string, std::string>> rows{
       {"<?xml version='1.0' encoding='ISO-8859-1'?><domain><name>\xE9</name></domain>", "ISO-8859-1"},
-      {"<?xml version='1.0' encoding=\"us-ascii\"?>" + plain, "US-ASCII"},
+      {"<?xml version='1.0' encoding=\"us-ascii\"?>" + plain, "us-ascii"},
       {wide, "UTF-16"},
   };
-  for (const auto& [text, encoding] : rows) {
-    DomainEditor editor(text);
-    check_error([&] { set(editor, "a", "1"); }, Errc::bad_document, {encoding, "UTF-8"});
-    BOOST_TEST((editor.document() == text));
-  }
+  for (const auto& [text, encoding] : rows) check_error([&, &document = text] { DomainEditor editor(document); }, Errc::bad_document, {encoding, "UTF-8"});
 }
 
 BOOST_AUTO_TEST_CASE(large_deep_and_wide_documents_are_changed_in_time) {
   const auto start = std::chrono::steady_clock::now();
   std::string properties, nest, back, nics;
   for (int i = 0; i < 2000; ++i) properties += "<ovirt-vm:p" + std::to_string(i) + ">" + std::to_string(i) + "</ovirt-vm:p" + std::to_string(i) + ">\n";
-  for (int i = 0; i < 20000; ++i) {
-    nest += "<x>";
-    back += "</x>";
-    nics += "<interface><source/></interface>";
-  }
+  for (std::size_t i = 0; i < kMaxNesting - 4; ++i) nest += "<x>", back += "</x>";
+  for (int i = 0; i < 20000; ++i) nics += "<interface><source/></interface>";
   const std::string large = "<ovirt-vm:snapshot>" + std::string(10U << 20, 'x') + "</ovirt-vm:snapshot>";
   for (const auto& text : {with_custom(properties), with_vm(nest + back), with_vm(large), with_vm(large + "<ovirt-vm:custom/>"),
                            with_metadata(nest + back), of_devices(nics + "<disk><target dev='vda'/></disk>")}) {

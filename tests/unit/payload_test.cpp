@@ -70,7 +70,6 @@ BOOST_AUTO_TEST_CASE(name_and_uuid_are_read_as_libvirt_reads_them) {
       {"blanks around the uuid", "<uuid>\n  u1\t</uuid><name> n </name>", " n ", "u1"},
       {"entities and CDATA", "<name>a&amp;<![CDATA[<b>]]>&#99;</name>", "a&<b>c", ""},
       {"a comment within", "<name>a<!-- x -->b</name>", "ab", ""},
-      {"an element within, whose text counts", "<name>a<x>b<y>c</y></x>d</name>", "abcd", ""},
       {"deeper ones are other things", "<devices><name>d</name><uuid>d</uuid></devices><name>n</name>", "n",
        ""},
       {"in a metadata element", "<metadata><x:name xmlns:x='u'>m</x:name></metadata>", "", ""},
@@ -81,6 +80,57 @@ BOOST_AUTO_TEST_CASE(name_and_uuid_are_read_as_libvirt_reads_them) {
     const auto identity = identity_of(PayloadKind::domain_xml, domain(row.inside));
     BOOST_TEST(identity.name == row.name, row.what);
     BOOST_TEST(identity.uuid == row.uuid, row.what);
+  }
+}
+
+// Of two, libvirt takes the first, and others the last, or both.
+BOOST_AUTO_TEST_CASE(what_readers_could_take_differently_is_unsound) {
+  const std::string uuid = "<uuid>" + std::string(kUuid) + "</uuid>";
+  const std::vector<std::pair<std::string, std::string>> domains{
+      {"<name>web</name><uuid/>" + uuid, "two elements <uuid>, in line 1"},
+      {"<name>web</name>" + uuid + "\n<uuid/>", "two elements <uuid>, in line 2"},
+      {"<name>web</name><name>-01</name>" + uuid, "two elements <name>"},
+      {"<name/><name>web</name>" + uuid, "two elements <name>"},
+      {"<name>we<b>b</b></name>" + uuid, "an element in its <name>"},
+      {"<name>we<x:b xmlns:x='u'/>b</name>" + uuid, "an element in its <name>"},
+      {"<name>web</name><uuid><b/>" + std::string(kUuid) + "</uuid>", "an element in its <uuid>"},
+      {"<metadata/><metadata/>", "two elements <metadata>"},
+      {"<devices><interface><mac/><mac address='52:54:00:00:00:01'/></interface></devices>", "two elements <mac> in a device"},
+      {"<devices/><devices><disk><alias name='a'/><target dev='vda'/><alias name='b'/></disk></devices>", "two elements <alias>"},
+      {"<devices><disk><target dev='vda'/><target dev='vdb'/></disk></devices>", "two elements <target>"},
+      {"<devices><hostdev><address/><source/><address/></hostdev></devices>", "two elements <address>"}};
+  for (const auto& [inside, words] : domains) check_unsound(PayloadKind::domain_xml, domain(inside), words);
+  check_unsound(PayloadKind::device_xml, "<interface><mac/><mac address='52:54:00:00:00:01'/></interface>", "two elements <mac>");
+  const std::vector<std::string> sound{
+      "<name>web</name>" + uuid + "<x:name xmlns:x='u'>x</x:name><x:uuid xmlns:x='u'/>",
+      "<name>w<!-- -->e<?pi?>b</name>" + uuid,
+      "<devices><interface><mac/></interface><interface><mac/></interface></devices>",
+      "<devices><hostdev><source><address/></source><address/></hostdev></devices>",
+      "<devices><interface><mac/><x:mac xmlns:x='u'/></interface></devices>",
+      "<cputune><mac/><mac/></cputune>",
+      "<devices><disk><backingStore><target/><target/></backingStore></disk></devices>"};
+  for (const auto& inside : sound) identity_of(PayloadKind::domain_xml, domain(inside));
+}
+
+BOOST_AUTO_TEST_CASE(only_utf_8_is_sound) {
+  const auto plain = vm("web", kUuid);
+  std::string wide = "\xFF\xFE";
+  for (const char c : plain) wide += {c, '\0'};
+  for (const auto kind : {PayloadKind::domain_xml, PayloadKind::device_xml}) {
+    check_unsound(kind, wide, "UTF-16");
+    check_unsound(kind, wide.substr(2), "UTF-16");
+    check_unsound(kind, "<?xml version='1.0' encoding='ISO-8859-1'?>" + vm("w\xE9" "b", kUuid), "ISO-8859-1");
+    check_unsound(kind, "<?xml version='1.0' encoding='us-ascii'?>" + plain, "only UTF-8");
+    identity_of(kind, "<?xml version='1.0' encoding='utf-8'?>" + plain);
+    identity_of(kind, "\xEF\xBB\xBF" + plain);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(xml_may_be_nested_as_deep_as_the_limit) {
+  for (const auto kind : {PayloadKind::domain_xml, PayloadKind::device_xml}) {
+    identity_of(kind, domain(nested(kMaxNesting - 1, "<a>", "</a>", "")));
+    check_unsound(kind, domain(nested(kMaxNesting, "<a>", "</a>", "")), "deep");
+    check_unsound(kind, domain(nested(1000000, "<a>", "", "")), "deep");
   }
 }
 
@@ -150,8 +200,8 @@ BOOST_AUTO_TEST_CASE(what_is_not_json_is_refused_with_the_byte) {
 BOOST_AUTO_TEST_CASE(json_may_be_nested_as_deep_as_the_limit) {
   for (const auto& [open, close, inside] :
        {std::tuple{"["s, "]"s, ""s}, std::tuple{"{\"a\":"s, "}"s, "1"s}}) {
-    identity_of(PayloadKind::json, nested(kMaxJsonDepth, open, close, inside));
-    check_unsound(PayloadKind::json, nested(kMaxJsonDepth + 1, open, close, inside), "deep");
+    identity_of(PayloadKind::json, nested(kMaxNesting, open, close, inside));
+    check_unsound(PayloadKind::json, nested(kMaxNesting + 1, open, close, inside), "deep");
     check_unsound(PayloadKind::json, nested(1000000, open, close, inside), "deep");
     check_unsound(PayloadKind::json, nested(1000000, open, "", ""), "deep");
   }
@@ -165,7 +215,6 @@ BOOST_AUTO_TEST_CASE(the_identity_of_an_earlier_document_never_stays) {
 
 BOOST_AUTO_TEST_CASE(a_vm_that_became_another_is_noticed) {
   const auto before = vm("web", kUuid);
-  const std::string uuid = "<uuid>" + std::string(kUuid) + "</uuid>";
   struct Row {
     PayloadKind kind;
     std::string before, after, words;  // no words: it is the same
@@ -177,16 +226,11 @@ BOOST_AUTO_TEST_CASE(a_vm_that_became_another_is_noticed) {
       {PayloadKind::domain_xml, before, vm("web2", kUuid), "<name> was changed from 'web' to 'web2'"},
       {PayloadKind::domain_xml, before, vm("web ", kUuid), "<name> was changed"},
       {PayloadKind::domain_xml, before, vm("", kUuid), "<name> was changed from 'web' to nothing"},
-      {PayloadKind::domain_xml, before, vm("web<x>2</x>", kUuid), "<name> was changed"},
       {PayloadKind::domain_xml, before, vm("web", "1e4a0b1c-7d2f-4c3a-9b1e-0123456789ab"),
        "<uuid> was changed"},
       {PayloadKind::domain_xml, before, domain("<name>web</name>"),
        "<uuid> was changed from '" + std::string(kUuid) + "' to nothing"},
       {PayloadKind::domain_xml, domain("<name>web</name>"), before, "<uuid> was changed from nothing to"},
-      {PayloadKind::domain_xml, before, domain("<name>web</name>" + uuid + "<uuid>x</uuid>"),
-       "<uuid> was changed"},
-      {PayloadKind::domain_xml, before, domain("<name>x</name><name>web</name>" + uuid),
-       "<name> was changed"},
       {PayloadKind::domain_xml, before, domain(before), "changed"},
       {PayloadKind::device_xml, "<disk/>", "<disk a='b'/>", ""},
       {PayloadKind::device_xml, "<disk/>", "<interface/>",
