@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "support.hpp"
+#include "system_calls.hpp"
 #include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
 
@@ -143,13 +144,186 @@ BOOST_AUTO_TEST_CASE(the_old_file_is_another_one_and_keeps_its_mode) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(the_owner_of_the_old_file_is_kept, *boost::unit_test::precondition(as_root)) {
+BOOST_AUTO_TEST_CASE(the_owner_of_a_file_whose_content_is_changed_is_kept, *boost::unit_test::precondition(as_root)) {
   const TempDir dir;
-  const auto path = dir.file("old", "before");
+  const auto path = dir.file("old", "before", 0640);
   BOOST_REQUIRE(::chown(path.c_str(), kStranger, kStranger) == 0);
-  replace_file(path, "after");
+  ReplaceableFile file(path);
+  file.lock();
+  BOOST_TEST(file.read(100).value_or("") == "before");
+  file.replace("after");
   BOOST_TEST(stat_of(path).st_uid == kStranger);
   BOOST_TEST(stat_of(path).st_gid == kStranger);
+  BOOST_TEST((stat_of(path).st_mode & 07777) == 0640U);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_another_made_first_gives_its_rights_to_nobody, *boost::unit_test::precondition(as_root)) {
+  const TempDir dir;
+  dir.dir("sticky", 01777);
+  dir.dir("his");
+  dir.chown("his", kStranger);
+  const auto root_file = dir.file("root_file", "public", 0644);
+  const auto theirs = dir.file("sticky/theirs", "", 0666);
+  dir.chown("sticky/theirs", kStranger);
+  BOOST_REQUIRE(::link(root_file.c_str(), (dir / "sticky/second_name").c_str()) == 0);
+  dir.file("his/moved_there", "of root", 0666);
+  for (const auto& path : {theirs, dir / "sticky/second_name", dir / "his/moved_there"}) {
+    replace_file(path, "secret");
+    BOOST_TEST(content_of(path) == "secret");
+    BOOST_TEST(stat_of(path).st_uid == 0U);
+    BOOST_TEST(stat_of(path).st_gid == 0U);
+    BOOST_TEST((stat_of(path).st_mode & 07777) == 0600U, path);
+  }
+  BOOST_TEST(content_of(root_file) == "public");
+}
+
+BOOST_AUTO_TEST_CASE(a_file_of_another_where_it_cannot_be_removed_is_an_error, *boost::unit_test::precondition(as_root)) {
+  const TempDir dir;
+  dir.dir("sticky", 01777);
+  const auto path = dir.file("sticky/theirs", "before", 0666);
+  BOOST_TEST(as_member_of_group([&] { replace_file(path, "secret"); }).find("cannot replace " + path) == 0U);
+  BOOST_TEST(content_of(path) == "before");
+  BOOST_TEST(count_entries(dir / "sticky") == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_link_of_another_is_followed_to_nothing_that_is_replaced, *boost::unit_test::precondition(as_root)) {
+  const TempDir dir;
+  const auto victim = dir.file("root/victim", "precious", 0600);
+  for (const auto mode : {01777U, 0755U}) {
+    dir.dir("theirs", mode);
+    dir.link("theirs/last", "../root/victim");
+    dir.link("theirs/new", "../root/new");
+    dir.link("theirs/part", "../root");
+    for (const auto* name : {"theirs/last", "theirs/new", "theirs/part"}) dir.chown(name, kStranger);
+    if (mode == 0755U) dir.chown("theirs", kStranger);
+    for (const auto* name : {"theirs/last", "theirs/new", "theirs/part/victim", "theirs/part/new"}) {
+      check_error([&] { replace_file(dir / name, "data"); }, Errc::engine_failure, {dir / name, "is a link of uid 65534", "give the path"});
+      check_error([&] { ReplaceableFile file(dir / name); }, Errc::wrong_use, {dir / name, "is a link of uid 65534"});
+    }
+    check_error([&] { lock_file(dir / "theirs/part/new", true); }, Errc::wrong_use, {"is a link of uid 65534"});
+    BOOST_TEST(content_of(victim) == "precious");
+    BOOST_TEST(count_entries(dir / "root") == 1U);
+    boost::filesystem::remove_all(dir / "theirs");
+  }
+}
+
+// The kernel says EACCES where fs.protected_symlinks is set, and a directory that may not be searched says it, too.
+BOOST_AUTO_TEST_CASE(what_cannot_be_looked_at_is_not_taken_for_missing, *boost::unit_test::precondition(as_root)) {
+  const TempDir dir;
+  dir.dir("open", 0777);
+  dir.file("closed/file", "before", 0666);
+  dir.chmod("closed", 0700);
+  dir.link("open/link", "../closed/file");
+  BOOST_TEST(as_member_of_group([&] { replace_file(dir / "open/link", "data"); }).find("Permission denied at " + dir / "closed") != std::string::npos);
+  BOOST_TEST(S_ISLNK(stat_of(dir / "open/link").st_mode));
+  BOOST_TEST(content_of(dir / "closed/file") == "before");
+}
+
+namespace {
+
+// With files that have no name, and on a file system or under a kernel without them.
+const std::vector<std::vector<CallRule>> kWays{{}, {kNoTmpfile}, {{SYS_linkat, ENOENT}}};
+
+std::vector<CallRule> also(std::vector<CallRule> rules, CallRule one) {
+  rules.insert(rules.begin(), one);  // the first that fits counts
+  return rules;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_kill_at_any_step_leaves_the_old_file_and_nothing_that_the_next_writer_does_not_remove) {
+  int left_something = 0;
+  for (const auto& way : kWays)
+    for (const long step : {SYS_openat, SYS_write, SYS_fsync, SYS_flock, SYS_linkat, SYS_fchown, SYS_fchmod, SYS_renameat}) {
+      const TempDir dir;
+      const auto path = dir.file("old", "before", 0640);
+      const auto said = in_process(also(way, {step}), [&] { replace_file(path, "half"); });
+      const bool is_unused = step == SYS_linkat && way.size() == 1 && way[0].number == SYS_openat;
+      BOOST_TEST(said == (is_unused ? "" : "SIGSYS"), "step " << step);
+      BOOST_TEST(content_of(path) == (is_unused ? "half" : "before"));
+      left_something += count_entries(dir.path()) == 2U;
+      BOOST_TEST(in_process(way, [&] { replace_file(path, "after"); }) == "");
+      BOOST_TEST(content_of(path) == "after");
+      BOOST_TEST((stat_of(path).st_mode & 07777) == 0640U);
+      BOOST_TEST(count_entries(dir.path()) == 1U, "after step " << step);
+    }
+  BOOST_TEST(left_something >= 6);  // or the steps are not those of a replacement any more
+}
+
+BOOST_AUTO_TEST_CASE(whoever_replaces_the_file_next_removes_what_another_left_of_a_new_one) {
+  const TempDir dir;
+  const auto path = dir / std::string(250, 'n');
+  for (const auto& way : kWays) {
+    BOOST_TEST(in_process(also(way, {SYS_renameat}), [&] { replace_file(path, "secret"); }) == "SIGSYS");
+    BOOST_TEST(count_entries(dir.path()) == 1U);
+    BOOST_TEST(!boost::filesystem::exists(path));
+    replace_file(path, "data");
+    BOOST_TEST(count_entries(dir.path()) == 1U);
+    BOOST_TEST(content_of(path) == "data");
+    boost::filesystem::remove(path);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(writers_of_one_file_take_turns) {
+  const TempDir dir;
+  const auto path = dir / "file";
+  for (const auto& way : kWays) {
+    std::vector<std::string> said(4);
+    {
+      std::vector<std::jthread> writers;
+      for (auto& of_one : said)
+        writers.emplace_back([&] {
+          of_one = in_process(way, [&] {
+            for (int i = 0; i < 50; ++i) replace_file(path, std::string(1000, static_cast<char>('a' + i % 26)));
+          });
+        });
+    }
+    for (const auto& of_one : said) BOOST_TEST(of_one == "");
+    const auto content = content_of(path);
+    BOOST_TEST(content == std::string(1000, content.at(0)));
+    BOOST_TEST(count_entries(dir.path()) == 1U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_writer_that_lives_is_waited_for) {
+  const TempDir dir;
+  const auto path = dir / "file";
+  Holder other(dir.file(".file.vdsm-hook-new", "half", 0600));
+  BOOST_REQUIRE(other.has_it());
+  int ends[2];
+  BOOST_REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  const UniqueFd from(ends[0]);
+  std::jthread writer([&, to = UniqueFd(ends[1])] {
+    replace_file(path, "data");
+    write_all(to.get(), "x", "pipe");
+  });
+  pollfd nothing{from.get(), POLLIN, 0};
+  BOOST_TEST(::poll(&nothing, 1, 100) == 0);
+  other.end(SIGKILL);
+  writer.join();
+  BOOST_TEST(content_of(path) == "data");
+  BOOST_TEST(count_entries(dir.path()) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_others_put_in_the_way_is_removed_or_named, *boost::unit_test::precondition(as_root)) {
+  const TempDir dir;
+  dir.dir("sticky", 01777);
+  const auto path = dir / "sticky/file", beside = dir / "sticky/.file.vdsm-hook-new";
+  const auto victim = dir.file("victim", "precious");
+  dir.link("sticky/.file.vdsm-hook-new", victim);
+  replace_file(path, "data");
+  dir.file("sticky/.file.vdsm-hook-new", "theirs", 0666);
+  dir.chown("sticky/.file.vdsm-hook-new", kStranger);
+  replace_file(path, "more");
+  BOOST_TEST(content_of(path) == "more");
+  BOOST_TEST(count_entries(dir / "sticky") == 1U);
+  BOOST_TEST(content_of(victim) == "precious");
+  dir.dir("sticky/.file.vdsm-hook-new");
+  check_error([&] { replace_file(path, "lost"); }, Errc::engine_failure, {path, ".file.vdsm-hook-new is in the way"});
+  boost::filesystem::remove(beside);
+  dir.file("sticky/.new.vdsm-hook-new", "of root", 0600);
+  BOOST_TEST(as_member_of_group([&] { replace_file(dir / "sticky/new", "lost"); }).find(".new.vdsm-hook-new is in the way") != std::string::npos);
+  BOOST_TEST(content_of(path) == "more");
 }
 
 BOOST_AUTO_TEST_CASE(somebody_who_may_not_give_files_away_still_replaces_the_content,
