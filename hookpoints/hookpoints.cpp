@@ -1,9 +1,5 @@
 #include "vdsm_hook/hookpoints/hookpoints.hpp"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -11,7 +7,7 @@
 #include <deque>
 #include <vector>
 
-#include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/toml/table.hpp"
 
@@ -40,22 +36,19 @@ const HookPoint* find_builtin(std::string_view name) noexcept {
 
 // The files of SITE_DIR that are settings, in byte order; no allocation when there is no such directory.
 std::vector<std::string> settings_in(const std::string& site_dir) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(site_dir.c_str()), &::closedir);
-  if (!dir && errno == ENOENT) return {};
-  if (!dir && errno == ENOTDIR) throw Error(Errc::bad_configuration, site_dir + " is not a directory");
-  if (!dir) throw Error::from_errno("cannot read the hook points in " + site_dir, errno);
+  auto opened = open_path(site_dir, O_PATH | O_DIRECTORY);
+  if (opened.error == ENOENT) return {};
+  if (opened.error == ENOTDIR) throw Error(Errc::bad_configuration, site_dir + " is not a directory");
+  if (!opened) opened.fail("read the hook points in", site_dir);
+  const Directory directory(std::move(opened.fd));
   std::vector<std::string> names;
-  for (;;) {
-    errno = 0;
-    const dirent* entry = ::readdir(dir.get());
-    if (entry == nullptr) break;
-    const std::string_view name = entry->d_name;
-    if (name.front() == '.' || !name.ends_with(".toml")) continue;
-    struct stat st {};
-    if (::fstatat(::dirfd(dir.get()), entry->d_name, &st, 0) == 0 && S_ISREG(st.st_mode))
-      names.emplace_back(name);
-  }
-  if (errno != 0) throw Error::from_errno("cannot read the hook points in " + site_dir, errno);
+  const int error = directory.each_name([&](std::string name) {
+    if (name.front() == '.' || !name.ends_with(".toml")) return true;
+    const auto st = directory.status(name, true);
+    if (st && S_ISREG(st->st_mode)) names.push_back(std::move(name));
+    return true;
+  });
+  if (error != 0) throw Error::from_errno("cannot read the hook points in " + site_dir, error);
   std::sort(names.begin(), names.end());
   return names;
 }

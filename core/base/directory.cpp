@@ -90,6 +90,17 @@ int Directory::rename(const std::string& from, const std::string& to, unsigned w
 }
 int Directory::touch(const std::string& name) const { return result_of(::utimensat(fd_.get(), name.c_str(), nullptr, AT_SYMLINK_NOFOLLOW)); }
 
+std::string path_of(int fd) {
+  const auto path = Directory::open("/proc/self/fd").link_target(std::to_string(fd));
+  if (path.empty()) throw Error::from_errno("cannot find the path of a file", errno);
+  return path;
+}
+
+std::string this_program() {
+  const auto proc = Directory::find("/proc/self");
+  return proc ? proc.link_target("exe") : std::string();
+}
+
 Directory make_directory(const std::string& path, mode_t mode, mode_t mode_above) {
   const auto end = path.find_last_not_of('/');
   const auto plain = path.substr(0, end == std::string::npos ? 1 : end + 1);  // a slash at the end would follow a link

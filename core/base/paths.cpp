@@ -3,8 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <climits>
 #include <cstdlib>
+
+#include "vdsm_hook/base/directory.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -46,14 +47,12 @@ Paths Paths::installed() {
 
 Paths Paths::of_this_program() {
   Paths paths = installed();
-  char program[PATH_MAX];
-  const auto length = ::readlink("/proc/self/exe", program, sizeof program);
-  std::string prefix(program, static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
+  std::string prefix = this_program();
   const auto go_up = [&prefix] { prefix.resize(std::min(prefix.rfind('/'), prefix.size())); };
   go_up();
   if (prefix.ends_with("/libexec/vdsm-hook")) go_up();
   go_up();
-  if (prefix == VDSM_HOOK_PREFIX || ::access((prefix + "/share/vdsm-hook/python").c_str(), F_OK) != 0) return paths;
+  if (prefix == VDSM_HOOK_PREFIX || !status_of(prefix + "/share/vdsm-hook/python")) return paths;
   paths.hooks_dirs[0] = prefix + "/libexec/vdsm/hooks";
   paths.sdk_python_dir = prefix + "/share/vdsm-hook/python";
   paths.sdk_shell_dir = prefix + "/share/vdsm-hook/shell";

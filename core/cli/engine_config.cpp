@@ -77,8 +77,7 @@ struct Key {
 };
 
 void must_exist(const std::string& file) {
-  struct stat st{};
-  if (::stat(file.c_str(), &st) != 0 && (errno == ENOENT || errno == ENOTDIR)) throw_wrong_use("Files " + file + " does not exist");
+  if (!status_of(file) && (errno == ENOENT || errno == ENOTDIR)) throw_wrong_use("Files " + file + " does not exist");
 }
 
 // All keys, or those in FILE, which has lines KEY.ATTRIBUTE=TEXT.

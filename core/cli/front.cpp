@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/open_path.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/cli/command.hpp"
 
@@ -20,7 +21,7 @@ namespace {
 // caller closed fails, as if it were closed still: a document must not vanish.
 void fill_standard_descriptors() {
   for (int fd = 0; fd < 3; ++fd)
-    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+    if (::fcntl(fd, F_GETFD) < 0) static_cast<void>(open_path("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY).fd.release());
 }
 
 int exit_code_of(const Error& error) {
@@ -83,7 +84,7 @@ void continue_with(const OtherProgram& program, std::initializer_list<std::strin
   words.push_back(nullptr);
   ::execv(path.c_str(), words.data());
   const int reason = errno;
-  if (reason == ENOENT && ::access(path.c_str(), F_OK) == 0)
+  if (reason == ENOENT && status_of(path))
     throw Error(Errc::engine_failure, "cannot start " + path + ": its interpreter is missing (a script's is in its first line)");
   if (reason == ENOENT)
     throw Error(Errc::engine_failure, "there is no " + path + ": install the package " + std::string(program.package) + " for " +

@@ -49,10 +49,11 @@ class Log {
 // One process serves a run-time directory: two would fire everything twice. The kernel frees the lock when its holder dies.
 // Whoever can open the file can lock it, even one who may only read: so nobody else can, nor one that was made otherwise.
 UniqueFd become_the_only_one(const std::string& runtime_dir) {
-  make_own_directory(runtime_dir);
   const auto name = runtime_dir + "/vdsm-hookd.lock";
-  UniqueFd fd(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd || ::fchmod(fd.get(), 0600) != 0) throw Error::from_errno("cannot open " + name, errno);
+  auto opened = make_own_directory(runtime_dir).open_file("vdsm-hookd.lock", O_RDWR | O_CREAT, 0600);
+  if (!opened) opened.fail("open", name);
+  auto fd = std::move(opened.fd);
+  if (::fchmod(fd.get(), 0600) != 0) throw Error::from_errno("cannot open " + name, errno);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) throw Error::from_errno("cannot lock " + name, errno);
     const auto holder = read_to_end(fd.get(), kMaxHolderBytes, name).value_or("");

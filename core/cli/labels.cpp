@@ -1,20 +1,13 @@
 // Labels of SELinux: they decide, besides owner and mode, whether libvirt's daemon may run a hook or read what it needs.
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <boost/filesystem.hpp>
-
 #include <algorithm>
 #include <chrono>
 
-#include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/cli/findings.hpp"
 #include "vdsm_hook/process/hook_process.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
-
-namespace fs = boost::filesystem;
 
 // There where SELinux is on, be it enforcing or not.
 constexpr const char* kSwitch = "/sys/fs/selinux/enforce";
@@ -24,14 +17,14 @@ constexpr std::size_t kPathsAtOnce = 256;
 
 // The directory, and two levels below it: events and hooks.
 void add_paths(const std::string& directory, std::vector<std::string>& paths) {
-  boost::system::error_code error;
-  if (!fs::is_directory(directory, error)) return;
+  const Directory top(open_path(directory, O_PATH | O_DIRECTORY).fd);
+  if (!top) return;
   paths.push_back(directory);
   const auto begin = paths.size();
-  for (fs::recursive_directory_iterator entry(directory, fs::directory_options::skip_permission_denied, error), end; !error && entry != end;
-       entry.increment(error)) {
-    if (entry.depth() > 0) entry.disable_recursion_pending();
-    paths.push_back(entry->path().string());
+  for (const auto& name : top.names()) {
+    const auto path = directory + "/" + name;
+    paths.push_back(path);
+    for (const auto& below : Directory(top.open_file(name, O_PATH | O_DIRECTORY).fd).names()) paths.push_back(path + "/" + below);
   }
   std::sort(paths.begin() + static_cast<std::ptrdiff_t>(begin), paths.end());
 }
@@ -47,8 +40,7 @@ void add_finding(const std::string& line, std::vector<Finding>& findings) {
                         "restorecon -v sets it; without the package vdsm-hook-selinux the policy does not know the engine's files."});
   } else if (const auto no_label = line.rfind(error); no_label != std::string::npos) {
     const auto path = line.substr(0, no_label);
-    struct stat st{};
-    if (::lstat(path.c_str(), &st) != 0) return;  // an event ended meanwhile, and its files went with it
+    if (!status_of(path, false)) return;  // an event ended meanwhile, and its files went with it
     findings.push_back({path, "its SELinux label cannot be read: " + line.substr(no_label + error.size()), "restorecon -v sets one."});
   }
 }
@@ -57,7 +49,7 @@ void add_finding(const std::string& line, std::vector<Finding>& findings) {
 
 std::vector<Finding> find_wrong_labels(const Settings& settings) {
   std::vector<Finding> findings;
-  if (::access(kSwitch, F_OK) != 0) return findings;
+  if (!status_of(kSwitch)) return findings;
   std::vector<std::string> paths;
   for (const auto& directory : settings.paths.hooks_dirs) add_paths(directory, paths);
   for (const auto& directory : {settings.paths.config_dir, settings.paths.runtime_dir, settings.paths.libexec_dir}) add_paths(directory, paths);

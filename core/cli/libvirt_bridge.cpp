@@ -6,6 +6,7 @@
 #include <boost/json/value.hpp>
 #include <cerrno>
 
+#include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/cli/command.hpp"
 #include "vdsm_hook/cli/json.hpp"
@@ -16,16 +17,9 @@ namespace vdsm_hook::cli {
 namespace {
 
 namespace fs = boost::filesystem;
-using boost::system::error_code;
 
 const std::vector<std::string> kDrivers{"qemu", "lxc", "libxl", "bhyve", "daemon"};
 const std::vector<std::string> kUsualDrivers{"qemu", "daemon"};
-
-[[noreturn]] void failed(const std::string& what, const std::string& path, const error_code& error) {
-  throw Error(Errc::engine_failure, "cannot " + what + " " + path + ": " + error.message());
-}
-
-std::string this_program() { return fs::read_symlink("/proc/self/exe").string(); }
 
 // What one driver's scripts are.
 struct LinkPlace {
@@ -48,34 +42,35 @@ std::string_view to_string(LinkPlace::State state) {
   return "";
 }
 
-std::string_view kind_of(const fs::file_status& status) {
-  switch (status.type()) {
-    case fs::symlink_file: return "a link to something else";
-    case fs::directory_file: return "a directory";
-    case fs::regular_file: return "a file";
-    default: return "something";
-  }
+std::string_view kind_of(mode_t mode) {
+  if (S_ISLNK(mode)) return "a link to something else";
+  if (S_ISDIR(mode)) return "a directory";
+  return S_ISREG(mode) ? "a file" : "something";
 }
 
 LinkPlace look(const std::string& hooks_dir, const std::string& driver) {
   LinkPlace place{driver, hooks_dir + "/" + driver, hooks_dir + "/" + driver + ".d", {}, LinkPlace::State::missing, {}, {}, "none"};
   place.link = place.directory + "/" + std::string(kBridgeName);
-  error_code error;
-  if (const auto main = fs::status(place.main_script, error); fs::exists(main))
-    place.main = fs::is_regular_file(main) && ::access(place.main_script.c_str(), X_OK) == 0 ? "runs" : "not executable";
-  for (auto entry = fs::directory_iterator(place.directory, error); !error && entry != fs::directory_iterator(); entry.increment(error))
-    place.has_trees = place.has_trees || fs::is_directory(entry->path(), error);
-  const auto status = fs::symlink_status(place.link, error);
-  if (status.type() == fs::status_error) failed("look at", place.link, error);
-  if (!fs::exists(status)) return place;
-  const auto target = fs::is_symlink(status) ? fs::read_symlink(place.link, error) : fs::path();
-  if (target.filename() != "vdsm-hook") {
+  if (const auto main = status_of(place.main_script))
+    place.main = S_ISREG(main->st_mode) && may_execute(place.main_script) ? "runs" : "not executable";
+  const auto directory = Directory::find(place.directory);
+  if (!directory) return place;
+  for (const auto& name : directory.names()) {
+    const auto entry = directory.status(name, true);
+    place.has_trees = place.has_trees || (entry && S_ISDIR(entry->st_mode));
+  }
+  const std::string name(kBridgeName);
+  const auto status = directory.status(name);
+  if (!status && errno != ENOENT) throw Error::from_errno("cannot look at " + place.link, errno);
+  if (!status) return place;
+  const auto target = directory.link_target(name);
+  if (fs::path(target).filename() != "vdsm-hook") {
     place.state = LinkPlace::State::obstructed;
-    place.obstacle = kind_of(status);
+    place.obstacle = kind_of(status->st_mode);
     return place;
   }
-  place.target = target.string();
-  place.state = ::access(place.link.c_str(), X_OK) == 0 ? LinkPlace::State::installed : LinkPlace::State::broken;
+  place.target = target;
+  place.state = may_execute(place.link) ? LinkPlace::State::installed : LinkPlace::State::broken;
   return place;
 }
 
@@ -114,20 +109,23 @@ struct BridgeOptions {
 };
 
 // 0755 whatever the umask is, where it is made here.
-void make_directory(const fs::path& directory) {
-  if (fs::is_directory(directory)) return;
-  if (directory.has_parent_path()) make_directory(directory.parent_path());
-  if (::mkdir(directory.c_str(), 0755) != 0 || ::chmod(directory.c_str(), 0755) != 0)
-    throw Error::from_errno("cannot make the directory " + directory.string(), errno);
+Directory make_directory(const fs::path& path) {
+  if (auto there = Directory::find(path.string(), Links::own)) return there;
+  if (path.has_parent_path()) make_directory(path.parent_path());
+  auto made = vdsm_hook::make_directory(path.string(), 0755, 0755);
+  const auto readable = made.open_file(".", O_RDONLY | O_DIRECTORY);
+  if (!readable || ::fchmod(readable.fd.get(), 0755) != 0) throw Error::from_errno("cannot make the directory " + path.string(), errno);
+  return made;
 }
 
-void make_link(const std::string& target, const std::string& link) {
-  const auto beside = link + "." + random_uuid().substr(0, 8);
-  if (::symlink(target.c_str(), beside.c_str()) != 0) throw Error::from_errno("cannot make " + link, errno);
-  if (::rename(beside.c_str(), link.c_str()) == 0) return;
-  const int error = errno;
-  ::unlink(beside.c_str());
-  throw Error::from_errno("cannot make " + link, error);
+// What a killed install left under the name beside it goes first.
+void make_link(const std::string& target, const Directory& directory, const std::string& link) {
+  const std::string name(kBridgeName), beside = "." + name + ".vdsm-hook-new";
+  directory.remove(beside);
+  int error = directory.make_link(beside, target);
+  if (error == 0) error = directory.rename(beside, name);
+  if (error != 0) directory.remove(beside);
+  if (error != 0) throw Error::from_errno("cannot make " + link, error);
 }
 
 int install_main(int argc, char** argv) {
@@ -148,8 +146,7 @@ int install_main(int argc, char** argv) {
       print(place.link + " is there already\n");
       continue;
     }
-    make_directory(place.directory);
-    make_link(program, place.link);
+    make_link(program, make_directory(place.directory), place.link);
     is_changed = true;
     print(place.link + " -> " + program + "\n");
   }
@@ -171,10 +168,12 @@ int remove_main(int argc, char** argv) {
   for (const auto& place : options.places(kDrivers)) {
     if (place.state == LinkPlace::State::obstructed) complain("note: " + place.link + " is " + place.obstacle + ", no link to vdsm-hook: it stays");
     if (place.target.empty()) continue;
-    if (::unlink(place.link.c_str()) != 0) throw Error::from_errno("cannot remove " + place.link, errno);
+    const auto hooks_dir = Directory::open(place.directory.substr(0, place.directory.rfind('/') + 1), Links::own);
+    const Directory directory(hooks_dir.open_file(place.driver + ".d", O_PATH | O_DIRECTORY).fd);
+    if (const int error = directory.remove(std::string(kBridgeName)); error != 0) throw Error::from_errno("cannot remove " + place.link, error);
     is_changed = true;
     print("removed " + place.link + "\n");
-    if (::rmdir(place.directory.c_str()) == 0) print("removed " + place.directory + "\n");
+    if (hooks_dir.remove_directory(place.driver + ".d") == 0) print("removed " + place.directory + "\n");
   }
   if (!is_changed) print("there is nothing to remove\n");
   return done;

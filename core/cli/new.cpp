@@ -74,39 +74,42 @@ std::string filled_in(std::string text, const Words& words) {
 // A directory that vanishes with what is in it, unless it got its name.
 class Draft {
  public:
-  explicit Draft(const std::string& parent) : path_(parent + "/.vdsm-hook-new.XXXXXX") {
-    if (::mkdtemp(path_.data()) == nullptr) throw Error::from_errno("cannot make a directory in " + parent, errno);
+  explicit Draft(const std::string& parent) : parent_(Directory::open(parent, Links::own)), name_(".vdsm-hook-new." + random_uuid().substr(0, 8)) {
+    if (const int error = parent_.make_directory(name_, 0700); error != 0) throw Error::from_errno("cannot make a directory in " + parent, error);
+    directory_ = Directory(parent_.open_file(name_, O_RDONLY | O_DIRECTORY).fd);
+    if (!directory_) throw Error(Errc::engine_failure, "cannot open the directory " + parent + "/" + name_ + ": somebody took it away");
   }
   Draft(const Draft&) = delete;
   Draft& operator=(const Draft&) = delete;
   ~Draft() {
-    for (const auto& file : files_) ::unlink(file.c_str());
-    if (!path_.empty()) ::rmdir(path_.c_str());
+    if (name_.empty()) return;
+    for (const auto& file : files_) directory_.remove(file);
+    parent_.remove_directory(name_);
   }
 
   void add(const NewFile& file) {
-    const auto path = path_ + "/" + file.name;
-    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!fd) throw Error::from_errno("cannot create " + path, errno);
-    files_.push_back(path);
-    write_all(fd.get(), file.text, path);
+    const auto opened = directory_.open_file(file.name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (!opened) opened.fail("create", file.name);
+    files_.push_back(file.name);
+    write_all(opened.fd.get(), file.text, file.name);
     // Not left to the umask: files that a group may write are not trusted.
-    if (::fchmod(fd.get(), file.mode) != 0) throw Error::from_errno("cannot set the mode of " + path, errno);
+    if (::fchmod(opened.fd.get(), file.mode) != 0) throw Error::from_errno("cannot set the mode of " + file.name, errno);
   }
 
-  /// Makes it the directory NAME, which must not exist. Throws wrong_use if it does.
+  /// Makes it the directory NAME beside it, which must not exist. Throws wrong_use if it does.
   void become(const std::string& name) {
-    if (::chmod(path_.c_str(), 0755) != 0) throw Error::from_errno("cannot set the mode of " + path_, errno);
-    if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, name.c_str(), RENAME_NOREPLACE) != 0) {
-      if (errno == EEXIST) throw_wrong_use(printable(name) + " exists already");
-      throw Error::from_errno("cannot create " + name, errno);
+    if (::fchmod(directory_.fd(), 0755) != 0) throw Error::from_errno("cannot set the mode of " + name, errno);
+    if (const int error = parent_.rename(name_, name, RENAME_NOREPLACE); error != 0) {
+      if (error == EEXIST) throw_wrong_use(printable(name) + " exists already");
+      throw Error::from_errno("cannot create " + name, error);
     }
-    files_.clear();
-    path_.clear();
+    name_.clear();
   }
 
  private:
-  std::string path_;
+  Directory parent_;
+  std::string name_;  // in parent_; empty: it is a draft no more
+  Directory directory_;
   std::vector<std::string> files_;
 };
 
@@ -189,17 +192,16 @@ int new_main(int argc, char** argv) {
   const auto settings = locations.load();
   const auto files = files_of(name, event_called(event, is_adhoc, settings.points),
                               language == "python" ? "py" : language, settings.paths.sdk_new_dir);
-  struct stat st{};
-  if (::stat(directory.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) throw_wrong_use(directory + " is no directory");
+  if (const auto st = status_of(directory); !st || !S_ISDIR(st->st_mode)) throw_wrong_use(directory + " is no directory");
   const auto folder = (directory == "." ? "" : directory + (directory.ends_with('/') ? "" : "/")) + name;
-  if (::lstat(folder.c_str(), &st) == 0) throw_wrong_use(folder + " exists already");
+  if (status_of(folder, false)) throw_wrong_use(folder + " exists already");
   Draft draft(directory);
   Table table;
   for (const auto& file : files) {
     draft.add(file);
     table.push_back({folder + "/" + file.name, file.about});
   }
-  draft.become(folder);
+  draft.become(name);
 
   std::string text;
   for (const auto& line : aligned(table, 0)) text += line;

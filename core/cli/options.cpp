@@ -29,8 +29,7 @@ std::string with_own_mark(std::string_view text) {
 
 std::string read_input(const std::string& name, std::size_t max_bytes) {
   if (name != "-") {
-    struct stat st{};
-    if (::stat(name.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) throw_wrong_use(name + " is a directory");
+    if (const auto st = status_of(name); st && S_ISDIR(st->st_mode)) throw_wrong_use(name + " is a directory");
     return read_file(name, max_bytes);
   }
   auto data = read_to_end(STDIN_FILENO, max_bytes, "standard input");

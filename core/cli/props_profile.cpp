@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/filesystem/operations.hpp>
 
+#include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/base/text.hpp"
@@ -39,8 +40,7 @@ std::vector<std::string> users_in(const DomainEditor& domain, const std::string&
 std::vector<std::string> users_of(const VnicProfile& profile, const std::string& name, const Settings& settings) {
   std::vector<std::string> users;
   for (const auto& file : profile.files) {
-    struct stat st{};
-    if (::stat(file.c_str(), &st) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+    if (!status_of(file) && (errno == ENOENT || errno == ENOTDIR)) {
       users.push_back("nobody knows whom: " + file + " is gone or was moved");
       continue;
     }
@@ -247,10 +247,9 @@ int delete_main(int argc, char** argv) {
 
 // FILE as it is found again from anywhere.
 std::string real_name(const std::string& file) {
-  boost::system::error_code error;
-  const auto real = boost::filesystem::canonical(file, error);
-  if (error) throw Error(Errc::wrong_use, "cannot open " + file + ": " + error.message());
-  return real.string();
+  const auto opened = open_path(file, O_PATH);
+  if (!opened) opened.fail("open", file, Errc::wrong_use);
+  return path_of(opened.fd.get());
 }
 
 std::size_t find_nic(const DomainEditor& domain, const std::string& selector) {

@@ -1,15 +1,12 @@
 #include "vdsm_hook/engine/host_properties.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <boost/filesystem/operations.hpp>
+#include <cerrno>
 #include <set>
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/file.hpp"
-#include "vdsm_hook/base/unique_fd.hpp"
+#include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/discovery/discovery.hpp"
 
 namespace vdsm_hook {
@@ -17,10 +14,7 @@ namespace {
 
 std::string store_file(const Settings& settings) { return settings.paths.config_dir + "/" + std::string(kStoreFile); }
 
-bool exists(const std::string& path) {
-  struct stat st{};
-  return ::lstat(path.c_str(), &st) == 0;
-}
+bool exists(const std::string& path) { return status_of(path, false) || errno != ENOENT; }
 
 // Throws for what somebody else can have written; VERB is what is not done then.
 void check_trust(const Settings& settings, const std::string& path, const std::string& verb) {
@@ -70,17 +64,18 @@ std::vector<std::string> readers_of(const std::vector<PropertyReader>& hooks, st
 // Most hook points have no hooks, and this is all that discover() need not be asked for then.
 bool has_entries(const std::string& event, const std::vector<std::string>& layers) {
   return std::any_of(layers.begin(), layers.end(), [&event](const std::string& layer) {
-    boost::system::error_code error;
-    return !boost::filesystem::is_empty(layer + "/" + event, error) && !error;
+    bool has_one = false;
+    auto opened = open_path(layer + "/" + event, O_RDONLY | O_DIRECTORY);
+    if (opened) Directory(std::move(opened.fd)).each_name([&has_one](const std::string&) { return has_one = true, false; });
+    return has_one;
   });
 }
 
-UniqueFd open_layer(const std::string& layer) { return UniqueFd(::open(layer.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)); }
+Directory open_layer(const std::string& layer) { return Directory(open_path(layer, O_PATH | O_DIRECTORY).fd); }
 
-std::optional<FileStamp> stamp_of(const UniqueFd& layer, const std::string& name) {
-  struct stat st{};
-  if (!layer || ::fstatat(layer.get(), name.c_str(), &st, 0) != 0) return std::nullopt;
-  return FileStamp(st);
+std::optional<FileStamp> stamp_of(const Directory& layer, const std::string& name) {
+  const auto st = layer ? layer.status(name, true) : std::nullopt;
+  return st ? std::optional(FileStamp(*st)) : std::nullopt;
 }
 
 // Null: there is none, or none that can be read.
@@ -165,7 +160,7 @@ bool HostPropertiesCache::is_current(const Settings& settings, SidecarCache& sid
     ++known;
   }
   if (std::any_of(known, host_->hooks.end(), [&event](const PropertyReader& reader) { return reader.event == event; })) return false;
-  std::vector<UniqueFd> layers;
+  std::vector<Directory> layers;
   for (const auto& layer : settings.paths.hooks_dirs) layers.push_back(open_layer(layer));
   return std::all_of(watched_.begin(), watched_.end(), [&](const Watched& watched) {
     return watched.event == event || stamp_of(layers[watched.layer], watched.name) == watched.stamp;
@@ -179,7 +174,7 @@ std::shared_ptr<const HostProperties> HostPropertiesCache::get(const Settings& s
   if (host_ && store_ == store && is_current(settings, sidecars, event, here)) return host_;
 
   const auto& dirs = settings.paths.hooks_dirs;
-  std::vector<UniqueFd> layers;
+  std::vector<Directory> layers;
   for (const auto& layer : dirs) layers.push_back(open_layer(layer));
   std::vector<Watched> watched;
   std::vector<PropertyReader> hooks;

@@ -1,22 +1,18 @@
 #include "vdsm_hook/engine/settings.hpp"
 
-#include <sys/stat.h>
-
 #include <boost/filesystem/operations.hpp>
 #include <cerrno>
 #include <climits>
 
-#include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/properties/names.hpp"
 #include "vdsm_hook/toml/table.hpp"
 
 namespace vdsm_hook {
 namespace {
 
-bool is_there(const std::string& path) {
-  struct stat st{};
-  return ::lstat(path.c_str(), &st) == 0 || errno != ENOENT;
-}
+// What cannot be looked at is not missing: reading it says why.
+bool is_there(const std::string& path) { return status_of(path, false) || errno != ENOENT; }
 
 std::string absolute(const std::string& path) {
   return path.starts_with('/') ? path : boost::filesystem::absolute(path).string();
@@ -97,9 +93,9 @@ Settings Settings::load(Paths paths, const Moved& moved) {
   }
   if (const auto site = config_dir + "/hookpoints.d"; is_there(site)) {
     check_trust(settings.trust, site, config_dir);
-    boost::system::error_code error;
-    for (boost::filesystem::directory_iterator entry(site, error), end; !error && entry != end; entry.increment(error))
-      if (entry->path().extension() == ".toml") check_trust(settings.trust, entry->path().string(), config_dir);
+    if (auto opened = open_path(site, O_PATH | O_DIRECTORY))
+      for (const auto& name : Directory(std::move(opened.fd)).names())
+        if (name.ends_with(".toml")) check_trust(settings.trust, site + "/" + name, config_dir);
     settings.points = HookPoints::load(site);  // says what is wrong with the directory itself
   }
   const std::string kept_config_dir = config_dir;

@@ -1,9 +1,7 @@
 #include "vdsm_hook/libvirt/launch_flags.hpp"
 
-#include <fcntl.h>
 #include <libvirt/libvirt.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
@@ -18,27 +16,34 @@ namespace {
 constexpr unsigned kKnown = VIR_DOMAIN_START_PAUSED | VIR_DOMAIN_START_VALIDATE | VIR_DOMAIN_START_RESET_NVRAM;
 constexpr std::size_t kMaxFileBytes = 64;
 
-void forget_in(const std::string& directory) {
-  ::unlink((directory + "/launchflags").c_str());
-  ::rmdir(directory.c_str());  // fails where something else is in it
+constexpr const char* kFileName = "launchflags";
+
+// Without a directory there is nothing to forget.
+void forget_in(const std::string& dir, const std::string& vm_id) {
+  auto opened = open_path(dir, O_PATH | O_DIRECTORY, Links::own);
+  if (!opened) return;
+  const Directory above(std::move(opened.fd));
+  auto of_vm = above.open_file(vm_id, O_PATH | O_DIRECTORY);
+  if (of_vm) Directory(std::move(of_vm.fd)).remove(kFileName);
+  above.remove_directory(vm_id);  // fails where something else is in it
 }
 
 }  // namespace
 
 LaunchFlags::LaunchFlags(const std::string& dir, std::string_view vm_id, unsigned flags)
-    : directory_(dir + "/" + std::string(vm_id)), file_(directory_ + "/launchflags"), flags_(flags) {
-  make_own_directory(dir);
-  make_own_directory(directory_);
+    : dir_(dir), vm_id_(vm_id), file_(dir_ + "/" + vm_id_ + "/" + kFileName), flags_(flags) {
+  make_own_directory(dir_);
+  directory_ = make_own_directory(dir_ + "/" + vm_id_);
   write();
 }
 
-LaunchFlags::~LaunchFlags() { forget_in(directory_); }
+LaunchFlags::~LaunchFlags() { forget_in(dir_, vm_id_); }
 
-void LaunchFlags::forget(const std::string& dir, std::string_view vm_id) { forget_in(dir + "/" + std::string(vm_id)); }
+void LaunchFlags::forget(const std::string& dir, std::string_view vm_id) { forget_in(dir, std::string(vm_id)); }
 
 void LaunchFlags::write() const {
   // What a hook put there instead, a link or a pipe, is not written to.
-  if (::unlink(file_.c_str()) != 0 && errno != ENOENT) throw Error::from_errno("cannot replace " + file_, errno);
+  if (const int error = directory_.remove(kFileName); error != 0 && error != ENOENT) throw Error::from_errno("cannot replace " + file_, error);
   replace_file(file_, std::to_string(flags_) + "\n", 0644);
 }
 
@@ -48,7 +53,7 @@ std::string LaunchFlags::read_back(bool is_wanted) {
     write();
     return "the launch flags that it left in " + file_ + " " + why + ": they are " + std::to_string(flags_) + " as before";
   };
-  const UniqueFd fd(::open(file_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  const UniqueFd fd = directory_.open_file(kFileName, O_RDONLY | O_NONBLOCK).fd;
   struct stat st{};
   if (!fd || ::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode)) return refuse("are in no file any more");
   const auto text = read_to_end(fd.get(), kMaxFileBytes, file_);

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "vdsm_hook/base/directory.hpp"
+
 namespace vdsm_hook {
 
 /// Of one start. The file is removed, with the VM's directory when nothing else is in it, at the end.
@@ -29,7 +31,8 @@ class LaunchFlags {
  private:
   void write() const;
 
-  std::string directory_, file_;
+  std::string dir_, vm_id_, file_;
+  Directory directory_;  // the VM's
   unsigned flags_;
 };
 

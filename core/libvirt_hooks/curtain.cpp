@@ -1,18 +1,16 @@
 #include "vdsm_hook/libvirt_hooks/curtain.hpp"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
 
 #include <cerrno>
 #include <cstdlib>
-#include <memory>
 #include <set>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/file.hpp"
 
@@ -23,16 +21,15 @@ constexpr std::size_t kMaxTableBytes = 16U << 20;
 
 // Inode numbers, as text.
 std::set<std::string> sockets_of(pid_t pid) {
-  const auto directory = "/proc/" + std::to_string(pid) + "/fd";
-  const auto close = [](DIR* open) { ::closedir(open); };
-  const std::unique_ptr<DIR, decltype(close)> dir(::opendir(directory.c_str()));
   std::set<std::string> inodes;
-  while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
-    char target[64];
-    const auto length = ::readlinkat(::dirfd(dir.get()), entry->d_name, target, sizeof target);
-    const std::string_view link(target, length > 0 ? static_cast<std::size_t>(length) : 0);
-    if (link.starts_with("socket:[") && link.ends_with(']')) inodes.emplace(link.substr(8, link.size() - 9));
-  }
+  auto opened = open_path("/proc/" + std::to_string(pid) + "/fd", O_PATH | O_DIRECTORY);
+  if (!opened) return inodes;
+  const Directory directory(std::move(opened.fd));
+  directory.each_name([&](const std::string& name) {
+    const auto link = directory.link_target(name);
+    if (link.starts_with("socket:[") && link.ends_with(']')) inodes.insert(link.substr(8, link.size() - 9));
+    return true;
+  });
   return inodes;
 }
 
@@ -62,7 +59,7 @@ void cover(const char* with, const std::string& place, const char* kind, unsigne
 
 void LibvirtCurtain::close(pid_t daemon) {
   const auto places = listening_places(daemon);
-  UniqueFd outside(::open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC));
+  UniqueFd outside = open_path("/proc/thread-self/ns/mnt", O_RDONLY).fd;
   if (!outside || ::unshare(CLONE_NEWNS) != 0) throw Error::from_errno("no mount namespace of its own", errno);
   outside_ = std::move(outside);
   if (::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) throw Error::from_errno("cannot keep mounts to itself", errno);

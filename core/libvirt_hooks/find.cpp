@@ -1,11 +1,11 @@
 // Which files are scripts of a driver, or of one VM.
 #include <limits.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 
+#include "vdsm_hook/base/open_path.hpp"
 #include "vdsm_hook/libvirt_hooks/scripts.hpp"
 
 namespace vdsm_hook {
@@ -60,8 +60,7 @@ Discovery find_vm_scripts(const std::string& hooks_dir, const LibvirtCall& call,
   // A file of that name is no tree but one of the driver's own scripts.
   const auto of_vm = call.driver + ".d/" + call.object;
   const auto path = hooks_dir + "/" + of_vm;
-  struct stat st{};
-  if (::stat(path.c_str(), &st) == 0 && !S_ISDIR(st.st_mode)) {
+  if (const auto st = status_of(path); st && !S_ISDIR(st->st_mode)) {
     Discovery no_tree;
     if (auto doubt = trust.doubt(path, hooks_dir)) no_tree.ignored.push_back({path, Reason::untrusted, *std::move(doubt)});
     return no_tree;

@@ -1,7 +1,5 @@
 #include "vdsm_hook/properties/store.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -108,21 +106,11 @@ void check_profile(const std::string& name, const VnicProfile& profile) {
 }
 
 // What is missing above it is made too, for nobody else: it may be a person's ~/.config.
-void make_directory(const std::string& directory, mode_t mode) {
-  const auto make = [&] { return ::mkdir(directory.c_str(), mode) == 0 || errno == EEXIST; };
-  if (make()) return;
-  const auto end = directory.find_last_not_of('/');
-  const auto slash = end == std::string::npos ? end : directory.rfind('/', end);
-  if (errno == ENOENT && slash != std::string::npos && slash != 0) {
-    make_directory(directory.substr(0, slash), 0700);
-    if (make()) return;
-  }
-  throw Error::from_errno("cannot make the directory " + directory, errno);
-}
-
 void make_directory_of(const std::string& file) {
   const auto slash = file.rfind('/');
-  if (slash != std::string::npos && slash != 0) make_directory(file.substr(0, slash), 0755);
+  if (slash == std::string::npos || slash == 0) return;
+  const auto directory = file.substr(0, slash);
+  if (!Directory::find(directory, Links::own)) make_directory(directory, 0755, 0700);
 }
 
 // A store that cannot be read is a wrong configuration, and not what was asked for.
@@ -194,9 +182,12 @@ PropertyStore PropertyStore::parse(std::string_view text, const std::string& fil
 }
 
 PropertyStore PropertyStore::read(const std::string& file) {
-  struct stat st{};
-  if (::stat(file.c_str(), &st) != 0 && errno == ENOENT) return {};
-  return read_store(file, [&file] { return read_regular_file(file, kMaxSettingsBytes); });
+  const auto opened = open_path(file, O_RDONLY | O_NONBLOCK);
+  if (opened.error == ENOENT) return {};
+  return read_store(file, [&] {
+    if (!opened) opened.fail("open", file, Errc::wrong_use);
+    return read_regular_file(opened.fd.get(), file, kMaxSettingsBytes);
+  });
 }
 
 std::string PropertyStore::to_text() const {
