@@ -110,7 +110,7 @@ void make_directory_of(const std::string& file) {
   const auto slash = file.rfind('/');
   if (slash == std::string::npos || slash == 0) return;
   const auto directory = file.substr(0, slash);
-  if (!Directory::find(directory, Links::own)) make_directory(directory, 0755, 0700);
+  if (!open_path(directory, O_PATH | O_DIRECTORY, Links::own)) make_directory(directory, 0755, 0700);
 }
 
 // A store that cannot be read is a wrong configuration, and not what was asked for.
