@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "vdsm_hook/base/unique_fd.hpp"
+#include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/base/watched_file.hpp"
 
 namespace vdsm_hook {
@@ -18,8 +18,9 @@ namespace vdsm_hook {
 class PrivateFile {
  public:
   /// Makes RUNTIME_DIR (0755; it must belong to this user or root and not be writable by others), removes from it what
-  /// killed processes left, and makes RUNTIME_DIR/RUN_ID with DOCUMENT in its file. Throws engine_failure.
-  PrivateFile(std::string runtime_dir, std::string run_id, std::string document);
+  /// killed processes of this user's left, and makes RUNTIME_DIR/vdsm-hook-run-RUN_ID with DOCUMENT in its file. Throws
+  /// engine_failure.
+  PrivateFile(const std::string& runtime_dir, const std::string& run_id, std::string document);
   PrivateFile(const PrivateFile&) = delete;
   PrivateFile& operator=(const PrivateFile&) = delete;
   ~PrivateFile();
@@ -55,20 +56,22 @@ class PrivateFile {
   void renew(std::string document);
 
  private:
-  struct Directory {
-    Directory(std::string name, UniqueFd locked) : path(std::move(name)), fd(std::move(locked)) {}
-    ~Directory();
-    std::string path;
-    UniqueFd fd;
+  struct Place {
+    Place(const Directory& above, std::string its_name, std::string its_path, Directory locked)
+        : runtime_dir(above), name(std::move(its_name)), path(std::move(its_path)), directory(std::move(locked)) {}
+    ~Place();
+    const Directory& runtime_dir;
+    std::string name, path;
+    Directory directory;
   };
-  void make_directory(const std::string& name);
+  void make_directory(const std::string& id);
   void write(std::string_view document);
-  UniqueFd write_new(std::string_view document) const;
-  void clear_directory() const;
+  int write_new(std::string_view document) const;
   std::optional<std::string> misplaced() const;
 
-  std::string runtime_dir_;
-  std::deque<Directory> directories_;  // the last one is in use
+  std::string runtime_path_;
+  Directory runtime_dir_;
+  std::deque<Place> places_;  // the last one is in use
   std::string path_;
   std::string document_;
   FilePlace place_;

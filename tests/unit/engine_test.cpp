@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(the_environment_is_built_from_nothing) {
   std::vector<std::string> expected{
       "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=" + home,
       "FAULT_DIR=" + host.root(), "vmId=" + kUuid, "PYTHONPATH=/nonexistent/python", "PYTHONPYCACHEPREFIX=" + host.settings().paths.runtime_dir + "/pycache",
-      "_hook_domxml=" + host.runtime_dir() + "/" + run_id + "/payload",
+      "_hook_domxml=" + host.runtime_dir() + "/vdsm-hook-run-" + run_id + "/payload",
       "VDSM_HOOK_EVENT=" + std::string(vetoing_point().name), "VDSM_HOOK_API=1", "VDSM_HOOK_RUN_ID=" + run_id,
       "VDSM_HOOK_LAUNCHFLAGS_DIR=" + host.settings().paths.launchflags_dir,
       "VDSM_HOOK_NAME=10_print-env", "VDSM_HOOK_SDK_SHELL=" + host.settings().paths.sdk_shell_dir};

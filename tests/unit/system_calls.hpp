@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "support.hpp"
 #include "vdsm_hook/base/file.hpp"
 
 namespace vdsm_hook::test {
@@ -78,6 +79,14 @@ inline std::string in_process(const std::vector<CallRule>& rules, const std::fun
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) return "SIGSYS";
   BOOST_TEST(status == 0, "the child ended with status " << status);
   return text.value_or("too much");
+}
+
+/// The same as the stranger, who is not root any more.
+inline std::string in_stranger(const std::function<void()>& action, const std::vector<CallRule>& rules = {}) {
+  return in_process(rules, [&] {
+    if (::setgroups(0, nullptr) != 0 || ::setgid(kStranger) != 0 || ::setuid(kStranger) != 0) throw Error(Errc::wrong_use, "cannot become the stranger");
+    action();
+  });
 }
 
 }  // namespace vdsm_hook::test
