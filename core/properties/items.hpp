@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-namespace vdsm_hook {
+#include "vdsm_hook/base/limits.hpp"
 
-inline constexpr std::size_t kMaxProperties = 1000;  ///< in one text
+namespace vdsm_hook {
 
 struct PropertyItem {
   std::string_view name;

@@ -59,6 +59,70 @@ std::optional<std::vector<Element>> array_of(const std::string& file, const toml
   return elements;
 }
 
+// toml++ goes down one call a part of a dotted key or header, and so does the end of the tables that it makes of them, without
+// a bound of its own. So each line is looked at first. What is no TOML may be taken for deeper than it is.
+class DepthCheck {
+ public:
+  DepthCheck(std::string_view text, const std::string& file) : text_(text), file_(file) {}
+
+  /// Throws bad_configuration.
+  void run() {
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '"' || c == '\'') {
+        skip_string(c);
+        continue;
+      }
+      ++at_;
+      switch (c) {
+        case '#': at_ = std::min(text_.find_first_of("\n\r\v\f", at_), text_.size()); break;
+        case '.': count(++parts_, "parts in one key"); break;
+        case '\n':
+          ++line_;
+          parts_ = 1;
+          break;
+        case '[':
+        case '{': count(++open_, "tables and arrays in one another"); [[fallthrough]];
+        case '=':
+        case ',': parts_ = 1; break;
+        case ']':
+        case '}': open_ -= open_ > 0 ? 1 : 0; break;
+        default: break;
+      }
+    }
+  }
+
+ private:
+  void count(std::size_t depth, std::string_view of) const {
+    if (depth > kMaxTomlDepth)
+      throw Error(Errc::bad_configuration, file_ + ":" + std::to_string(line_) + ": more than " + std::to_string(kMaxTomlDepth) + " " + std::string(of));
+  }
+
+  // One that has no end in its line is an error of which nothing behind it is read.
+  void skip_string(char quote) {
+    const std::string thrice(3, quote);
+    const bool is_long = text_.substr(at_).starts_with(thrice);
+    for (at_ += is_long ? 3 : 1; at_ < text_.size(); ++at_) {
+      if (text_[at_] == '\n') {
+        if (!is_long) return;
+        ++line_;
+      }
+      if (quote == '"' && text_[at_] == '\\') {
+        if (at_ + 1 < text_.size() && text_[at_ + 1] != '\n') ++at_;
+        continue;
+      }
+      if (text_[at_] != quote || (is_long && !text_.substr(at_).starts_with(thrice))) continue;
+      at_ += is_long ? 3 : 1;
+      for (int more = 0; is_long && more < 2 && at_ < text_.size() && text_[at_] == quote; ++more) ++at_;  // they are its own
+      return;
+    }
+  }
+
+  std::string_view text_;
+  const std::string& file_;
+  std::size_t at_ = 0, line_ = 1, parts_ = 1, open_ = 0;
+};
+
 }  // namespace
 
 TomlTable::TomlTable(std::shared_ptr<Node> node) : node_(std::move(node)) {}
@@ -69,6 +133,7 @@ TomlTable& TomlTable::operator=(TomlTable&&) noexcept = default;
 TomlTable::~TomlTable() = default;
 
 TomlTable TomlTable::parse(std::string_view text, const std::string& file) {
+  DepthCheck(text, file).run();
   try {
     auto document = std::make_shared<toml::table>(toml::parse(text, file));
     const auto* here = document.get();

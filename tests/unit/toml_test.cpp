@@ -183,6 +183,38 @@ BOOST_AUTO_TEST_CASE(nesting_without_end_is_an_error_and_no_crash) {
   check_error([&] { parse(tables); }, Errc::bad_configuration, {"x.toml:1:"});
 }
 
+BOOST_AUTO_TEST_CASE(a_key_of_parts_without_end_is_an_error_and_no_crash) {
+  const auto parts = [](std::size_t count, const std::string& part = "a", const std::string& dot = ".") {
+    std::string key = part;
+    for (std::size_t i = 1; i < count; ++i) key += dot + part;
+    return key;
+  };
+  const std::size_t many = 250000;
+  for (const auto& text : {parts(many) + " = 1", "[" + parts(many) + "]", "[[" + parts(many) + "]]", parts(many, "\"a\"", " . ") + " = 1",
+                           "x = { " + parts(many, "'a'") + " = 1 }", "x = [ { y = 1, " + parts(kMaxTomlDepth + 1) + " = 1 } ]"})
+    check_error([&] { parse("s = \"\"\"a\n'\\\"\"\"\"\" # '\n" + text); }, Errc::bad_configuration,
+                {"x.toml:3: ", "more than " + std::to_string(kMaxTomlDepth) + " parts in one key"});
+  for (const std::string open : {"[", "{ a = "}) {
+    std::string text = "x = ";
+    for (std::size_t i = 0; i <= kMaxTomlDepth; ++i) text += open;
+    check_error([&] { parse(text); }, Errc::bad_configuration, {"x.toml:1: ", "more than " + std::to_string(kMaxTomlDepth) + " tables and arrays"});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(depth_is_counted_in_keys_and_nests_alone) {
+  const std::string dots(100000, '.');
+  std::string many;
+  for (std::size_t i = 0; i < 3 * kMaxTomlDepth; ++i)
+    many += "k" + std::to_string(i) + " = [1.5, 2.5]\nt" + std::to_string(i) + ".a.b = { c.d = '''\n[[[.'''' }\n";
+  auto table = parse("a = '" + dots + "' # " + dots + "\nb = \"\\\"" + dots + "\"\nc = \"\"\"\\\n" + dots + "\"\"\"\"\"\n" + many + "'x" + dots + "' = 1\n");
+  BOOST_TEST(table.text("a").value() == dots);
+  BOOST_TEST(table.text("c").value() == dots + "\"\"");
+  BOOST_TEST(table.integer("x" + dots).value() == 1);
+  std::string key = "d";
+  for (std::size_t i = 1; i < kMaxTomlDepth; ++i) key += ".d";
+  BOOST_TEST(parse("[" + key + "]\n" + key + " = 1").keys() == Texts{"d"}, per_element());
+}
+
 BOOST_AUTO_TEST_CASE(a_mark_of_byte_order_and_carriage_returns_are_taken) {
   BOOST_TEST(parse("\xEF\xBB\xBF"
                    "a = 'x'\r\nb = 'y'\r\n")
