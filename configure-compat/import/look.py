@@ -12,6 +12,7 @@ MAX_README_BYTES = 256 * 1024
 MAX_PROPERTIES = 1000
 MAX_PARSED_BYTES = 1024 * 1024
 MAX_LOOKED_AT_BYTES = 4 * 1024 * 1024  # of all scripts
+MAX_LINE = 1000  # of which properties are looked for
 
 # (what a line has, what to say). The first line that has it is named, of a module of vdsm's every one.
 IN_SCRIPTS = [
@@ -20,6 +21,11 @@ IN_SCRIPTS = [
      "it may wait: a hook is stopped after its timeout in hook.toml, else after 10 minutes"),
 ]
 OF_VDSM = re.compile(r"\s*(?:from\s+(vdsm(?:\.\w+)*)\s+import\b|import\s+(vdsm(?:\.\w+)*)\b)")
+# What a script reads from its environment: Python's ways, and a word of the shell's. Capitals are parameters and the system's.
+READS = {True: re.compile(r"""\b(?:environ(?:\.get)?\s*[\[(]|getenv\s*\()\s*["'](\w+)["']|["'](\w+)["']\s+(?:not\s+)?in\s+(?:os\.)?environ\b"""),
+         False: re.compile(r"\$\{?([A-Za-z_]\w*)")}
+SETS = re.compile(r"(?:^|[\s;(])(?:for\s+|read\s+(?:-\w+\s+)*)?([A-Za-z_]\w*)(?:=|\s+in\s|\s*$)")
+NO_PROPERTY = re.compile(r"vmId|_hook_\w*|[A-Z0-9_]+")
 OLD_PYTHON = re.compile(r"#!\s*(\S*/)?(env\s+(-\S+\s+)*)?python(2(\.\d+)?)?(\s.*)?")
 PYTHON = re.compile(r"#!.*\bpython")
 
@@ -47,6 +53,25 @@ def summary_of(readme, name):
 
 def is_script(name, content):
     return name.endswith(".py") or content.startswith(b"#!")
+
+
+def properties_read(name, content):
+    """(name, line) of each custom property that the script seems to read, in the order of the lines."""
+    text = text_of(content)
+    first = text.partition("\n")[0]
+    is_python = name.endswith(".py") or PYTHON.match(first) is not None
+    if not is_python and not first.startswith("#!"):
+        return
+    lines = [line for line in text.splitlines() if len(line) <= MAX_LINE]
+    own = set() if is_python else {match[1] for line in lines for match in SETS.finditer(line)}
+    for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > MAX_LINE or line.lstrip().startswith("#"):
+            continue
+        for match in READS[is_python].finditer(line):
+            found = match[1] or match[2] if is_python else match[1]
+            if found not in own and read_hooks.PROPERTY_NAME.fullmatch(found) and not NO_PROPERTY.fullmatch(found):
+                own.add(found)
+                yield found, number
 
 
 def look_at(name, content, findings):

@@ -5,6 +5,7 @@ import os
 import posixpath
 import re
 import select
+import shlex
 import signal
 import sys
 import tomllib
@@ -138,12 +139,30 @@ def describe(name, folder, events, findings):
     for file, text in folder.contents.items():
         if len(text) > look.MAX_PARSED_BYTES or looked_at + len(text) <= look.MAX_LOOKED_AT_BYTES:
             looked_at += look.look_at(file, text, findings.of(file))
+            if file != "README.md" and len(text) <= look.MAX_PARSED_BYTES:
+                look_for_properties(file, text, description, findings)
         elif look.is_script(file, text):
             findings.add(file, 0, f"there are more than {look.MAX_LOOKED_AT_BYTES >> 20} MiB of scripts: what is in it was not looked at")
         is_hook = re.sub(r"\.(py|sh)$", "", posixpath.basename(file)) in events
         if is_hook and not any(step.source == file for step in steps.values()):
             findings.add(file, 0, "has the name of a hook point, and nothing installs it")
     return description, placing.names
+
+
+def look_for_properties(file, text, description, findings):
+    declared = {*description.vm_properties, *(name for names in description.device_properties.values() for name in names)}
+    for name, number in look.properties_read(file, text):
+        if name not in declared:
+            findings.add(file, number, f"reads {name} from its environment: if that is a custom property, declare it in hook.toml, or define it on "
+                                       f"the hosts, or it is withheld: vdsm-hook props define '{name}=.*'")
+
+
+def define_commands(description):
+    """What lets the properties through where the hook's hook.toml is not installed."""
+    for kind, properties in [(None, description.vm_properties), *description.device_properties.items()]:
+        for name, pattern in properties.items():
+            of = f"--device {kind} " if kind else ""
+            yield "vdsm-hook props define " + of + shlex.quote(f"{name}={pattern}")
 
 
 def clashes(into, hook):
@@ -197,6 +216,8 @@ def report(place, description, findings, has_cases):
     lines += [f"  {path:{width}}  {mode:04o}  {source}" for path, mode, source in rows]
     if findings:
         lines += ["", "A human must look at:", *findings]
+    if commands := list(define_commands(description)):
+        lines += ["", "Hooks get only properties that are defined. The hook's package brings these definitions; without it:", *(f"  {line}" for line in commands)]
     if not has_cases:
         lines += ["", "Its cases.json says that without properties the hook changes nothing: add what it does with them."]
     say("\n".join(map(printable, lines)) + "\n")

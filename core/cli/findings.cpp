@@ -165,7 +165,7 @@ class FaultFinder {
       const auto doubt = rules_.compat_vdsm ? std::nullopt : settings_.trust.doubt(path, usable_[layer]);
       if (doubt) add(path, "untrusted: " + *doubt, mend_trust("its hook"));
       try {
-        static_cast<void>(Sidecar::read(path, settings_.points, event));
+        Sidecar::read(path, settings_.points, event).judge_patterns();
       } catch (const Error& error) {
         add(path, error.what(), "Correct it: until then its hook does not run, and vetoes where the event can.");
       }

@@ -92,8 +92,8 @@ class PropertyFaultFinder {
   void look_at_profile(const std::string& name, const PropertyValues& properties) {
     for (const auto& problem : validate_device("interface", properties, host_.device))
       add(store_file_, "vNIC profile '" + name + "': " + problem.text,
-          problem.kind == ProblemKind::key_does_not_exist
-              ? "Define it (vdsm-hook props define --device interface), or take it out (vdsm-hook props profile edit --unset)."
+          problem.kind == ProblemKind::key_does_not_exist && !refused_name(problem.key)
+              ? withheld(problem, "interface", "vdsm-hook props profile edit --unset")
               : "Set it right (vdsm-hook props profile edit): until then no VM starts that has a vNIC of this profile.");
   }
 
@@ -101,11 +101,13 @@ class PropertyFaultFinder {
     try {
       const DomainEditor domain(read_regular_file(file, settings_.max_payload_bytes));
       const auto& facts = domain.facts();
-      look_at_values(file, "the VM " + facts.name, facts.custom_properties, host_.vm);
+      look_at_values(file, "the VM " + facts.name, facts.custom_properties, host_.vm, "");
       for (const auto& device : domain.devices()) {
         const auto* metadata = facts.about(device);
         if (metadata == nullptr) continue;
-        look_at_values(file, device.to_text(), metadata->properties, definitions_of(device.type, host_.device));
+        const auto& definitions = definitions_of(device.type, host_.device);
+        look_at_values(file, device.to_text(), metadata->properties, definitions, device.type);
+        look_at_values(file, device.to_text() + ", of its vNIC profile when it was started", metadata->written_out, definitions, device.type);
         if (is_store_read_ && !metadata->profile.empty() && !store_.profiles.contains(metadata->profile))
           add(file, device.to_text() + ": there is no vNIC profile '" + metadata->profile + "'",
               "Make it (vdsm-hook props profile create), or detach the vNIC: until then its VM does not start.");
@@ -117,14 +119,23 @@ class PropertyFaultFinder {
     }
   }
 
-  void look_at_values(const std::string& file, const std::string& whose, const PropertyValues& values, const Definitions& definitions) {
+  // TYPE: of the device; empty: they are the VM's.
+  void look_at_values(const std::string& file, const std::string& whose, const PropertyValues& values, const Definitions& definitions,
+                      const std::string& type) {
     for (const auto& problem : validate(values, definitions)) {
-      const bool is_unknown = problem.kind == ProblemKind::key_does_not_exist;
-      if (is_unknown && !is_store_read_ && !refused_name(problem.key)) continue;  // the store may define it
-      add(file, whose + ": " + problem.text,
-          is_unknown ? "Define it (vdsm-hook props define), or take it out (vdsm-hook props unset)."
-                     : "Set it right (vdsm-hook props set): until then its VM does not start.");
+      const bool is_undefined = problem.kind == ProblemKind::key_does_not_exist && !refused_name(problem.key);
+      if (is_undefined && !is_store_read_) continue;  // the store may define it
+      add(file, whose + ": " + problem.text, is_undefined ? withheld(problem, type, "vdsm-hook props unset")
+                                                          : "Set it right (vdsm-hook props set), or take it out (vdsm-hook props unset): until then its VM does not start.");
     }
+  }
+
+  // Of what nobody defines.
+  static std::string withheld(const PropertyProblem& problem, const std::string& type, const std::string& take_out) {
+    const bool can_be_defined = type.empty() || is_device_type(type);
+    return "It is withheld from hooks. " +
+           (can_be_defined ? "To let it through: " + define_command(problem.key, pattern_of(problem.value), type) + ". Else take it out (" : "Take it out (") +
+           take_out + ").";
   }
 
   const Settings& settings_;

@@ -1,11 +1,13 @@
 // vdsm-hook props show
 #include <algorithm>
+#include <unordered_map>
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
 #include "vdsm_hook/cli/props.hpp"
+#include "vdsm_hook/properties/names.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
@@ -32,40 +34,51 @@ struct ShownDomain {
   std::vector<std::string> notes;
 };
 
+struct Host {
+  const HostProperties& properties;
+  const PropertyStore& store;
+  bool delivers_undefined;
+};
+
 Shown shown(const std::string& name, const std::string& value, std::string origin, const Definitions& definitions,
-            std::vector<std::string> readers) {
+            std::vector<std::string> readers, bool delivers_undefined) {
   Shown one{name, value, std::move(origin), "", std::move(readers), {}, {}};
   if (const auto* definition = definitions.find(name)) {
     one.declared_by = definition->declared_by;
     for (const auto& problem : validate({{name, value}}, definitions)) one.problems.push_back(problem.text);
+  } else if (const auto why = refused_name(name)) {
+    one.problems.push_back(*why);
   } else {
-    one.notes.emplace_back("nobody defines it");
+    one.notes.emplace_back(delivers_undefined ? "nobody defines it: withheld from hooks at a restore and where the VM comes from another host"
+                                              : "withheld from hooks: nobody defines it");
   }
   if (one.readers.empty()) one.notes.emplace_back("no installed hook reads it");
   return one;
 }
 
-std::vector<Shown> of_vm(const DomainFacts& facts, const HostProperties& host) {
+std::vector<Shown> of_vm(const DomainFacts& facts, const Host& host) {
   std::vector<Shown> properties;
   for (const auto& [name, value] : facts.custom_properties)
-    properties.push_back(shown(name, value, "VM", host.vm, host.readers_of_vm_property(name)));
+    properties.push_back(shown(name, value, "VM", host.properties.vm, host.properties.readers_of_vm_property(name), host.delivers_undefined));
   return properties;
 }
 
 ShownDevice of_device(const DeviceIdentity& identity, const DeviceMetadata& metadata, const DomainFacts& facts,
-                      const HostProperties& host, const PropertyStore& store, std::vector<std::string>& notes) {
+                      const Host& host, std::vector<std::string>& notes) {
   ShownDevice device{identity, metadata.profile, {}};
   PropertyValues profile;
-  if (const auto found = store.profiles.find(metadata.profile); found != store.profiles.end()) {
+  if (const auto found = host.store.profiles.find(metadata.profile); found != host.store.profiles.end()) {
     profile = found->second.properties;
   } else if (!metadata.profile.empty()) {
     notes.push_back(identity.to_text() + " refers to the vNIC profile '" + metadata.profile + "', and there is none of this name");
   }
+  std::unordered_map<std::string_view, std::string_view> of_the_vm;
+  for (const auto& [name, value] : facts.custom_properties) of_the_vm.emplace(name, value);
   const auto add = [&](const PropertyValues& values, const std::string& origin) {
     for (const auto& [name, value] : values) {
-      device.properties.push_back(shown(name, value, origin, definitions_of(identity.type, host.device), host.readers_of_device_property(identity.type, name)));
-      for (const auto& [vm_name, vm_value] : facts.custom_properties)
-        if (vm_name == name && vm_value != value) device.properties.back().notes.push_back("the VM's value wins");
+      device.properties.push_back(shown(name, value, origin, definitions_of(identity.type, host.properties.device),
+                                        host.properties.readers_of_device_property(identity.type, name), host.delivers_undefined));
+      if (const auto vms = of_the_vm.find(name); vms != of_the_vm.end() && vms->second != value) device.properties.back().notes.push_back("the VM's value wins");
     }
   };
   add(metadata.left_of(profile), "profile " + metadata.profile);
@@ -73,14 +86,13 @@ ShownDevice of_device(const DeviceIdentity& identity, const DeviceMetadata& meta
   return device;
 }
 
-ShownDomain shown_domain(const DomainEditor& domain, const std::optional<std::size_t>& only, const HostProperties& host,
-                         const PropertyStore& store) {
+ShownDomain shown_domain(const DomainEditor& domain, const std::optional<std::size_t>& only, const Host& host) {
   const auto& facts = domain.facts();
   ShownDomain all{facts.name, facts.uuid, {}, {}, {}};
   if (!only) all.properties = of_vm(facts, host);
   for (std::size_t i = 0; i < domain.devices().size(); ++i)
     if (const auto* metadata = facts.about(domain.devices()[i]); metadata != nullptr && only.value_or(i) == i)
-      all.devices.push_back(of_device(domain.devices()[i], *metadata, facts, host, store, all.notes));
+      all.devices.push_back(of_device(domain.devices()[i], *metadata, facts, host, all.notes));
   if (!only)
     for (auto& misfit : domain.misfits()) all.notes.push_back(std::move(misfit));
   return all;
@@ -193,7 +205,7 @@ int props_show_main(int argc, char** argv) {
   const auto target = target_of(editor, domain.device);
   const auto store = read_store(settings);
   SidecarCache sidecars;
-  auto shown = shown_domain(editor, target.device, find_host_properties(settings, store, sidecars), store);
+  auto shown = shown_domain(editor, target.device, {find_host_properties(settings, store, sidecars), store, settings.delivers_undefined});
   shown.notes.insert(shown.notes.begin(), notes.begin(), notes.end());
   print(format.is_json() ? to_line(to_json(shown)) : to_text(shown, target.device.has_value()));
   return done;

@@ -1,6 +1,8 @@
 #include "vdsm_hook/engine/delivery.hpp"
 
 #include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
@@ -10,16 +12,27 @@
 namespace vdsm_hook {
 namespace {
 
-void overlay(Variables& below, const Variables& above) {
-  for (const auto& [name, value] : above) {
-    const auto at = std::find_if(below.begin(), below.end(), [&name = name](const auto& entry) { return entry.first == name; });
-    if (at != below.end()) {
-      at->second = value;
+constexpr int kMaxSearches = 10;  // for the name that was meant: each looks at every definition
+
+// Each name once; a later value replaces an earlier one.
+class Overlay {
+ public:
+  explicit Overlay(Variables& variables) : variables_(variables) {
+    for (std::size_t i = 0; i < variables.size(); ++i) places_.emplace(variables[i].first, i);
+  }
+  void set(const std::string& name, const std::string& value) {
+    const auto [place, is_new] = places_.try_emplace(name, variables_.size());
+    if (is_new) {
+      variables_.emplace_back(name, value);
     } else {
-      below.emplace_back(name, value);
+      variables_[place->second].second = value;
     }
   }
-}
+
+ private:
+  Variables& variables_;
+  std::unordered_map<std::string, std::size_t> places_;
+};
 
 // A property on its way to the hooks, with who says it.
 struct Incoming {
@@ -40,9 +53,12 @@ class Delivery::Work {
   Work(const std::vector<HookFile>& hooks, const Request& request, const Settings& settings, Caches& caches, Prepared& prepared)
       : hooks_(hooks), request_(request), settings_(settings), caches_(caches), prepared_(prepared), plan_(prepared.plan) {}
 
-  void deliver(const DomainFacts& domain) {
+  void deliver(const DomainFacts& facts) {
     const auto& rules = plan_.rules;
-    if (!domain.fault.empty() && !request_.compat_vdsm) refuse("the domain XML", "it " + domain.fault);
+    const bool is_faulty = !facts.fault.empty() && !request_.compat_vdsm;
+    if (is_faulty) refuse("the domain XML", "it " + facts.fault);
+    static const DomainFacts nothing;
+    const auto& domain = is_faulty ? nothing : facts;
     if (rules.vm_properties) {
       take(incoming(domain.custom_properties, "the domain's metadata"), request_.properties, std::nullopt, prepared_.vm_properties);
     } else if (!request_.properties.empty()) {
@@ -54,14 +70,17 @@ class Delivery::Work {
     } else if (!request_.device_properties.empty()) {
       note_left_out("device's");
     }
+    std::unordered_map<std::string_view, std::string_view> of_vm;
+    for (const auto& [name, value] : prepared_.vm_properties) of_vm.emplace(name, value);
     for (const auto& [name, value] : prepared_.device_properties)
-      for (const auto& [vm_name, vm_value] : prepared_.vm_properties)
-        if (name == vm_name && value != vm_value) plan_.notes.push_back("the VM's property " + name + " replaces the device's");
+      if (const auto vms = of_vm.find(name); vms != of_vm.end() && vms->second != value)
+        plan_.notes.push_back("the VM's property " + name + " replaces the device's");
   }
 
   // Judges what hooks of the VM will find in the metadata about devices, and writes the vNIC profiles out there.
   void prepare_devices(const DomainFacts& facts) {
     if (plan_.rules.payload != PayloadKind::domain_xml || !plan_.rules.result_used || facts.devices.empty()) return;
+    if (!facts.fault.empty()) return;  // upstream's rules go on
     DomainEditor domain(request_.document);
     std::vector<DomainEditor::ProfileOf> profiles;
     is_delivering_ = false;
@@ -86,8 +105,7 @@ class Delivery::Work {
   }
 
   void refuse(std::string what, const std::string& why) {
-    const auto is_it = [&](const Problem& problem) { return problem.what == what && problem.why.starts_with(why); };
-    if (std::any_of(plan_.problems.begin(), plan_.problems.end(), is_it)) return;
+    if (!said_.insert(what + "\n" + why).second) return;
     plan_.problems.push_back({std::move(what), why + (plan_.rules.vetoes ? "" : " (it is left out)"), plan_.rules.vetoes});
     plan_.is_blocked = plan_.is_blocked || plan_.rules.vetoes;
   }
@@ -136,19 +154,22 @@ class Delivery::Work {
 
   // TYPE: of the device; nullopt: they are the VM's.
   void take(const std::vector<Incoming>& properties, const Variables& given, const std::optional<std::string>& type, Variables& delivered) {
+    std::unordered_set<std::string_view> given_names;
+    for (const auto& [name, value] : given) given_names.insert(name);
+    std::unordered_map<std::string_view, int> counts;
+    for (const auto& property : properties) ++counts[property.name];
+    Overlay overlay(delivered);
     for (const auto& property : properties) {
-      const auto is_it = [&property](const auto& entry) { return entry.first == property.name; };
-      if (std::any_of(given.begin(), given.end(), is_it)) continue;
+      if (given_names.contains(property.name)) continue;
       const auto what = "custom property " + printable(property.name.substr(0, 80)) + " of " + property.whose;
-      const auto count = std::count_if(properties.begin(), properties.end(), [&property](const Incoming& other) { return other.name == property.name; });
-      if (count > 1 && !request_.compat_vdsm) {
+      if (counts[property.name] > 1 && !request_.compat_vdsm) {
         refuse(what, "it is set more than once");
       } else if (may_pass(what, property.name, property.value, type, true)) {
-        overlay(delivered, {{property.name, property.value}});
+        overlay.set(property.name, property.value);
       }
     }
     for (const auto& [name, value] : given)
-      if (may_pass("custom property " + printable(name.substr(0, 80)), name, value, type, false)) overlay(delivered, {{name, value}});
+      if (may_pass("custom property " + printable(name.substr(0, 80)), name, value, type, false)) overlay.set(name, value);
   }
 
   bool may_pass(const std::string& what, const std::string& name, const std::string& value, const std::optional<std::string>& type,
@@ -161,17 +182,34 @@ class Delivery::Work {
       return false;
     }
     const auto& definitions = definitions_for(type);
-    if (definitions.find(name) == nullptr) {
-      const auto near = definitions.nearest(name);
-      const auto nobody = what + ": nobody on this host defines it" + (near.empty() ? "" : " (did you mean " + std::string(near) + "?)");
-      const bool is_withheld = is_documents && plan_.rules.from_elsewhere;
-      if (is_delivering_)
-        plan_.notes.push_back(nobody + (is_withheld ? "; it is withheld, since the domain XML comes from elsewhere" : "; it is delivered as it is"));
-      return !is_withheld;
+    if (definitions.find(name) == nullptr) return may_pass_undefined(what, name, type, is_documents, definitions);
+    try {
+      const auto problems = validate({{name, value}}, definitions);
+      for (const auto& problem : problems) refuse(what, problem.text);
+      return problems.empty();
+    } catch (const Error& error) {  // of the pattern, which is a sidecar's
+      if (error.code() != Errc::bad_configuration) throw;
+      refuse(what, std::string("its definition is wrong: ") + error.what());
+      return false;
     }
-    const auto problems = validate({{name, value}}, definitions);
-    for (const auto& problem : problems) refuse(what, problem.text);
-    return problems.empty();
+  }
+
+  // Who owns the VM writes its metadata, and a name of his choice could have programs that hooks call run what he says. What
+  // a person gives to one command is that person's.
+  bool may_pass_undefined(const std::string& what, const std::string& name, const std::optional<std::string>& type, bool is_documents,
+                          const Definitions& definitions) {
+    const bool is_withheld = is_documents && (plan_.rules.from_elsewhere || !settings_.delivers_undefined);
+    if (!is_delivering_) return !is_withheld;
+    const auto near = ++searches_ <= kMaxSearches ? definitions.nearest(name) : "";
+    const auto nobody = "nothing on this host defines it" + (near.empty() ? "" : " (did you mean " + std::string(near) + "?)");
+    if (!is_withheld) {
+      plan_.notes.push_back(what + ": " + nobody + "; it is delivered as it is");
+      return true;
+    }
+    const bool can_be_defined = !type || is_device_type(*type);
+    plan_.problems.push_back({what, "withheld from hooks, because " + nobody +
+                                        (can_be_defined ? "; to let it through: " + define_command(name, "PATTERN", type.value_or("")) : ""), false});
+    return false;
   }
 
   // One that cannot be read is a problem, and counts as empty where that stops nothing.
@@ -201,6 +239,8 @@ class Delivery::Work {
   Prepared& prepared_;
   Plan& plan_;
   bool is_delivering_ = true;  // or only looking
+  int searches_ = 0;
+  std::unordered_set<std::string> said_;  // problems
   std::shared_ptr<const PropertyStore> store_;  // both only when they are needed
   std::shared_ptr<const HostProperties> host_;
 };

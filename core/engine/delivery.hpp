@@ -10,7 +10,8 @@
 namespace vdsm_hook {
 
 /// Of one event. What this host defines is asked for once, and only when something is to be judged. Properties are judged by
-/// their definitions: what may not be delivered is a problem that blocks the event where it can veto, and is left out elsewhere.
+/// their definitions: what may not be delivered is a problem that blocks the event where it can veto, and is left out elsewhere;
+/// what a document sets and nothing on this host defines is withheld with a warning. Every property passes here, whoever asks.
 class Delivery {
  public:
   /// HOOKS: of the event. All of these must outlive this.

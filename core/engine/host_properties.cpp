@@ -8,6 +8,7 @@
 #include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/discovery/discovery.hpp"
+#include "vdsm_hook/properties/names.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -89,6 +90,38 @@ std::shared_ptr<const Sidecar> sidecar_of(const HookFile& hook, const std::strin
   }
 }
 
+bool has_wrong_pattern(const Sidecar& sidecar) {
+  try {
+    sidecar.judge_patterns();
+    return false;
+  } catch (const Error& error) {
+    if (error.code() != Errc::bad_configuration) throw;
+    return true;
+  }
+}
+
+// What SIDECAR has a condition on is what its hook reads, and so is defined by it.
+void define_conditions(const Sidecar& sidecar, HostProperties& host) {
+  static const auto any = Pattern::later(".*");
+  const auto define = [&sidecar](Definitions& definitions, const std::string& name) {
+    if (definitions.find(name) == nullptr) definitions.set({name, any, sidecar.declared_by});
+  };
+  const auto look_at = [&](const std::string& name, bool may_be_vms, bool may_be_devices) {
+    if (refused_name(name)) return;
+    const bool is_vms = sidecar.vm_properties.find(name) != nullptr, is_devices = sidecar.declares_device_property(name);
+    if (may_be_vms && !is_devices) define(host.vm, name);
+    if (may_be_devices && !is_vms && !is_devices)
+      for (const auto type : device_types()) define(host.device[std::string(type)], name);
+  };
+  const auto look_at_all = [&look_at](const Conditions& when) {
+    for (const auto& [name, pattern] : when.property) look_at(name, true, false);
+    for (const auto& [name, pattern] : when.device_property) look_at(name, false, true);
+    for (const auto& name : when.any_property) look_at(name, true, true);
+  };
+  look_at_all(sidecar.when);
+  for (const auto& [event, when] : sidecar.when_event) look_at_all(when);
+}
+
 void merge(DeviceDefinitions& definitions, const DeviceDefinitions& later) {
   for (const auto& [type, of_type] : later) definitions[type].merge(of_type);
 }
@@ -104,6 +137,8 @@ HostProperties merged(std::vector<PropertyReader> hooks, const PropertyStore& st
     host.vm.merge(hook.sidecar->vm_properties);
     merge(host.device, hook.sidecar->device_properties);
   }
+  for (const auto& hook : host.hooks)
+    if (hook.sidecar) define_conditions(*hook.sidecar, host);
   host.vm.merge(ovirts_vm);
   host.vm.merge(store.vm());
   merge(host.device, ovirts_device);
@@ -145,7 +180,11 @@ HostProperties find_host_properties(const Settings& settings, const PropertyStor
     const std::string event(point.name);
     if (!has_entries(event, settings.paths.hooks_dirs)) continue;
     const auto found = discover(event, {settings.paths.hooks_dirs, !compat_vdsm, !compat_vdsm, settings.trust});
-    for (const auto& hook : found.hooks) hooks.push_back({event, hook.name, hook.path, sidecar_of(hook, event, settings, sidecars)});
+    for (const auto& hook : found.hooks) {
+      auto sidecar = sidecar_of(hook, event, settings, sidecars);
+      if (sidecar && has_wrong_pattern(*sidecar)) sidecar = nullptr;
+      hooks.push_back({event, hook.name, hook.path, std::move(sidecar)});
+    }
   }
   return merged(std::move(hooks), store);
 }

@@ -44,7 +44,9 @@ struct PropertyReader {
 
 /// The properties that there are on this host.
 struct HostProperties {
-  Definitions vm;  ///< of the installed hooks, replaced by oVirt's own, replaced by the administrator's
+  /// Of the installed hooks, replaced by oVirt's own, replaced by the administrator's. What a hook has a condition on and
+  /// nobody declares may have any value.
+  Definitions vm;
   DeviceDefinitions device;
   Definitions network;
   std::vector<PropertyReader> hooks;  ///< in the order of the hook points, then as they run
@@ -56,7 +58,7 @@ struct HostProperties {
   std::vector<std::string> readers_of_device_property(std::string_view type, std::string_view name) const;
 };
 
-/// Looks at the sidecars of every installed hook. One that cannot be read declares nothing: it is a problem where its hook
+/// Looks at the sidecars of every installed hook. One that is wrong declares nothing: it is a problem where its hook
 /// should run.
 HostProperties find_host_properties(const Settings& settings, const PropertyStore& store, SidecarCache& sidecars,
                                     bool compat_vdsm = false);

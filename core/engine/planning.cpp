@@ -97,6 +97,12 @@ void check_soundness(const Request& request, Prepared& prepared) {
 
 std::string root_only() { return "it needs root, and this engine runs as uid " + std::to_string(::geteuid()); }
 
+std::optional<std::string> unmet_condition(const Sidecar& sidecar, const ConditionFacts& facts, std::string_view event) {
+  if (auto why = sidecar.when.unmet(facts)) return why;
+  const auto at = sidecar.when_event.find(event);
+  return at == sidecar.when_event.end() ? std::nullopt : at->second.unmet(facts);
+}
+
 // One hook's sidecar decides whether it runs, how long, and what its failure means.
 void plan_hook(const HookFile& file, const Request& request, const Settings& settings, SidecarCache& sidecars,
                Prepared& prepared) {
@@ -113,9 +119,12 @@ void plan_hook(const HookFile& file, const Request& request, const Settings& set
   };
   if (std::find(request.skip.begin(), request.skip.end(), file.name) != request.skip.end()) skip("the caller asked to skip it");
   std::shared_ptr<const Sidecar> sidecar;
+  std::optional<std::string> unmet;
   try {
     if (!file.sidecar_doubt.empty()) throw Error(Errc::bad_configuration, file.sidecar_doubt);
     if (!file.sidecar.empty()) sidecar = sidecars.get(file.sidecar, file.sidecar_stamp, settings.points, plan.event);
+    if (sidecar) unmet = unmet_condition(*sidecar, {prepared.vm_properties, prepared.device_properties, plan.vm_name, plan.vm_id}, plan.event);
+    if (sidecar && !unmet) sidecar->judge_patterns();
   } catch (const Error& error) {
     if (error.code() != Errc::bad_configuration) throw;
     if (hook.runs) plan.problems.push_back({file.path, std::string("not run, because of its sidecar: ") + error.what(), plan.rules.vetoes});
@@ -127,11 +136,8 @@ void plan_hook(const HookFile& file, const Request& request, const Settings& set
     if (sidecar->on_failure && *sidecar->on_failure > hook.on_failure) hook.on_failure = *sidecar->on_failure;
     // Without a veto, stopping would let the caller go on with half its hooks.
     hook.stops_event = !sidecar->on_failure || *sidecar->on_failure == OnFailure::veto;
-    const ConditionFacts facts{prepared.vm_properties, prepared.device_properties, plan.vm_name, plan.vm_id};
-    auto why = sidecar->when.unmet(facts);
-    if (const auto at = sidecar->when_event.find(plan.event); !why && at != sidecar->when_event.end()) why = at->second.unmet(facts);
-    if (!why && sidecar->needs_root && ::geteuid() != 0) why = root_only();
-    if (why) skip(*why);
+    if (!unmet && sidecar->needs_root && ::geteuid() != 0) unmet = root_only();
+    if (unmet) skip(*unmet);
     if (hook.runs && sidecar->needs_libvirt && request.libvirt_waits) {
       skip("it needs libvirt, which waits here until the event has ended");
       plan.problems.push_back({file.path, "not run, because " + hook.reason + "; vdsm-hook vm runs it while libvirt is free", false});

@@ -68,6 +68,10 @@ void read_configuration(const std::string& file, Settings& settings) {
       settings.environment.emplace_back(name, value);
     }
   }
+  if (auto properties = table.table("properties")) {
+    settings.delivers_undefined = properties->flag("deliver_undefined").value_or(false);
+    properties->done();
+  }
   if (auto bridge = table.table("bridge")) {
     settings.bridge_is_strict = bridge->flag("strict").value_or(false);
     bridge->done();

@@ -28,9 +28,8 @@ std::optional<std::string> unmatched(const Conditions::Patterns& patterns, const
   for (const auto& [name, pattern] : patterns) {
     const auto* value = find(variables, name);
     if (value == nullptr) return std::string(whose) + " property " + name + " is not set";
-    if (!RE2::FullMatch(*value, *pattern))
-      return std::string(whose) + " property " + name + " = '" + printable(*value) + "' does not match " +
-             pattern->pattern();
+    if (!pattern.matches(*value))
+      return std::string(whose) + " property " + name + " = '" + printable(*value) + "' does not match " + pattern.text();
   }
   return std::nullopt;
 }
@@ -50,15 +49,9 @@ Conditions::Patterns read_patterns(TomlTable& table, std::string_view key) {
   Conditions::Patterns patterns;
   auto entries = table.table(key);
   if (!entries) return patterns;
-  RE2::Options options;
-  options.set_log_errors(false);
-  options.set_max_mem(1 << 20);
   for (const auto& name : entries->keys()) {
     const auto text = entries->text(name).value_or("");
-    auto pattern = std::make_shared<const RE2>(text, options);
-    if (!pattern->ok())
-      entries->fail(name, std::string(key) + "." + name + ": '" + printable(text) + "' is not a pattern: " + pattern->error());
-    patterns.emplace_back(name, std::move(pattern));
+    patterns.emplace_back(name, Pattern::condition(text, entries->place_of(name) + std::string(key) + "." + name + ": "));
   }
   return patterns;
 }
@@ -78,11 +71,7 @@ Definitions read_definitions(TomlTable& table, const std::string& declared_by) {
   for (const auto& name : table.keys()) {
     const auto pattern = table.text(name).value_or("");
     if (const auto why = refused_name(name)) table.fail(name, "property " + printable(name.substr(0, 80)) + ": " + *why);
-    try {
-      definitions.set({name, Pattern::compile(pattern), declared_by});
-    } catch (const Error& error) {
-      table.fail(name, "property " + name + ": " + error.what());
-    }
+    definitions.set({name, Pattern::later(pattern, table.place_of(name) + "property " + name + ": "), declared_by});
   }
   return definitions;
 }
@@ -134,6 +123,18 @@ bool Sidecar::has_property_conditions() const {
   return any_condition(*this, [](const Conditions& one) {
     return !one.property.empty() || !one.device_property.empty() || !one.any_property.empty();
   });
+}
+
+void Sidecar::judge_patterns() const {
+  const auto judge = [](const Conditions& conditions) {
+    for (const auto* patterns : {&conditions.property, &conditions.device_property})
+      for (const auto& [name, pattern] : *patterns) pattern.judge();
+  };
+  judge(when);
+  for (const auto& [event, conditions] : when_event) judge(conditions);
+  for (const auto& definition : vm_properties.all()) definition.pattern.judge();
+  for (const auto& [type, definitions] : device_properties)
+    for (const auto& definition : definitions.all()) definition.pattern.judge();
 }
 
 std::optional<std::string> Conditions::unmet(const ConditionFacts& facts) const {

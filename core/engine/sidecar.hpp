@@ -1,8 +1,6 @@
 // The TOML file beside a hook: what its author or the administrator says about it.
 #pragma once
 
-#include <re2/re2.h>
-
 #include <chrono>
 #include <map>
 #include <memory>
@@ -31,13 +29,13 @@ struct ConditionFacts {
 
 /// One [when] table. All that it says must hold.
 struct Conditions {
-  using Patterns = std::vector<std::pair<std::string, std::shared_ptr<const RE2>>>;
+  using Patterns = std::vector<std::pair<std::string, Pattern>>;
   Patterns property;                      ///< of the VM; whole value
   Patterns device_property;               ///< of the device
   std::vector<std::string> any_property;  ///< one of them is set, of VM or device
   std::vector<std::string> vm;            ///< globs on the VM's name, or UUIDs
 
-  /// Why they do not hold, as a sentence; nullopt: they do.
+  /// Why they do not hold, as a sentence; nullopt: they do. Throws bad_configuration for a pattern that is none, if it decides.
   std::optional<std::string> unmet(const ConditionFacts& facts) const;
 };
 
@@ -60,6 +58,10 @@ struct Sidecar {
   Interest in_device_property(std::string_view type, std::string_view name) const;
   bool declares_device_property(std::string_view name) const;
   bool has_property_conditions() const;
+
+  /// Throws bad_configuration with file and line for the first pattern that is none. parse() does not look at them: where a
+  /// hook does not run they are not needed, and to compile them takes longer than all the rest.
+  void judge_patterns() const;
 
   /// Throws bad_configuration with file and line. EVENT, if no point of POINTS, is a known word too (an ad-hoc event).
   static Sidecar parse(std::string_view text, const std::string& file, const HookPoints& points,

@@ -39,7 +39,7 @@ constexpr Predefined kPredefinedNetwork[] = {{"bridge_opts", "^[^\\s=]+=[^\\s=]+
 
 Definitions made_of(std::span<const Predefined> rows) {
   Definitions definitions;
-  for (const auto& row : rows) definitions.set({std::string(row.name), Pattern::compile(row.pattern), "oVirt"});
+  for (const auto& row : rows) definitions.set({std::string(row.name), Pattern::later(row.pattern), "oVirt"});
   return definitions;
 }
 
@@ -146,6 +146,29 @@ const Definitions& definitions_of(std::string_view type, const DeviceDefinitions
   static const Definitions none;
   const auto found = definitions.find(type);
   return found == definitions.end() ? none : found->second;
+}
+
+std::string pattern_of(std::string_view value) {
+  constexpr std::size_t max = 200;
+  constexpr std::string_view plain = "_-,:/=@%#~ ";
+  if (value.size() > max || !is_utf8(value)) return "^.*$";
+  std::string pattern = "^";
+  for (const char c : value) {
+    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || static_cast<unsigned char>(c) >= 0x80;
+    if (c < ' ' && c >= 0) return "^.*$";
+    if (c == ';' || c == '\'' || c == 0x7F) {
+      pattern += '.';
+    } else {
+      if (!is_letter && plain.find(c) == std::string_view::npos) pattern += '\\';
+      pattern += c;
+    }
+  }
+  return pattern + "$";
+}
+
+std::string define_command(std::string_view name, std::string_view pattern, std::string_view device_type) {
+  return "vdsm-hook props define " + (device_type.empty() ? "" : "--device " + std::string(device_type) + " ") + "'" + std::string(name) + "=" +
+         std::string(pattern) + "'";
 }
 
 std::span<const std::string_view> device_types() { return kDeviceTypes; }

@@ -47,6 +47,11 @@ using DeviceDefinitions = std::map<std::string, Definitions, std::less<>>;
 /// Those for devices of TYPE; none for a type without a block. Valid as long as DEFINITIONS.
 const Definitions& definitions_of(std::string_view type, const DeviceDefinitions& definitions);
 
+/// A pattern for VALUE and nothing else, as far as a definition can say that in one word of a shell: it has no ; and no '.
+std::string pattern_of(std::string_view value);
+/// The command that defines NAME, of VMs or of devices of DEVICE_TYPE, by a PATTERN without ; and '.
+std::string define_command(std::string_view name, std::string_view pattern, std::string_view device_type);
+
 /// The types of devices that can have properties: oVirt's general types.
 std::span<const std::string_view> device_types();
 bool is_device_type(std::string_view type);

@@ -35,6 +35,7 @@ Devices find_devices(std::string_view domain_xml) {
   if (const auto problem = read_xml(domain_xml, reader)) throw Error(Errc::bad_document, "the domain XML: " + problem->to_text());
   if (reader.nodes.empty() || reader.nodes.front().kind != OutlineNode::Kind::domain)
     throw Error(Errc::bad_document, "the domain XML has another root element than <domain>");
+  if (const auto why = too_many_devices(reader)) throw Error(Errc::bad_document, "the domain XML " + *why);
   Devices devices{std::move(reader.devices), {}};
   for (const auto& node : reader.nodes)
     if (node.kind == OutlineNode::Kind::device) devices.spans.push_back({node.start.begin, node.end.end});

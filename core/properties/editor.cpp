@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/properties/matching.hpp"
 #include "vdsm_hook/properties/names.hpp"
 #include "vdsm_hook/properties/outline.hpp"
 #include "vdsm_hook/properties/splicer.hpp"
@@ -24,7 +26,10 @@ std::string place_of(const DeviceIdentity& device) { return device.type + ":" + 
 class Edit {
  public:
   Edit(std::string_view document, const Nodes& nodes, const DomainFacts& facts, const std::vector<DeviceIdentity>& devices)
-      : document_(document), nodes_(nodes), facts_(facts), devices_(devices), splicer_(document, nodes) {}
+      : document_(document), nodes_(nodes), facts_(facts), devices_(devices), splicer_(document, nodes) {
+    for (std::size_t i = 0; i < nodes_.size(); ++i)
+      if (nodes_[i].kind == Kind::device_metadata) metadata_nodes_.push_back(i);
+  }
 
   void set_vm(const std::vector<PropertyChange>& changes) {
     go_to_vm();
@@ -36,14 +41,12 @@ class Edit {
   }
   // PROPERTIES: of the profile; what was written out before is replaced by them.
   void write_out(std::size_t device, const PropertyValues& properties) {
-    here_ = 0;
-    missing_.clear();
     go_to_device(device);
     const auto* metadata = facts_.about(devices_[device]);
     const auto profile = metadata == nullptr ? std::string() : metadata->profile;
     step(Kind::custom, "custom");
     std::vector<std::size_t> gone;
-    for (std::size_t i = here_ + 1; i < nodes_.size() && missing_.empty(); ++i)
+    for (std::size_t i = here_ + 1; missing_.empty() && is_in(i, here_); ++i)
       if (nodes_[i].parent == here_ && nodes_[i].kind == Kind::property && !nodes_[i].attributes.empty()) gone.push_back(i);
     std::vector<std::string> leaves;
     for (const auto& [name, value] : properties)
@@ -70,8 +73,14 @@ class Edit {
   // -- the way down; what is not there is noted in missing_ --
 
   void go_to_vm() {
-    step(Kind::metadata, "metadata");
-    step(Kind::vm, "vm", " xmlns:ovirt-vm=\"" + std::string(kOvirtVmNamespace) + "\"");
+    here_ = 0;
+    missing_.clear();
+    if (!way_to_vm_) {
+      step(Kind::metadata, "metadata");
+      step(Kind::vm, "vm", " xmlns:ovirt-vm=\"" + std::string(kOvirtVmNamespace) + "\"");
+      way_to_vm_ = {here_, missing_};
+    }
+    std::tie(here_, missing_) = *way_to_vm_;
   }
 
   void go_to_device(std::size_t device) {
@@ -120,8 +129,9 @@ class Edit {
   void refuse_if_shared(const DeviceMetadata& metadata, std::size_t place) const {
     const auto& attributes = metadata.attributes;
     const auto what = std::find_if(attributes.begin(), attributes.end(), [](const auto& entry) { return entry.first != "devtype"; });
-    for (std::size_t other = 0; other < devices_.size(); ++other)
-      if (other != place && metadata.is_about(devices_[other]))
+    if (!device_index_) device_index_.emplace(devices_);
+    for (const auto other : device_index_->of(metadata, 2))
+      if (other != place)
         throw Error(Errc::wrong_use, devices_[place].to_text() + " cannot be told from another device: " + place_of(devices_[other]) + " and " +
                                          place_of(devices_[place]) + " have the same " + what->first +
                                          ", so properties would be those of both; give one of them another, or an alias of its own (ua-...)");
@@ -129,20 +139,21 @@ class Edit {
 
   // The element that ABOUT was read from: facts have one for each such node, in their order.
   std::size_t node_of(const DeviceMetadata& about) const {
-    auto wanted = static_cast<std::size_t>(&about - facts_.devices.data());
-    for (std::size_t i = 0;; ++i)
-      if (nodes_[i].kind == Kind::device_metadata && wanted-- == 0) return i;
+    return metadata_nodes_[static_cast<std::size_t>(&about - facts_.devices.data())];
   }
+
+  // Whether there is a node I and it is in PARENT, which is in front of it.
+  bool is_in(std::size_t i, std::size_t parent) const { return i < nodes_.size() && nodes_[i].start.begin < nodes_[parent].end.begin; }
 
   // Of the kinds that may be there once; the facts have no fault.
   std::optional<std::size_t> child(std::size_t parent, Kind kind) const {
-    for (std::size_t i = parent + 1; i < nodes_.size(); ++i)
+    for (std::size_t i = parent + 1; is_in(i, parent); ++i)
       if (nodes_[i].parent == parent && nodes_[i].kind == kind) return i;
     return std::nullopt;
   }
   std::optional<std::size_t> property(std::size_t custom, const std::string& name) const {
     std::optional<std::size_t> found;
-    for (std::size_t i = custom + 1; i < nodes_.size(); ++i) {
+    for (std::size_t i = custom + 1; is_in(i, custom); ++i) {
       if (nodes_[i].parent != custom || nodes_[i].kind != Kind::property || nodes_[i].local != name) continue;
       if (found) wrong_document(two_elements(splicer_.raw_name(i), document_, nodes_[*found], nodes_[i]));
       found = i;
@@ -195,6 +206,9 @@ class Edit {
   Splicer splicer_;
   std::size_t here_ = 0;  // the domain
   std::vector<Splicer::Element> missing_;
+  std::optional<std::pair<std::size_t, std::vector<Splicer::Element>>> way_to_vm_;
+  std::vector<std::size_t> metadata_nodes_;  // in the order of facts_.devices
+  mutable std::optional<DeviceIndex> device_index_;
   std::size_t new_device_ = 0;  // whose metadata are missing; only what is added to needs to find it again
 };
 
@@ -241,6 +255,7 @@ DomainEditor::DomainEditor(std::string domain_xml) : document_(std::move(domain_
   nodes_ = std::make_shared<const Nodes>(std::move(reader.nodes));
   facts_ = facts_of(*nodes_, document_);
   if (!facts_.fault.empty()) wrong_document(facts_.fault);
+  if (const auto why = too_many_devices(reader)) wrong_document(*why);
   devices_ = std::move(reader.devices);
 }
 
@@ -264,10 +279,10 @@ std::size_t DomainEditor::find_device(std::string_view selector) const {
 
 std::vector<std::string> DomainEditor::misfits() const {
   std::vector<std::string> found;
+  const DeviceIndex index(devices_);
   for (const auto& metadata : facts_.devices) {
     std::vector<std::string> about;
-    for (const auto& device : devices_)
-      if (metadata.is_about(device)) about.push_back(place_of(device));
+    for (const auto place : index.of(metadata, 3)) about.push_back(place_of(devices_[place]));
     const auto line = "line " + std::to_string(metadata.line) + ": this metadata is about ";
     if (about.empty()) found.push_back(line + "no device of the domain");
     if (about.size() > 1) found.push_back(line + "more than one device: " + about[0] + ", " + about[1] + (about.size() > 2 ? ", ..." : ""));

@@ -3,9 +3,11 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/properties/matching.hpp"
 #include "vdsm_hook/properties/outline.hpp"
 
 namespace vdsm_hook {
@@ -32,16 +34,18 @@ bool DeviceMetadata::is_about(const DeviceIdentity& device) const {
 }
 
 PropertyValues DeviceMetadata::left_of(const PropertyValues& from_profile) const {
+  std::unordered_set<std::string_view> own;
+  for (const auto& [name, value] : properties) own.insert(name);
   PropertyValues left;
   for (const auto& entry : from_profile)
-    if (std::none_of(properties.begin(), properties.end(), [&entry](const auto& own) { return own.first == entry.first; })) left.push_back(entry);
+    if (!own.contains(entry.first)) left.push_back(entry);
   return left;
 }
 
 std::vector<const DeviceMetadata*> DomainFacts::all_about(const DeviceIdentity& device) const {
   std::vector<const DeviceMetadata*> found;
-  for (const auto& metadata : devices)
-    if (metadata.is_about(device)) found.push_back(&metadata);
+  if (index)
+    for (const auto place : index->about(device, 2)) found.push_back(&devices[place]);
   return found;
 }
 

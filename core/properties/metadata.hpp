@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,6 +44,8 @@ struct DeviceMetadata {
   PropertyValues left_of(const PropertyValues& from_profile) const;
 };
 
+class MetadataIndex;
+
 /// What a domain XML says about whose it is.
 struct DomainFacts {
   std::string name;  ///< empty: there is none
@@ -52,9 +55,12 @@ struct DomainFacts {
   PropertyValues custom_properties;
   /// /domain/metadata/{ovirt}vm/{ovirt}device: properties in {ovirt}custom as above, the profile in {ovirt}vnic_profile.
   std::vector<DeviceMetadata> devices;
-  std::string fault;  ///< "has two elements <vm>, ...": which one counts cannot be known; empty: none
+  /// "has two elements <vm>, ...": which one counts cannot be known; or more properties or devices than are taken (limits.hpp).
+  /// Empty: none.
+  std::string fault;
+  std::shared_ptr<const MetadataIndex> index;  ///< of devices; made by read_domain_facts()
 
-  /// The elements about DEVICE: it should be one, or none.
+  /// The elements about DEVICE, of more than two the first two: it should be one, or none.
   std::vector<const DeviceMetadata*> all_about(const DeviceIdentity& device) const;
   /// nullptr: the metadata says nothing about DEVICE. Throws bad_document when two elements do.
   const DeviceMetadata* about(const DeviceIdentity& device) const;

@@ -7,7 +7,9 @@
 #include <map>
 #include <utility>
 
+#include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/properties/matching.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -156,11 +158,33 @@ std::size_t LineCounter::line_of(std::size_t offset) {
   return line_;
 }
 
+namespace {
+
+// FACTS of a document: what there is more of than is taken.
+std::string excess_in(const DomainFacts& facts) {
+  const auto most = std::to_string(kMaxProperties);
+  if (facts.custom_properties.size() > kMaxProperties)
+    return "has " + std::to_string(facts.custom_properties.size()) + " custom properties of the VM: at most " + most + " are taken";
+  if (facts.devices.size() > kMaxDevices)
+    return "has metadata about " + std::to_string(facts.devices.size()) + " devices: at most " + std::to_string(kMaxDevices) + " are taken";
+  for (const auto& device : facts.devices)
+    if (const auto count = device.properties.size() + device.written_out.size(); count > kMaxProperties)
+      return "has " + std::to_string(count) + " custom properties of one device, in line " + std::to_string(device.line) + ": at most " + most + " are taken";
+  return "";
+}
+
+}  // namespace
+
 std::string two_elements(std::string_view name, std::string_view document, const OutlineNode& first, const OutlineNode& second) {
   LineCounter lines(document);
   const auto in_line = lines.line_of(first.start.begin);
   return "has two elements <" + std::string(name) + "> in one place, in lines " + std::to_string(in_line) + " and " +
          std::to_string(lines.line_of(second.start.begin)) + ": make one of them";
+}
+
+std::optional<std::string> too_many_devices(const OutlineReader& reader) {
+  if (reader.devices.size() <= kMaxDevices) return std::nullopt;
+  return "has " + std::to_string(reader.devices.size()) + " devices: at most " + std::to_string(kMaxDevices) + " are taken";
 }
 
 DomainFacts facts_of(const std::vector<OutlineNode>& nodes, std::string_view document) {
@@ -191,6 +215,8 @@ DomainFacts facts_of(const std::vector<OutlineNode>& nodes, std::string_view doc
     }
   }
   facts.uuid = trimmed(facts.uuid);
+  if (facts.fault.empty()) facts.fault = excess_in(facts);
+  facts.index = std::make_shared<const MetadataIndex>(facts.devices);
   return facts;
 }
 

@@ -66,6 +66,8 @@ class OutlineReader final : public XmlHandler {
 
 /// "has two elements <NAME> in one place, in lines ...".
 std::string two_elements(std::string_view name, std::string_view document, const OutlineNode& first, const OutlineNode& second);
+/// "has N devices: ...", where they are more than are taken.
+std::optional<std::string> too_many_devices(const OutlineReader& reader);
 DomainFacts facts_of(const std::vector<OutlineNode>& nodes, std::string_view document);
 
 /// Lines from 1, of offsets that are asked for in ascending order.

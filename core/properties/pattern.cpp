@@ -2,6 +2,8 @@
 
 #include <re2/re2.h>
 
+#include <mutex>
+
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/properties/names.hpp"
@@ -48,36 +50,74 @@ void refuse_what_java_reads_otherwise(std::string_view text) {
   }
 }
 
+void refuse_what_is_no_javas(std::string_view text) {
+  if (has_control_character(text)) refuse(text, "it has a control character (a newline, a tab, ...); write \\n, \\t or \\x01");
+  if (!is_utf8(text)) refuse(text, "it is not UTF-8");
+  refuse_what_java_reads_otherwise(text);
+}
+
+std::unique_ptr<const re2::RE2> compiled_by_re2(std::string_view text) {
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  options.set_max_mem(kMaxPatternMemory);
+  auto compiled = std::make_unique<const re2::RE2>(re2::StringPiece(text.data(), text.size()), options);
+  if (compiled->ok()) return compiled;
+  const auto offset = compiled->error_arg().empty() ? std::string_view::npos : text.find(compiled->error_arg());
+  const auto code = compiled->error_code();
+  const bool is_of_another_dialect = code == re2::RE2::ErrorBadEscape || code == re2::RE2::ErrorRepeatOp ||
+                                     code == re2::RE2::ErrorBadCharRange || text.find("(?") != std::string_view::npos;
+  refuse(text, compiled->error() + (offset == std::string_view::npos ? "" : at(offset)) +
+                   (is_of_another_dialect ? "; patterns are RE2's: no look-around, back-reference, possessive quantifier" : ""));
+}
+
 bool is_word_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
 }  // namespace
 
+struct Pattern::State {
+  State(std::string_view pattern, std::string in, bool is_javas) : text(pattern), where(std::move(in)), is_javas_too(is_javas) {}
+
+  const std::string text, where;
+  const bool is_javas_too;
+  std::once_flag once;
+  std::unique_ptr<const re2::RE2> compiled;  // or
+  std::string fault;
+};
+
 Pattern Pattern::compile(std::string_view text) {
-  if (has_control_character(text)) refuse(text, "it has a control character (a newline, a tab, ...); write \\n, \\t or \\x01");
-  if (!is_utf8(text)) refuse(text, "it is not UTF-8");
-  refuse_what_java_reads_otherwise(text);
-  re2::RE2::Options options;
-  options.set_log_errors(false);
-  options.set_max_mem(kMaxPatternMemory);
-  auto compiled = std::make_shared<const re2::RE2>(re2::StringPiece(text.data(), text.size()), options);
-  if (!compiled->ok()) {
-    const auto offset = compiled->error_arg().empty() ? std::string_view::npos : text.find(compiled->error_arg());
-    const auto code = compiled->error_code();
-    const bool is_of_another_dialect = code == re2::RE2::ErrorBadEscape || code == re2::RE2::ErrorRepeatOp ||
-                                       code == re2::RE2::ErrorBadCharRange || text.find("(?") != std::string_view::npos;
-    refuse(text, compiled->error() + (offset == std::string_view::npos ? "" : at(offset)) +
-                     (is_of_another_dialect ? "; patterns are RE2's: no look-around, back-reference, possessive quantifier" : ""));
-  }
-  return Pattern(std::move(compiled));
+  auto pattern = later(text);
+  pattern.judge();
+  return pattern;
+}
+
+Pattern Pattern::later(std::string_view text, std::string where) {
+  return Pattern(std::make_shared<State>(text, std::move(where), true));
+}
+
+Pattern Pattern::condition(std::string_view text, std::string where) {
+  return Pattern(std::make_shared<State>(text, std::move(where), false));
+}
+
+void Pattern::judge() const {
+  std::call_once(state_->once, [this] {
+    try {
+      if (state_->is_javas_too) refuse_what_is_no_javas(state_->text);
+      state_->compiled = compiled_by_re2(state_->text);
+    } catch (const Error& error) {
+      state_->fault = error.what();
+    }
+  });
+  if (state_->compiled == nullptr) throw Error(state_->where.empty() ? Errc::wrong_use : Errc::bad_configuration, state_->where + state_->fault);
 }
 
 bool Pattern::matches(std::string_view value) const {
-  return re2::RE2::FullMatch(re2::StringPiece(value.data(), value.size()), *compiled_);
+  judge();
+  return re2::RE2::FullMatch(re2::StringPiece(value.data(), value.size()), *state_->compiled);
 }
 
-const std::string& Pattern::text() const { return compiled_->pattern(); }
+const std::string& Pattern::text() const { return state_->text; }
 
 std::optional<std::vector<std::string>> Pattern::choices() const {
   std::string_view rest = text();

@@ -213,11 +213,12 @@ std::vector<std::string> TomlTable::keys() const {
   return names;
 }
 
-void TomlTable::fail(std::string_view key, const std::string& why) const {
+std::string TomlTable::place_of(std::string_view key) const {
   const auto found = node_->here->find(key);
-  const auto at = found != node_->here->end() ? found->first.source().begin : node_->here->source().begin;
-  throw Error(Errc::bad_configuration, place(node_->file, at) + why);
+  return place(node_->file, found != node_->here->end() ? found->first.source().begin : node_->here->source().begin);
 }
+
+void TomlTable::fail(std::string_view key, const std::string& why) const { throw Error(Errc::bad_configuration, place_of(key) + why); }
 
 void TomlTable::done() const {
   for (const auto& key : keys()) {

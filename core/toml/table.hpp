@@ -41,6 +41,8 @@ class TomlTable {
 
   /// The keys of this table in the order of the file.
   std::vector<std::string> keys() const;
+  /// "FILE:LINE: " of KEY (of this table when it has no such key).
+  std::string place_of(std::string_view key) const;
   /// Throws bad_configuration "FILE:LINE: WHY" for the line of KEY (of this table when it has no such key).
   [[noreturn]] void fail(std::string_view key, const std::string& why) const;
   void done() const;

@@ -334,9 +334,9 @@ BOOST_AUTO_TEST_CASE(another_encoding_than_utf_8_is_refused) {
 BOOST_AUTO_TEST_CASE(large_deep_and_wide_documents_are_changed_in_time) {
   const auto start = std::chrono::steady_clock::now();
   std::string properties, nest, back, nics;
-  for (int i = 0; i < 2000; ++i) properties += "<ovirt-vm:p" + std::to_string(i) + ">" + std::to_string(i) + "</ovirt-vm:p" + std::to_string(i) + ">\n";
+  for (std::size_t i = 0; i + 1 < kMaxProperties; ++i) properties += "<ovirt-vm:p" + std::to_string(i) + ">" + std::to_string(i) + "</ovirt-vm:p" + std::to_string(i) + ">\n";
   for (std::size_t i = 0; i < kMaxNesting - 4; ++i) nest += "<x>", back += "</x>";
-  for (int i = 0; i < 20000; ++i) nics += "<interface><source/></interface>";
+  for (std::size_t i = 1; i < kMaxDevices; ++i) nics += "<interface><source/></interface>";
   const std::string large = "<ovirt-vm:snapshot>" + std::string(10U << 20, 'x') + "</ovirt-vm:snapshot>";
   for (const auto& text : {with_custom(properties), with_vm(nest + back), with_vm(large), with_vm(large + "<ovirt-vm:custom/>"),
                            with_metadata(nest + back), of_devices(nics + "<disk><target dev='vda'/></disk>")}) {

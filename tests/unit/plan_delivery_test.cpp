@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "plan_host.hpp"
+#include "vdsm_hook/base/limits.hpp"
 
 using namespace vdsm_hook;
 using namespace vdsm_hook::test;
@@ -15,7 +16,9 @@ namespace {
 struct Host : PlanHost {
   explicit Host(const std::string& store = {}) {
     for (const auto& event : {kVetoes, kLogs, kDevice, kIncoming, kIncomingDevice})
-      hook(event, "50_a", "name = 'an_example'\n[vm_properties]\nyesno = '^(true|false)$'\n[device_properties.interface]\nspeed = '^[0-9]+$'\n");
+      hook(event, "50_a", "name = 'an_example'\n[vm_properties]\nyesno = '^(true|false)$'\n"
+                        "[device_properties.interface]\nspeed = '^[0-9]+$'\nduplex = '^(half|full)$'\n[device_properties.hostdev]\nspeed = '.*'\n"
+                        "[device_properties.mdev]\nspeed = '.*'\n");
     if (!store.empty()) dir.file("config/properties.toml", store);
   }
 };
@@ -92,28 +95,107 @@ BOOST_AUTO_TEST_CASE(the_next_event_sees_a_changed_store) {
   BOOST_TEST(!engine.plan(asked).is_blocked);
 }
 
-BOOST_AUTO_TEST_CASE(what_nobody_defines_is_delivered_with_a_note_for_a_vm_of_this_host) {
+// It used to be delivered with a note.
+BOOST_AUTO_TEST_CASE(what_nobody_defines_is_withheld_with_a_warning) {
   const Host host;
-  for (const auto& event : {kVetoes, kLogs}) {
-    const auto prepared = host.prepare(request(event, domain("<o:yesn>x</o:yesn>")));
-    BOOST_TEST(words(prepared.vm_properties) == Names{"yesn=x"}, per_element());
-    BOOST_TEST(prepared.plan.problems.empty());
-    BOOST_REQUIRE(prepared.plan.notes.size() == 1U);
-    check_words(prepared.plan.notes[0], {"custom property yesn", "nobody", "did you mean yesno?", "delivered"});
+  for (const auto& event : {kVetoes, kLogs, kIncoming}) {
+    const auto prepared = host.prepare(request(event, domain("<o:yesn>x</o:yesn><o:KRAKEN_OPTIONS>x</o:KRAKEN_OPTIONS><o:yesno>true</o:yesno>")));
+    BOOST_TEST(words(prepared.vm_properties) == Names{"yesno=true"}, per_element());
+    BOOST_TEST((!prepared.plan.is_blocked && prepared.plan.notes.empty()));
+    BOOST_REQUIRE(prepared.plan.problems.size() == 2U);
+    BOOST_TEST((!prepared.plan.problems[0].vetoes && !prepared.plan.problems[1].vetoes));
+    check_words(prepared.plan.problems[0].what, {"custom property yesn of the domain's metadata"});
+    check_words(prepared.plan.problems[0].why, {"withheld", "nothing", "did you mean yesno?", "vdsm-hook props define 'yesn=PATTERN'"});
+    check_words(prepared.plan.problems[1].what, {"KRAKEN_OPTIONS"});
   }
 }
 
-BOOST_AUTO_TEST_CASE(and_withheld_where_the_document_comes_from_elsewhere_unless_the_caller_gives_it) {
+BOOST_AUTO_TEST_CASE(what_the_caller_gives_needs_no_definition) {
   const Host host;
-  auto asked = request(kIncoming, domain("<o:strange>x</o:strange><o:yesno>true</o:yesno>"));
-  auto prepared = host.prepare(asked);
-  BOOST_TEST(words(prepared.vm_properties) == Names{"yesno=true"}, per_element());
-  check_words(prepared.plan.notes.at(0), {"strange", "withheld"});
-  asked.properties = {{"strange", "x"}};
-  BOOST_TEST(words(host.prepare(asked).vm_properties) == (Names{"strange=x", "yesno=true"}), per_element());
+  for (const auto& event : {kVetoes, kIncoming}) {
+    auto asked = request(event, domain("<o:strange>x</o:strange><o:yesno>true</o:yesno>"));
+    asked.properties = {{"strange", "y"}};
+    const auto prepared = host.prepare(asked);
+    BOOST_TEST(words(prepared.vm_properties) == (Names{"strange=y", "yesno=true"}), per_element());
+    BOOST_TEST(prepared.plan.problems.empty());
+    check_words(prepared.plan.notes.at(0), {"strange", "delivered as it is"});
+  }
+}
 
-  auto device = device_request(about("mac_address='" + kMac + "'", kSpeed + "<o:strange>x</o:strange>"), nic(kMac), kIncomingDevice);
-  BOOST_TEST(words(host.prepare(device).device_properties) == Names{"speed=100"}, per_element());
+BOOST_AUTO_TEST_CASE(a_devices_and_its_profiles_undefined_properties_are_withheld_too) {
+  const Host host("[profiles.red.properties]\nodd = '10'\n");
+  for (const auto& event : {kDevice, kIncomingDevice}) {
+    const auto metadata = about("mac_address='" + kMac + "'", kSpeed + "<o:strange>x</o:strange><o:even profile='red'>2</o:even>", "<o:vnic_profile>red</o:vnic_profile>");
+    const auto prepared = host.prepare(device_request(metadata, nic(kMac), event));
+    BOOST_TEST(words(prepared.device_properties) == Names{"speed=100"}, per_element());
+    BOOST_REQUIRE(prepared.plan.problems.size() == 2U);
+    check_words(prepared.plan.problems[0].what, {event == kDevice ? "odd" : "even", "of the vNIC profile 'red'"});
+    check_words(prepared.plan.problems[1].why, {"vdsm-hook props define --device interface 'strange=PATTERN'"});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_configuration_lets_it_through_for_a_vm_of_this_host_only) {
+  Host host;
+  host.settings.delivers_undefined = true;
+  const auto of_event = [&](const std::string& event) { return host.prepare(request(event, domain("<o:strange>x</o:strange>"))); };
+  for (const auto& event : {kVetoes, kLogs}) {
+    BOOST_TEST(words(of_event(event).vm_properties) == Names{"strange=x"}, per_element());
+    BOOST_TEST(of_event(event).plan.problems.empty());
+    check_words(of_event(event).plan.notes.at(0), {"strange", "delivered as it is"});
+  }
+  BOOST_TEST(of_event(kIncoming).vm_properties.empty());
+  check_words(of_event(kIncoming).plan.problems.at(0).what, {"strange"});
+  // What is reserved stays so.
+  BOOST_TEST(host.prepare(request(kLogs, domain("<o:TAR_OPTIONS>x</o:TAR_OPTIONS>"))).vm_properties.empty());
+  BOOST_TEST(host.plan(request(kVetoes, domain("<o:TAR_OPTIONS>x</o:TAR_OPTIONS>"))).is_blocked);
+}
+
+BOOST_AUTO_TEST_CASE(a_condition_of_any_hook_of_the_host_defines_the_property) {
+  const Host host;
+  host.hook(kNone, "50_other", "[when]\nany_property = ['either', 'PATH']\n[when.property]\nmode = 'a'\n[when." + kNone + ".device_property]\nrate = '[0-9]+'\n");
+  const auto vms = domain("<o:mode>b c</o:mode><o:either>1</o:either><o:rate>7</o:rate>");
+  BOOST_TEST(words(host.prepare(request(kVetoes, vms)).vm_properties) == (Names{"either=1", "mode=b c"}), per_element());
+  const auto device = device_request(about("mac_address='" + kMac + "'", "<o:mode>b</o:mode><o:either>1</o:either><o:rate>x</o:rate>"), nic(kMac));
+  BOOST_TEST(words(host.prepare(device).device_properties) == (Names{"either=1", "rate=x"}), per_element());
+  BOOST_TEST(host.plan(request(kVetoes, domain("<o:PATH>x</o:PATH>"))).is_blocked);
+}
+
+BOOST_AUTO_TEST_CASE(a_definition_without_a_sound_pattern_lets_nothing_through) {
+  const Host host;
+  host.hook(kNone, "50_other", "[vm_properties]\nbroken = '('\n");
+  const auto plan = host.plan(request(kVetoes, domain("<o:broken>x</o:broken>")));
+  BOOST_TEST(plan.is_blocked);
+  check_words(plan.problems.at(0).why, {"its definition is wrong", "50_other.toml:2:"});
+  BOOST_TEST(host.plan(request(kVetoes)).problems.empty());
+}
+
+BOOST_AUTO_TEST_CASE(more_properties_than_are_taken_stop_the_event_or_none_is_delivered) {
+  Host host;
+  host.settings.delivers_undefined = true;
+  const auto many = [](std::size_t count) {
+    std::string custom;
+    for (std::size_t i = 0; i < count; ++i) custom += "<o:p" + std::to_string(i) + ">x</o:p" + std::to_string(i) + ">";
+    return custom;
+  };
+  const auto fits = host.prepare(request(kVetoes, domain(many(kMaxProperties))));
+  BOOST_TEST((fits.vm_properties.size() == kMaxProperties && fits.plan.problems.empty()));
+  const auto too_many = domain(many(40 * kMaxProperties));
+  const auto stopped = host.plan(request(kVetoes, too_many));
+  BOOST_TEST(stopped.is_blocked);
+  BOOST_REQUIRE(stopped.problems.size() == 1U);
+  check_words(stopped.problems[0].why, {"40000 custom properties", "at most 1000"});
+  const auto prepared = host.prepare(request(kLogs, too_many));
+  BOOST_TEST(prepared.vm_properties.empty());
+  BOOST_TEST(lines(prepared.plan) == Names{"50_a"}, per_element());
+  BOOST_TEST((prepared.plan.problems.size() == 1U && !prepared.plan.problems[0].vetoes));
+  auto compat = request(kVetoes, too_many);
+  compat.compat_vdsm = true;
+  BOOST_TEST(host.prepare(compat).vm_properties.size() == 40 * kMaxProperties);
+
+  std::string devices;
+  for (std::size_t i = 0; i <= kMaxDevices; ++i) devices += about("alias='ua-" + std::to_string(i) + "'", kSpeed);
+  check_words(host.plan(device_request(devices, nic(kMac))).problems.at(0).why, {std::to_string(kMaxDevices + 1) + " devices"});
+  check_words(host.plan(device_request(about("alias='ua-1'", many(kMaxProperties + 1)), nic(kMac))).problems.at(0).why, {"of one device, in line 1"});
 }
 
 BOOST_AUTO_TEST_CASE(upstreams_rules_pass_everything_on) {

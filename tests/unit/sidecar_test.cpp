@@ -18,7 +18,9 @@ const std::string kEvent(builtin_hook_points().front().name);  // any event will
 const std::string kOtherEvent(builtin_hook_points().back().name);
 
 Sidecar parse(const std::string& text, std::string_view event = kEvent) {
-  return Sidecar::parse(text, "x.toml", HookPoints(), event);
+  auto sidecar = Sidecar::parse(text, "x.toml", HookPoints(), event);
+  sidecar.judge_patterns();
+  return sidecar;
 }
 
 // What a condition is judged on, owned.
@@ -117,8 +119,8 @@ BOOST_AUTO_TEST_CASE(every_mistake_is_an_error_with_file_and_line_and_the_neares
       {"[when]\nproperty = ['a']", {"x.toml:2: property must be a table"}},
       {"[when]\nproperty = { a = 1 }", {"x.toml:2: a must be a string"}},
       {"[when]\nproperty = { a = true }", {"x.toml:2: a must be a string"}},
-      {"[when.property]\na = 'x'\nb = '('", {"x.toml:3: property.b", "'(' is not a pattern"}},
-      {"[when]\ndevice_property = { a = '*' }", {"x.toml:2: device_property.a", "not a pattern"}},
+      {"[when.property]\na = 'x'\nb = '('", {"x.toml:3: property.b", "the pattern '(' is refused"}},
+      {"[when]\ndevice_property = { a = '*' }", {"x.toml:2: device_property.a", "is refused"}},
       {"[when]\nproperty = { a = 'x{5000}' }", {"x.toml:2: property.a"}},
       {"[when]\nproperty = { a = '((((x{99}){99}){99}){99})' }", {"x.toml:2: property.a"}},
       {"[when]\nproperty = { a = '(?=x)' }", {"x.toml:2: property.a"}},
@@ -313,6 +315,15 @@ BOOST_AUTO_TEST_CASE(a_definition_that_is_wrong_has_its_line) {
                                                                                  {"[device_properties]\ninterfac = {}\n", "did you mean interface?"},
                                                                                  {"[device_properties.disk]\n9 = 'x'\n", "digit"}})
     check_error([&text = text] { parse(text); }, Errc::bad_configuration, {word});
+}
+
+BOOST_AUTO_TEST_CASE(a_pattern_that_nobody_asks_about_is_not_looked_at) {
+  const auto sidecar = Sidecar::parse("[vm_properties]\na = '('\n[when.property]\nb = '('\nc = '[[:alpha:]]+'\n", "x.toml", HookPoints(), kEvent);
+  const auto unmet = [&](const Variables& properties) { return sidecar.when.unmet({properties, {}, "web-1", ""}); };
+  BOOST_TEST(unmet({{"a", "x"}}).has_value());
+  check_error([&] { unmet({{"b", "x"}}); }, Errc::bad_configuration, {"x.toml:4: property.b: ", "'('"});
+  check_error([&] { sidecar.vm_properties.find("a")->pattern.matches("x"); }, Errc::bad_configuration, {"x.toml:2: property a: ", "'('"});
+  check_error([&] { sidecar.judge_patterns(); }, Errc::bad_configuration, {"x.toml:4:"});
 }
 
 BOOST_AUTO_TEST_CASE(a_sidecar_shows_what_its_hook_is_interested_in) {
