@@ -26,6 +26,24 @@ HookOutcome not_run(const PlannedHook& hook) {
   return outcome;
 }
 
+void learn_from(const Request& request, Secrets& secrets) {
+  for (const auto* document : {&request.document, &request.domain_xml}) secrets.learn(*document);
+  for (const auto* variables : {&request.properties, &request.device_properties, &request.parameters}) secrets.learn(*variables);
+}
+
+// What was planned tells of values that are refused, and of hooks' conditions.
+void hide_in(Plan& plan, const Request& request) {
+  std::vector<std::string*> texts;
+  for (auto& problem : plan.problems) texts.push_back(&problem.why);
+  for (auto& note : plan.notes) texts.push_back(&note);
+  for (auto& hook : plan.hooks)
+    if (!hook.reason.empty()) texts.push_back(&hook.reason);
+  if (texts.empty()) return;
+  auto secrets = request.secrets;
+  learn_from(request, secrets);
+  for (auto* text : texts) *text = secrets.hidden(*text);
+}
+
 // One run: hooks one after the other, the document going through them.
 class EventRun {
  public:
@@ -36,7 +54,8 @@ class EventRun {
         plan_(prepared_.plan),
         runner_(std::move(runner)),
         run_id_(random_uuid()),
-        file_(settings.paths.runtime_dir, run_id_, prepared_.document.value_or(request.document)) {}
+        file_(settings.paths.runtime_dir, run_id_, prepared_.document.value_or(request.document)),
+        secrets_(request.secrets) {}
 
   /// Fills REPORT, which has what the plan says already.
   void run(Report& report, const std::stop_token& stop) {
@@ -52,6 +71,7 @@ class EventRun {
     } else if (file_.document() != request_.document) {
       report.notes.push_back("hooks changed the document, but changes made at " + plan_.event + " are not used");
     }
+    report.secrets = std::move(secrets_);
   }
 
  private:
@@ -123,11 +143,32 @@ class EventRun {
     if (outcome.failed) outcome.reason = describe(process, hook.deadline);
     if (request_.also_judge) judge_besides(outcome);
     if (may_have_written) take_document(outcome);
+    hide_in(outcome);
     // Whoever may still be at work there must not reach what the next hook gets.
     if (outcome.failed || process.may_still_run()) needs_new_place_ = true;
     if (outcome.failed) blame(hook, outcome, report);
     const bool asks_to_stop = process.kind == ProcessOutcome::Kind::exited && process.exit_code == 2;
     if (asks_to_stop && !process.is_cancelled && hook.stops_event) stopped_by_ = hook.name;
+  }
+
+  // What was given is read when there is a first text that it could be in.
+  void learn_given() {
+    if (!std::exchange(has_learned_, true)) learn_from(request_, secrets_);
+  }
+
+  void hide_in(HookOutcome& outcome) {
+    for (auto* text : {&outcome.reason, &outcome.process.why, &outcome.process.out.text, &outcome.process.err.text}) {
+      if (text->empty()) continue;
+      learn_given();
+      *text = secrets_.hidden(*text);
+    }
+  }
+
+  // Made of the documents without their passwords, so that none is found in pieces.
+  std::string diff_to(const std::string& document) {
+    if (!is_utf8(document) || document.find('\0') != std::string::npos) return "(not shown: it is not in UTF-8)\n";
+    const auto diff = unified_diff(secrets_.hidden(file_.document()), secrets_.hidden(document));
+    return diff.empty() ? "(only what is hidden here changed: a password)\n" : diff;
   }
 
   void renew_place() {
@@ -163,12 +204,14 @@ class EventRun {
     outcome.failed = true;
   }
 
-  void judge_document(const PrivateFile::Content& content, HookOutcome& outcome) const {
+  void judge_document(const PrivateFile::Content& content, HookOutcome& outcome) {
     if (plan_.rules.payload == PayloadKind::none) return;
     const bool is_broken = content.state == PrivateFile::State::broken;
     outcome.changed = is_broken || content.document != file_.document();
     if (!outcome.changed) return;
-    if (!is_broken && request_.wants_diffs) outcome.diff = unified_diff(file_.document(), content.document);
+    learn_given();
+    secrets_.learn(content.document);
+    if (!is_broken && request_.wants_diffs) outcome.diff = diff_to(content.document);
 
     std::string why = content.problem;
     DocumentIdentity identity;
@@ -204,6 +247,8 @@ class EventRun {
   std::unique_ptr<Runner> runner_;
   const std::string run_id_;
   PrivateFile file_;
+  Secrets secrets_;
+  bool has_learned_ = false;
   bool needs_new_place_ = false;  // the file's, before the next hook starts
   std::vector<std::string> environment_;
   std::vector<std::string>::iterator name_entry_, path_entry_;  // name the hook and the file
@@ -219,11 +264,14 @@ Engine::~Engine() = default;
 const Settings& Engine::settings() const noexcept { return state_->settings; }
 
 Plan Engine::plan(const Request& request) const {
-  return prepare(request, state_->settings, state_->caches).plan;
+  auto plan = prepare(request, state_->settings, state_->caches).plan;
+  hide_in(plan, request);
+  return plan;
 }
 
 Report Engine::run(const Request& request, std::stop_token stop) const {
   auto prepared = prepare(request, state_->settings, state_->caches);
+  hide_in(prepared.plan, request);
   const auto& plan = prepared.plan;
   Report report;
   report.event = plan.event;

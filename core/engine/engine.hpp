@@ -13,6 +13,7 @@
 #include "vdsm_hook/engine/report.hpp"
 #include "vdsm_hook/engine/settings.hpp"
 #include "vdsm_hook/process/environment.hpp"
+#include "vdsm_hook/xml/secrets.hpp"
 
 namespace vdsm_hook {
 
@@ -40,6 +41,7 @@ struct Request {
   int kept_descriptor = -1;
   bool compat_vdsm = false;          ///< upstream's rules (DESIGN: exactly what `--compat vdsm` says)
   bool wants_diffs = false;
+  Secrets secrets;  ///< that the caller knows of; those in the documents and among the properties are found
   bool libvirt_waits = false;  ///< for the event to end: hooks that need libvirt are not started, which is a problem but no veto
 };
 

@@ -10,6 +10,7 @@
 #include "vdsm_hook/discovery/discovery.hpp"
 #include "vdsm_hook/hookpoints/hookpoints.hpp"
 #include "vdsm_hook/process/outcome.hpp"
+#include "vdsm_hook/xml/secrets.hpp"
 
 namespace vdsm_hook {
 
@@ -42,7 +43,7 @@ struct PlannedHook {
   bool stops_event = true;  ///< its exit code 2 keeps the later hooks from running
 };
 
-/// What run() would do. Nothing was started for it.
+/// What run() would do. Nothing was started for it. Passwords are hidden in `problems`, `notes` and the hooks' reasons.
 struct Plan {
   std::string event;
   HookPointRules rules;
@@ -65,7 +66,7 @@ struct HookOutcome {
   std::string diff;        ///< what it changed, if asked for; also of changes that were discarded
 };
 
-/// What became of one event.
+/// What became of one event. Passwords are hidden in `problems`, `notes` and all texts of `hooks`; not in `document`.
 struct Report {
   std::string event, vm_id;
   bool vetoed = false;        ///< the caller must not go on
@@ -77,6 +78,7 @@ struct Report {
   std::vector<std::string> notes;
   std::size_t survivors = 0;  ///< processes that hooks left running
   std::vector<HookOutcome> hooks;
+  Secrets secrets;  ///< those of the request and what was found besides, where anything had to be hidden
 };
 
 /// "4711 (sleep), 4712 (sh)"

@@ -15,7 +15,7 @@
 #include "vdsm_hook/hookpoints/lifecycles.hpp"
 #include "vdsm_hook/libvirt/blame.hpp"
 #include "vdsm_hook/libvirt/handles.hpp"
-#include "vdsm_hook/libvirt/secrets.hpp"
+#include "vdsm_hook/xml/secrets.hpp"
 #include "vdsm_hook/libvirt_hooks/vm_state.hpp"
 
 namespace vdsm_hook {

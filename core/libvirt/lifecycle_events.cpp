@@ -57,6 +57,7 @@ Report Lifecycle::run(std::string_view event, const std::string& document, const
   request.deadline = options_.deadline;
   request.compat_vdsm = options_.compat_vdsm;
   request.kept_descriptor = lock_.get();  // should this command be killed, nobody takes back what its hook still does
+  request.secrets = secrets_;
   request.wants_diffs = options_.wants_diffs || rules.result_used;  // for blame()
   if (rules.vetoes) request.also_judge = also_judge_;
   // Written down before its first hook: what is killed together with its hook has to be taken back, or fired again.
@@ -79,17 +80,16 @@ Report Lifecycle::run(std::string_view event, const std::string& document, const
   observer_.on_waits_for(WaitsFor::itself);
   if (has_hooks) reached("ran", event);
   if (has_hooks && !report.is_cancelled) note_event(event, device, true);
-  for (const auto& hook : report.hooks) {
-    secrets_.learn_from_part(hook.diff);  // also of what was discarded
+  if (!report.secrets.is_empty()) secrets_ = report.secrets;  // also those of what was discarded
+  for (const auto& hook : report.hooks)
     if (hook.adopted && rules.result_used && is_used_) edits_.push_back({report.event + "/" + hook.name, hook.diff});
-  }
   if (const auto names = changers_in(report); !is_used_ && !names.empty())
     observer_.on_note(names + " changed the document: nothing that the guest sees may change when it is restored, so that is not used; "
                               "a hook that has to change it does that at the last hook point before the restore");
   if (report.is_cancelled) ended_ = Ended::cancelled;
   secrets_.learn(report.document);
   auto shown = report;
-  if (!secrets_.is_empty()) secrets_.hide(shown);
+  shown.document = secrets_.hidden(shown.document);
   if (!options_.wants_diffs)
     for (auto& hook : shown.hooks) hook.diff.clear();
   observer_.on_report(shown, device);

@@ -39,7 +39,7 @@ void hiding(const Secrets& secrets, const std::function<void()>& work) {
 Ended define_vm(const VmHost& host, const std::string& domain_xml, unsigned flags, const std::string& failure, std::string& name) {
   const auto define = [&] {
     Secrets secrets;
-    secrets.learn_from_part(domain_xml);  // it may be broken, and libvirt quotes the place
+    secrets.learn(domain_xml);  // it may be broken, and libvirt quotes the place
     hiding(secrets, [&] {
       const DomainHandle domain(::virDomainDefineXMLFlags(host.connection.get(), domain_xml.c_str(), flags));
       if (!domain) throw LibvirtError(failure);

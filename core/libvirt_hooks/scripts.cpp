@@ -11,6 +11,7 @@
 #include "vdsm_hook/engine/report.hpp"
 #include "vdsm_hook/payload/private_file.hpp"
 #include "vdsm_hook/payload/soundness.hpp"
+#include "vdsm_hook/xml/secrets.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -83,11 +84,21 @@ class ScriptsRun {
     } else if (filters_ && !is_blank(script.process.out.text)) {
       take_document(script);
     }
+    hide_in(script);
     if (script.failed) blame(script);
     if (file_) renew_input(script);
   }
 
  private:
+  void hide_in(ScriptOutcome& script) {
+    if (filters_) secrets_.learn(script.process.out.text);
+    for (auto* text : {&script.reason, &script.process.why, &script.process.out.text, &script.process.err.text}) {
+      if (text->empty()) continue;
+      if (!std::exchange(has_learned_, true)) secrets_.learn(call_.input);
+      *text = secrets_.hidden(*text);
+    }
+  }
+
   // Whoever has a file as its standard input can write it through /proc; the next one gets the document all the same, and where
   // something of this one may still run, in another place.
   void renew_input(const ScriptOutcome& script) {
@@ -142,6 +153,8 @@ class ScriptsRun {
   DocumentIdentity identity_;
   std::optional<PrivateFile> file_;
   ProcessSpec spec_;
+  Secrets secrets_;
+  bool has_learned_ = false;
 };
 
 }  // namespace

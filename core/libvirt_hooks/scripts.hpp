@@ -21,7 +21,7 @@ struct ScriptOutcome {
   bool changed = false;    ///< the call goes on with what it printed
 };
 
-/// What became of one call.
+/// What became of one call. Passwords are hidden in all texts but `document`.
 struct CallReport {
   bool failed = false;        ///< libvirt would not go on, where the operation can be stopped
   bool is_cancelled = false;

@@ -9,7 +9,7 @@
 #include "vdsm_hook/libvirt/blame.hpp"
 #include "vdsm_hook/libvirt/disks.hpp"
 #include "vdsm_hook/libvirt/launch_flags.hpp"
-#include "vdsm_hook/libvirt/secrets.hpp"
+#include "vdsm_hook/xml/secrets.hpp"
 
 using namespace vdsm_hook;
 using vdsm_hook::test::TempDir;
@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(a_password_that_was_seen_is_hidden_wherever_it_turns_up) {
   Secrets secrets;
   BOOST_TEST(secrets.is_empty());
   secrets.learn("<domain><devices><graphics passwd='aa&amp;b'/><graphics passwd='aa&amp;b&lt;c'/><graphics passwd=''/></devices></domain>");
-  secrets.learn_from_part("-<graphics passwd='***'>\n+<graphics passwd=\"n&#101;wer\">\n");
+  secrets.learn("-<graphics passwd='***'>\n+<graphics passwd=\"n&#101;wer\">\n");
   BOOST_TEST(secrets.hidden("says aa&b, aa&amp;b, aa&b<c, aa&amp;b&lt;c and newer") == "says ***, ***, ***, *** and ***");
   Report report;
   auto& hook = report.hooks.emplace_back();
@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(a_password_that_was_seen_is_hidden_wherever_it_turns_up) {
 BOOST_AUTO_TEST_CASE(a_cookie_that_was_seen_is_hidden_wherever_it_turns_up) {
   Secrets secrets;
   secrets.learn("<disk><cookies><cookie name='x'>\n  a&amp;bc </cookie><cookie name='y'/></cookies></disk>");
-  secrets.learn_from_part("+<cookie name='x'>n&#101;wer</cookie>\n+<cookie>cut off");
+  secrets.learn("+<cookie name='x'>n&#101;wer</cookie>\n+<cookie>cut off");
   BOOST_TEST(secrets.hidden("says a&bc, a&amp;bc, newer and cut off") == "says ***, ***, *** and ***");
 }
 
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_sound_document_teaches_nothing_and_harms_nothing
   Secrets secrets;
   for (const std::string text : {"passwd", "<a passwd='", "<a passwd='x'", "passwd=\"&undefined;\"", "passwd='\x01'"}) {
     secrets.learn(text);
-    secrets.learn_from_part(text);
+    secrets.learn(text);
   }
   BOOST_TEST(secrets.hidden("y") == "y");
 }
