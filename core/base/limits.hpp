@@ -16,6 +16,7 @@ inline constexpr std::size_t kMaxTomlDepth = 32;             ///< parts of a key
 inline constexpr std::size_t kMaxProperties = 1000;          ///< of a VM, of a device, in one text of definitions or values
 inline constexpr std::size_t kMaxDevices = 2048;             ///< of a domain, where its devices have properties
 inline constexpr std::size_t kMaxEnvironmentString = 131071; ///< NAME=VALUE; Linux: longer makes exec fail (E2BIG)
+inline constexpr std::size_t kMaxSecrets = 1000;             ///< passwords that are looked for in what is shown, in each of their forms
 inline constexpr std::size_t kMaxMessageBytes = 1U << 30;   ///< between an engine and its helper: all hooks of an event
 inline constexpr std::size_t kMaxEventName = 64;
 inline constexpr std::size_t kMaxChecksumBytes = 256U << 20; ///< a larger hook is listed without its checksum

@@ -35,7 +35,7 @@ Ended with_hooks(const VmHost& host, const std::string& vm, std::string_view com
   const auto* around = phase_for_device(command, read_device_identity(device_xml).type);
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, command);
   if (!lifecycle.begin(host.connection.get(), uuid_of(domain.get()), WhenLeft::refuse_start)) return lifecycle.ended();
-  lifecycle.secrets().learn_from_part(device_xml);
+  lifecycle.secrets().learn(device_xml);
   if (around == nullptr || !affects_running(domain.get(), flags)) {
     hiding(lifecycle.secrets(), [&] { work(domain.get(), device_xml); });
     return Ended::done;

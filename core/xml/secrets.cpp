@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 
+#include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/xml/reader.hpp"
 
@@ -195,12 +196,14 @@ void Secrets::learn_password(std::string_view password) {
 }
 
 void Secrets::add(std::string_view form) {
-  if (form.size() < kShortest || std::find(known_.begin(), known_.end(), form) != known_.end()) return;
-  known_.emplace_back(form);
-  std::stable_sort(known_.begin(), known_.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  if (form.size() < kShortest || known_.size() > kMaxSecrets || std::find(known_.begin(), known_.end(), form) != known_.end()) return;
+  const auto is_shorter = [](const auto& known, const auto& other) { return known.size() > other.size(); };
+  known_.insert(std::upper_bound(known_.begin(), known_.end(), form, is_shorter), std::string(form));
 }
 
 std::string Secrets::hidden(std::string_view text) const {
+  if (known_.size() > kMaxSecrets)
+    return "(not shown: the documents have more than " + std::to_string(kMaxSecrets) + " passwords, too many to look for)\n";
   auto result = without_passwords(text);
   for (const auto& secret : known_)
     for (auto at = result.find(secret); at != std::string::npos; at = result.find(secret, at + kHidden.size()))

@@ -29,7 +29,9 @@ class Secrets {
   /// TEXT without them, however they got there: as they are, escaped, or line by line where they have several. Those of less than four
   /// bytes only where without_passwords() finds them: taken out of all else, "1" would leave nothing to read, and be given away by what
   /// is missing.
+  /// Once more than kMaxSecrets were learned no text is shown any more, but a sentence that says so.
   std::string hidden(std::string_view text) const;
+  bool is_empty() const { return known_.empty(); }
 
  private:
   void add(std::string_view form);

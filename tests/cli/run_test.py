@@ -159,6 +159,30 @@ class WordsTest(CommandTest):
         self.check(done, VETOED, "", "40_\\x1b[31mred")
 
 
+class PasswordTest(CommandTest):
+    VM = ("<domain><name>web-01</name><uuid>11111111-2222-4333-8444-555555555555</uuid><devices>"
+          "<graphics type='vnc' passwd='{}'/></devices></domain>")
+
+    def shown(self, script, *words, code=DONE):
+        self.file("vm.xml", self.VM.format("hunter-one"))
+        self.hook("50_a", "#!/bin/sh\n" + script)
+        done = self.run_event("--diff", "-v", "--output", "out.xml", "--report", "report.json", *words)
+        self.check(done, code)
+        return done.stderr + (self.dir / "report.json").read_text()
+
+    def test_a_password_that_a_hook_wraps_over_lines_is_in_no_diff_and_no_report(self):
+        shown = self.shown(r"""sed -i "s/passwd='hunter-one'/passwd='hunter-two\n  hunter-three'/" "$_hook_domxml" """)
+        for part in ("hunter-one", "hunter-two", "hunter-three"):
+            self.assertNotIn(part, shown)
+        self.assertIn("***", shown)
+        self.assertIn("hunter-three", (self.dir / "out.xml").read_text())
+
+    def test_a_password_that_a_failing_hook_says_is_in_no_message(self):
+        shown = self.shown("echo it was hunter-one; cat $_hook_domxml >&2; exit 2", code=VETOED)
+        self.assertNotIn("hunter-one", shown)
+        self.assertIn("it was ***", shown)
+
+
 class OptionTest(CommandTest):
     def env_of(self, *words, **options):
         """The environment that a hook gets."""

@@ -8,6 +8,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "libvirt_host.hpp"
+#include "vdsm_hook/base/text.hpp"
 
 namespace data = boost::unit_test::data;
 namespace fs = boost::filesystem;

@@ -1,4 +1,4 @@
-// The parts of a start that are libraries of their own: launch flags, passwords, disks, whose change libvirt refuses.
+// The parts of a start that are libraries of their own: launch flags, disks, whose change libvirt refuses.
 #define BOOST_TEST_MODULE vm_start_parts
 #include <libvirt/virterror.h>
 
@@ -9,7 +9,6 @@
 #include "vdsm_hook/libvirt/blame.hpp"
 #include "vdsm_hook/libvirt/disks.hpp"
 #include "vdsm_hook/libvirt/launch_flags.hpp"
-#include "vdsm_hook/xml/secrets.hpp"
 
 using namespace vdsm_hook;
 using vdsm_hook::test::TempDir;
@@ -86,84 +85,6 @@ BOOST_AUTO_TEST_CASE(launch_flags_of_a_killed_start_are_forgotten_and_nothing_el
   BOOST_TEST(exists(dir / (kVm + "/somebodys")));
   BOOST_TEST(!exists(dir / (kVm + "/launchflags")));
   BOOST_TEST(exists(dir / "other/launchflags"));
-}
-
-// ---- passwords
-
-BOOST_AUTO_TEST_CASE(texts_of_cookies_are_hidden_in_documents_and_in_parts_of_them) {
-  const std::pair<std::string, std::string> cases[] = {
-      {"<cookies>\n<cookie name='x'>s3cr&amp;t</cookie>\n</cookies>", "<cookies>\n<cookie name='x'>***</cookie>\n</cookies>"},
-      {"-<cookie name=\"a>b\">old</cookie>\n+<cookie\tname='x'>new</cookie >", "-<cookie name=\"a>b\">***</cookie>\n+<cookie\tname='x'>***</cookie >"},
-      {"<cookie><![CDATA[<&]]></cookie>", "<cookie>***</cookie>"},
-      {"<cookie name='x'>cut o", "<cookie name='x'>***"},
-      {"<cookie name='x'/><title>t</title>", "<cookie name='x'/><title>t</title>"},
-      {"<cookie name='pa", "<cookie name='pa"},
-      {"<cookie 'open <title>t</title>", "<cookie 'open <title>t</title>"},
-      {"<cookie", "<cookie"},
-      {"<cookies>text</cookies>", "<cookies>text</cookies>"},
-      {"<graphics passwd='a'/><cookie>b</cookie><graphics passwd='c'/>", "<graphics passwd='***'/><cookie>***</cookie><graphics passwd='***'/>"},
-  };
-  for (const auto& [text, expected] : cases) BOOST_TEST(without_passwords(text) == expected);
-}
-
-BOOST_AUTO_TEST_CASE(values_of_passwd_are_hidden_in_documents_and_in_parts_of_them) {
-  const std::pair<std::string, std::string> cases[] = {
-      {"<graphics passwd='s3cr&amp;t' port='1'/>", "<graphics passwd='***' port='1'/>"},
-      {"+<graphics passwd = \"it's\"/>", "+<graphics passwd = \"***\"/>"},
-      {"<graphics passwdValidTo='2026'/>", "<graphics passwdValidTo='2026'/>"},
-      {"passwd='cut off", "passwd='***"},
-      {"passwd='", "passwd='***"},
-      {"passwd=", "passwd="},
-      {"passwd", "passwd"},
-      {"passwd=''", "passwd='***'"},
-      {"passwd='passwd' passwd='b'", "passwd='***' passwd='***'"},
-      {"the passwd of 'web-1'", "the passwd of 'web-1'"},
-      {"", ""},
-  };
-  for (const auto& [text, expected] : cases) BOOST_TEST(without_passwords(text) == expected);
-}
-
-BOOST_AUTO_TEST_CASE(a_password_that_was_seen_is_hidden_wherever_it_turns_up) {
-  Secrets secrets;
-  BOOST_TEST(secrets.is_empty());
-  secrets.learn("<domain><devices><graphics passwd='aa&amp;b'/><graphics passwd='aa&amp;b&lt;c'/><graphics passwd=''/></devices></domain>");
-  secrets.learn("-<graphics passwd='***'>\n+<graphics passwd=\"n&#101;wer\">\n");
-  BOOST_TEST(secrets.hidden("says aa&b, aa&amp;b, aa&b<c, aa&amp;b&lt;c and newer") == "says ***, ***, ***, *** and ***");
-  Report report;
-  auto& hook = report.hooks.emplace_back();
-  hook.process.err.text = hook.process.out.text = hook.reason = hook.diff = "newer";
-  report.document = "<x>newer</x>";
-  report.notes = {"newer"};
-  report.problems = {{"50_a", "printed newer", true}};
-  secrets.hide(report);
-  for (const auto& text : {hook.process.err.text, hook.process.out.text, hook.reason, hook.diff, report.document, report.notes[0], report.problems[0].why})
-    BOOST_TEST(!has(text, "newer"), text);
-}
-
-BOOST_AUTO_TEST_CASE(a_cookie_that_was_seen_is_hidden_wherever_it_turns_up) {
-  Secrets secrets;
-  secrets.learn("<disk><cookies><cookie name='x'>\n  a&amp;bc </cookie><cookie name='y'/></cookies></disk>");
-  secrets.learn("+<cookie name='x'>n&#101;wer</cookie>\n+<cookie>cut off");
-  BOOST_TEST(secrets.hidden("says a&bc, a&amp;bc, newer and cut off") == "says ***, ***, *** and ***");
-}
-
-BOOST_AUTO_TEST_CASE(a_short_secret_is_hidden_where_it_stands_and_harms_nothing_else) {
-  Secrets secrets;
-  secrets.learn("<domain><graphics passwd='1'/><graphics passwd='&amp;'/><cookie>abc</cookie></domain>");
-  BOOST_TEST(!secrets.is_empty());
-  BOOST_TEST(secrets.hidden("<vcpu>1</vcpu> abc &amp; <graphics passwd='1'/><cookie>abc</cookie>") ==
-             "<vcpu>1</vcpu> abc &amp; <graphics passwd='***'/><cookie>***</cookie>");
-  secrets.learn_password("four");
-  BOOST_TEST(secrets.hidden("one, four") == "one, ***");
-}
-
-BOOST_AUTO_TEST_CASE(what_is_no_sound_document_teaches_nothing_and_harms_nothing) {
-  Secrets secrets;
-  for (const std::string text : {"passwd", "<a passwd='", "<a passwd='x'", "passwd=\"&undefined;\"", "passwd='\x01'"}) {
-    secrets.learn(text);
-    secrets.learn(text);
-  }
-  BOOST_TEST(secrets.hidden("y") == "y");
 }
 
 // ---- disks
