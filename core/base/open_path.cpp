@@ -188,6 +188,7 @@ Opened open_path(const std::string& path, int flags, Links links, mode_t mode) {
   if (walk.go(follows_last)) return open_last(walk, flags, mode);
   opened.error = walk.error_;
   opened.why = std::move(walk.why_);
+  errno = opened.error;
   return opened;
 }
 

@@ -31,7 +31,7 @@ struct Opened {
   [[noreturn]] void fail(const std::string& do_what, const std::string& path, Errc kind = Errc::engine_failure) const;
 };
 
-/// open(2) with FLAGS, and O_CLOEXEC and O_NOCTTY. Never throws for what the file system says.
+/// open(2) with FLAGS, and O_CLOEXEC and O_NOCTTY. Never throws for what the file system says; errno has it, too.
 /// A path without links costs one call where the kernel has openat2(2); otherwise each part is opened relative to the one before it.
 Opened open_path(const std::string& path, int flags, Links links = Links::kernel, mode_t mode = 0);
 

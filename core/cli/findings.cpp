@@ -11,6 +11,7 @@
 #include <memory>
 #include <set>
 
+#include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
@@ -49,18 +50,14 @@ std::string hint_for(const IgnoredFile& file) {
 
 /// Names in the directory PATH, in byte order; empty when it cannot be read. A broken entry is an entry.
 std::vector<std::string> entries_of(const std::string& path) {
-  std::vector<std::string> names;
-  const auto close = [](DIR* open) { ::closedir(open); };
-  const std::unique_ptr<DIR, decltype(close)> dir(::opendir(path.c_str()));
-  while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr)
-    if (const std::string_view name(entry->d_name); name != "." && name != "..") names.emplace_back(name);
+  auto names = Directory(open_path(path, O_PATH | O_DIRECTORY).fd).names();
   std::sort(names.begin(), names.end());
   return names;
 }
 
 bool is_directory(const std::string& path) {
-  struct stat st{};
-  return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
+  const auto st = status_of(path);
+  return st && S_ISDIR(st->st_mode);
 }
 
 class FaultFinder {
@@ -95,13 +92,13 @@ class FaultFinder {
 
   // False: nothing in LAYER can run, which is one finding and not one for each event.
   bool is_usable(const std::string& layer) {
-    const UniqueFd fd(::open(layer.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd && errno == ENOENT) {
+    const auto opened = open_path(layer, O_RDONLY | O_DIRECTORY);
+    if (opened.error == ENOENT) {
       if (rules_.needs_all_layers) add(layer, "this hooks directory does not exist", "Create it, or correct the name.");
       return false;
     }
-    if (!fd) {
-      add(layer, "unreadable: " + boost::system::generic_category().message(errno), "Make it a directory that the engine's user can read.");
+    if (!opened) {
+      add(layer, "unreadable: " + opened.why, "Make it a directory that the engine's user can read.");
       return false;
     }
     const auto doubt = rules_.compat_vdsm ? std::nullopt : settings_.trust.doubt(layer, layer);
@@ -174,10 +171,9 @@ class FaultFinder {
 
   // A sidecar speaks for a hook of its own layer or a weaker one.
   void look_for_hook(const std::string& event, std::size_t layer, const std::string& path, const std::string& hook) {
-    struct stat st{};
     for (std::size_t i = 0; i < usable_.size(); ++i) {
       const auto beside = usable_[i] + "/" + event + "/" + hook;
-      if (::lstat(beside.c_str(), &st) != 0) continue;
+      if (!status_of(beside, false)) continue;
       if (i > layer) add(path, "it has no effect: its hook " + beside + " is in a stronger hooks directory", "Move it beside its hook.");
       return;
     }

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "vdsm_hook/base/open_path.hpp"
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/base/text.hpp"
@@ -28,8 +29,9 @@ struct ListedHook {
 // SHA-256 of the file, in hexadecimal digits. nullopt: it is larger than kMaxChecksumBytes. Throws engine_failure.
 std::optional<std::string> checksum_of(const std::string& path) {
   // A pipe that took the file's place must not make us wait.
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) throw Error::from_errno("cannot open " + path, errno);
+  const auto opened = open_path(path, O_RDONLY | O_NONBLOCK);
+  if (!opened) opened.fail("open", path);
+  const auto& fd = opened.fd;
   struct stat st{};
   if (::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode)) throw Error(Errc::engine_failure, path + " is no regular file any more");
   if (static_cast<std::size_t>(st.st_size) > kMaxChecksumBytes) return std::nullopt;

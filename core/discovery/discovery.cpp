@@ -1,21 +1,15 @@
 #include "vdsm_hook/discovery/discovery.hpp"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <map>
-#include <memory>
 #include <set>
 
+#include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/base/text.hpp"
-#include "vdsm_hook/base/unique_fd.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -73,9 +67,10 @@ class LayerScan {
 
   // ONLY: the one file that is asked for; empty: all.
   void scan(const std::string& only) {
-    const UniqueFd probe(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!probe && errno == ENOENT) return judge_absence();
-    if (!probe) return refuse(path_, Reason::unreadable, in_words(errno));
+    auto opened = open_path(path_, O_RDONLY | O_DIRECTORY);
+    if (opened.error == ENOENT) return judge_absence();
+    if (!opened) return refuse(path_, Reason::unreadable, opened.why);
+    directory_ = Directory(std::move(opened.fd));
     const auto doubt = rules_.checks_trust ? rules_.trust.doubt(path_, root_) : std::nullopt;
     if (doubt) refuse(path_, Reason::untrusted, *doubt, false);
     const auto take = [&](std::string name) {
@@ -83,22 +78,14 @@ class LayerScan {
       refused_.back().names.insert(name.substr(0, name.size() - (name.ends_with(kSidecar) ? kSidecar.size() : 0)));
       refused_.back().names.insert(std::move(name));
     };
-    const auto close = [](DIR* open) { ::closedir(open); };
-    const std::unique_ptr<DIR, decltype(close)> dir(::fdopendir(::fcntl(probe.get(), F_DUPFD_CLOEXEC, 3)));
-    if (!dir) return give_up(in_words(errno));
-    fd_ = ::dirfd(dir.get());
     if (!only.empty()) return take(only);
     std::size_t count = 0;
-    for (;;) {
-      errno = 0;
-      const dirent* entry = ::readdir(dir.get());
-      if (entry == nullptr) break;
-      const std::string_view name(entry->d_name);
-      if (name == "." || name == "..") continue;
-      if (++count > kMaxHooks) return give_up("it has more than " + std::to_string(kMaxHooks) + " entries");
-      take(std::string(name));
-    }
-    if (errno != 0) give_up(in_words(errno));
+    const int error = directory_.each_name([&](std::string name) {
+      if (++count <= kMaxHooks) take(std::move(name));
+      return count <= kMaxHooks;
+    });
+    if (count > kMaxHooks) return give_up("it has more than " + std::to_string(kMaxHooks) + " entries");
+    if (error != 0) give_up(in_words(error));
   }
 
  private:
@@ -118,12 +105,12 @@ class LayerScan {
   // that does not exist at all nothing is expected.
   void judge_absence() {
     std::string there = path_;
-    struct stat st{};
-    while (::lstat(there.c_str(), &st) != 0) {
+    auto st = status_of(there, false);
+    for (; !st; st = status_of(there, false)) {
       if (there.size() <= root_.size()) return;
       there.resize(there.rfind('/'));
     }
-    if (S_ISLNK(st.st_mode) && ::stat(there.c_str(), &st) != 0) {
+    if (S_ISLNK(st->st_mode) && !status_of(there)) {
       refuse(there, Reason::unreadable, "a link that leads nowhere");
     } else if (const auto doubt = rules_.checks_trust ? rules_.trust.doubt(there, root_) : std::nullopt) {
       refuse(there, Reason::untrusted, *doubt);
@@ -152,9 +139,7 @@ class LayerScan {
   }
 
   bool leads_to_dev_null(const std::string& name) const {
-    std::array<char, 16> target{};
-    const auto length = ::readlinkat(fd_, name.c_str(), target.data(), target.size());
-    return std::string_view(target.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0))) == "/dev/null";
+    return directory_.link_target(name) == "/dev/null";
   }
 
   void look_at(const std::string& name) {
@@ -162,11 +147,12 @@ class LayerScan {
     // Dot files never run, not even where leftovers do.
     if (is_leftover_name(name) && (rules_.skips_leftovers || name[0] == '.'))
       return ignore(name, Reason::leftover, name[0] == '.' ? "dot files never run" : "editors and package managers leave such files behind");
-    struct stat st{};
-    if (::fstatat(fd_, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
+    auto found = directory_.status(name);
+    if (!found) {
       if (errno != ENOENT) suspect(name, Reason::unreadable, in_words(errno));
       return;  // else removed meanwhile
     }
+    auto& st = *found;
     const bool is_link = S_ISLNK(st.st_mode);
     const bool is_null = is_link && leads_to_dev_null(name);
     const auto why = doubt_about(name, st);
@@ -174,15 +160,17 @@ class LayerScan {
       auto& sidecar = sidecars_[name.substr(0, name.size() - kSidecar.size())] = {layer_, {}, {}, why.value_or("")};
       if (is_null) return;
       sidecar.path = path_ + "/" + name;
-      if (is_link) ::fstatat(fd_, name.c_str(), &st, 0);
+      if (const auto behind = is_link ? directory_.status(name, true) : std::nullopt) st = *behind;
       sidecar.stamp = FileStamp(st);
       return;
     }
     if (why) return suspect(name, Reason::untrusted, *why);
     if (is_null) return add(name, Entry::Kind::mask);
-    if (is_link && ::fstatat(fd_, name.c_str(), &st, 0) != 0) {
-      if (errno == ENOENT || errno == ELOOP) return ignore(name, Reason::not_regular, "a link that leads nowhere");
-      return suspect(name, Reason::unreadable, in_words(errno));
+    if (is_link) {
+      const auto behind = directory_.status(name, true);
+      if (!behind && (errno == ENOENT || errno == ELOOP)) return ignore(name, Reason::not_regular, "a link that leads nowhere");
+      if (!behind) return suspect(name, Reason::unreadable, in_words(errno));
+      st = *behind;
     }
     if (S_ISDIR(st.st_mode)) return ignore(name, Reason::subdirectory, "hooks lie directly in the event's directory");
     if (!S_ISREG(st.st_mode)) return ignore(name, Reason::not_regular, "neither a file nor a link to one");
@@ -200,7 +188,7 @@ class LayerScan {
   const std::size_t layer_;
   const std::string& root_;
   const std::string path_;
-  int fd_ = -1;
+  Directory directory_;
   Entries& entries_;
   Sidecars& sidecars_;
   std::vector<RefusedLayer>& refused_;

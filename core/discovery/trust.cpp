@@ -11,6 +11,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/base/text.hpp"
@@ -101,45 +102,54 @@ std::optional<std::string> Trust::walk(const std::string& path, const std::strin
   if (is_sheltered) split_in_front(rest, shelter);
   std::optional<std::string> root;
   std::string here = "/";
-  struct stat st{};
-  if (::lstat("/", &st) != 0) return "/ cannot be looked at";
-  if (auto why = doubt_itself(st, here)) return why;
+  Directory directory(open_path("/", O_PATH | O_DIRECTORY).fd);  // what is called HERE
+  auto st = directory.status();
+  if (!st) return "/ cannot be looked at";
+  if (auto why = doubt_itself(*st, here)) return why;
   int links = 0;
   while (!rest.empty()) {
     const std::string name = std::move(rest.front());
     rest.pop_front();
     if (name.empty()) {
       root = here;
-      if (::lstat(here.c_str(), &st) != 0) return printable(here) + " cannot be looked at";
-      if (auto why = doubt_itself(st, here)) return why;
+      st = directory.status();
+      if (!st) return printable(here) + " cannot be looked at";
+      if (auto why = doubt_itself(*st, here)) return why;
       continue;
     }
     if (name == ".") continue;
     if (name == "..") {
       here.resize(std::max<std::size_t>(here.rfind('/'), 1));
+      directory = Directory(directory.open_file("..", O_PATH).fd);
       continue;
     }
     const std::string next = here == "/" ? here + name : here + "/" + name;
-    if (::lstat(next.c_str(), &st) != 0) {
-      if (!must_exist && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
-      return printable(next) + ": " + boost::system::generic_category().message(errno);
+    auto opened = directory.open_file(name, O_PATH);
+    if (!opened) {
+      if (!must_exist && (opened.error == ENOENT || opened.error == ENOTDIR)) return std::nullopt;
+      return printable(next) + ": " + opened.why;
     }
-    if (S_ISLNK(st.st_mode)) {
-      if (auto why = doubt_owner(st, next)) return why;
-      char target[PATH_MAX];
-      const auto length = ::readlink(next.c_str(), target, sizeof target);
+    Directory found(std::move(opened.fd));
+    st = found.status();
+    if (!st) return printable(next) + " cannot be looked at";
+    if (S_ISLNK(st->st_mode)) {
+      if (auto why = doubt_owner(*st, next)) return why;
+      const auto text = found.link_target("");
       const bool is_circle = ++links > kMaxLinks;
       if (is_circle && !must_exist) return std::nullopt;
-      if (is_circle || length <= 0) return printable(next) + " is a link that leads nowhere";
-      const std::string text(target, static_cast<std::size_t>(length));
-      if (text[0] == '/') here = "/";
+      if (is_circle || text.empty()) return printable(next) + " is a link that leads nowhere";
+      if (text[0] == '/') {
+        here = "/";
+        directory = Directory(open_path("/", O_PATH | O_DIRECTORY).fd);
+      }
       split_in_front(rest, text);
       continue;
     }
-    const bool is_sticky = S_ISDIR(st.st_mode) && (st.st_mode & S_ISVTX) != 0;
+    const bool is_sticky = S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX) != 0;
     const bool is_sheltering = is_sticky && (!root || is_above(next, *root));
-    if (auto why = is_sheltering ? doubt_owner(st, next) : doubt_itself(st, next)) return why;
+    if (auto why = is_sheltering ? doubt_owner(*st, next) : doubt_itself(*st, next)) return why;
     here = next;
+    directory = std::move(found);
   }
   return std::nullopt;
 }

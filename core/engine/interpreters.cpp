@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "vdsm_hook/base/open_path.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/process/environment.hpp"
 #include "vdsm_hook/process/first_line.hpp"
@@ -25,8 +26,6 @@ bool any_directory(std::string_view search_path, const Look& look) {
   }
   return false;
 }
-
-bool is_executable(const std::string& path) { return ::access(path.c_str(), X_OK) == 0; }
 
 }  // namespace
 
@@ -50,7 +49,7 @@ std::optional<std::string> Interpreters::doubt(const std::string& program) {
   std::optional<std::string> why;
   any_directory(search_path_, [&](const std::string& directory) {
     const auto path = directory + "/" + *wanted;
-    const bool is_found = is_executable(path);
+    const bool is_found = may_execute(path);
     const auto [known, is_new] = known_.try_emplace(directory);
     if (is_new) known->second = trust_.doubt_way(directory, directory);
     why = known->second;
@@ -73,7 +72,7 @@ std::optional<std::string> Interpreters::doubt_of(const std::string& interpreter
 std::optional<std::string> Interpreters::env_obstacle(const std::string& program) const {
   const auto wanted = program_for_env(first_line(program));
   if (!wanted || wanted->find('/') != std::string::npos) return std::nullopt;
-  if (any_directory(search_path_, [&](const std::string& directory) { return is_executable(directory + "/" + *wanted); })) return std::nullopt;
+  if (any_directory(search_path_, [&](const std::string& directory) { return may_execute(directory + "/" + *wanted); })) return std::nullopt;
   return "the program " + printable(*wanted) + " that its first line asks env for is not in the hooks' PATH";
 }
 

@@ -1,7 +1,5 @@
 #include "vdsm_hook/libvirt_hooks/vm_state.hpp"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -9,7 +7,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <memory>
 #include <thread>
 
 #include "vdsm_hook/base/error.hpp"
@@ -31,11 +28,8 @@ std::string lower(std::string_view uuid) {
 }
 
 std::vector<std::string> names_in(const std::string& directory) {
-  const auto close = [](DIR* open) { ::closedir(open); };
-  const std::unique_ptr<DIR, decltype(close)> dir(::opendir(directory.c_str()));
-  std::vector<std::string> names;
-  while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr)
-    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  auto names = Directory::find(directory, Links::own).names();
+  std::erase_if(names, [](const std::string& name) { return name.starts_with('.'); });
   return names;
 }
 
@@ -48,66 +42,74 @@ struct flock whole_file(short type) {
 }
 
 bool is_held(const std::string& file) {
-  const UniqueFd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  const UniqueFd fd = open_path(file, O_RDWR | O_NOFOLLOW, Links::own).fd;
   auto lock = whole_file(F_WRLCK);
   return fd && ::fcntl(fd.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 // No fsync: what is in RUNTIME_DIR does not outlive the machine. One writer at a time: what stands beside FILE is left of one that was killed.
-void write_file(const std::string& file, std::string_view content) {
-  const auto temporary = file + ".new";
-  ::unlink(temporary.c_str());
+void write_file(const Directory& directory, const std::string& name, const std::string& file, std::string_view content) {
+  const auto temporary = name + ".new";
+  directory.remove(temporary);
   try {
-    const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd) throw Error::from_errno("cannot make " + temporary, errno);
-    write_all(fd.get(), content, temporary);
-    if (::rename(temporary.c_str(), file.c_str()) != 0) throw Error::from_errno("cannot write " + file, errno);
+    const auto opened = directory.open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (!opened) opened.fail("write", file);
+    write_all(opened.fd.get(), content, file);
+    if (const int error = directory.rename(temporary, name); error != 0) throw Error::from_errno("cannot write " + file, error);
   } catch (...) {
-    ::unlink(temporary.c_str());
+    directory.remove(temporary);
     throw;
   }
 }
 
 std::optional<std::string> read_if_there(const std::string& file, std::size_t max_bytes) {
-  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd && errno == ENOENT) return std::nullopt;
-  if (!fd) throw Error::from_errno("cannot open " + file, errno);
-  auto text = read_to_end(fd.get(), max_bytes, file);
+  const auto opened = open_path(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, Links::own);
+  if (opened.error == ENOENT) return std::nullopt;
+  if (!opened) opened.fail("open", file);
+  auto text = read_to_end(opened.fd.get(), max_bytes, file);
   if (!text) throw Error(Errc::bad_document, "it is longer than " + std::to_string(max_bytes) + " bytes");
   return text;
 }
 
-void remove_file(const std::string& file) {
-  if (::unlink(file.c_str()) != 0 && errno != ENOENT) throw Error::from_errno("cannot remove " + file, errno);
+void remove_file(const Directory& directory, const std::string& name, const std::string& file) {
+  if (const int error = directory.remove(name); error != 0 && error != ENOENT) throw Error::from_errno("cannot remove " + file, error);
 }
 
 }  // namespace
 
 VmState::VmState(const std::string& runtime_dir, std::string_view uuid)
-    : runtime_dir_(runtime_dir), directory_(runtime_dir + "/vms/" + lower(uuid)) {
+    : runtime_dir_(runtime_dir), uuid_(lower(uuid)), directory_(runtime_dir + "/vms/" + uuid_) {
   if (!is_uuid(uuid)) throw Error(Errc::wrong_use, "'" + printable(uuid.substr(0, 80)) + "' is no UUID of a VM");
 }
 
 std::string VmState::file(std::string_view name) const { return directory_ + "/" + std::string(name); }
 
-void VmState::make_directory() const {
+Directory VmState::directory_of_all() const { return Directory::find(runtime_dir_ + "/vms", Links::own); }
+
+Directory VmState::make_directory() const {
   make_own_directory(runtime_dir_);
-  for (const auto& directory : {runtime_dir_ + "/vms", directory_})
-    if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) throw Error::from_errno("cannot make the directory " + directory, errno);
+  const auto all = vdsm_hook::make_directory(runtime_dir_ + "/vms", 0700, 0700);
+  if (const int error = all.make_directory(uuid_, 0700); error != 0 && error != EEXIST)
+    throw Error::from_errno("cannot make the directory " + directory_, error);
+  auto opened = all.open_file(uuid_, O_RDONLY | O_DIRECTORY);
+  if (!opened && opened.error != ENOENT) opened.fail("open", directory_);
+  return Directory(std::move(opened.fd));
 }
 
 UniqueFd VmState::lock(std::string_view host_uuid, const std::stop_token& stop, const std::function<bool(const std::optional<VmRun>&)>& on_wait) {
-  const auto name = file(lower(host_uuid) + std::string(kLock));
+  const auto last = lower(host_uuid) + std::string(kLock), name = file(last);
   auto pause = std::chrono::milliseconds(1);
   for (bool has_waited = false;;) {
-    make_directory();
-    UniqueFd fd(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd && errno == ENOENT) continue;  // whoever was the last removed the directory
-    if (!fd) throw Error::from_errno("cannot open " + name, errno);
+    const auto directory = make_directory();
+    auto opened = directory ? directory.open_file(last, O_RDWR | O_CREAT, 0600) : Opened{{}, ENOENT, {}};
+    if (opened.error == ENOENT) continue;  // whoever was the last removed the directory
+    if (!opened) opened.fail("open", name);
+    auto fd = std::move(opened.fd);
     auto lock = whole_file(F_WRLCK);
     if (::fcntl(fd.get(), F_OFD_SETLK, &lock) == 0) {
-      struct stat locked{}, now{};
-      const bool is_it = ::fstat(fd.get(), &locked) == 0 && ::stat(name.c_str(), &now) == 0 && locked.st_ino == now.st_ino && locked.st_dev == now.st_dev;
+      struct stat locked{};
+      const auto now = status_of(name, false);
+      const bool is_it = now && ::fstat(fd.get(), &locked) == 0 && locked.st_ino == now->st_ino && locked.st_dev == now->st_dev;
       if (is_it) return fd;
       continue;
     }
@@ -127,8 +129,10 @@ void VmState::unlock(std::string_view host_uuid, const UniqueFd) const {
   const auto name = lower(host_uuid) + std::string(kLock);
   const auto names = names_in(directory_);
   if (names.size() != 1 || names[0] != name) return;
-  ::unlink(file(name).c_str());  // still locked: who waits for it finds that it is gone, and makes another
-  ::rmdir(directory_.c_str());
+  const auto all = directory_of_all();
+  if (const Directory directory(all.open_file(uuid_, O_PATH | O_DIRECTORY).fd); directory)
+    directory.remove(name);  // still locked: who waits for it finds that it is gone, and makes another
+  all.remove_directory(uuid_);
 }
 
 bool VmState::is_locked(std::string_view host_uuid) const { return is_held(file(lower(host_uuid) + std::string(kLock))); }
@@ -156,16 +160,13 @@ VmRecord VmState::read() const {
 }
 
 // The directory itself is what is locked: no file for it can be left behind, and it is the one that has the name now.
-UniqueFd VmState::open_alone() {
+Directory VmState::open_alone() {
   const auto end = std::chrono::steady_clock::now() + kMaxLockWait;
   while (true) {
-    make_directory();
-    UniqueFd fd(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-    if (!fd && errno == ENOENT) continue;  // whoever was the last removed it
-    if (!fd) throw Error::from_errno("cannot open " + directory_, errno);
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
-      struct stat st{};
-      if (::fstat(fd.get(), &st) == 0 && st.st_nlink > 0) return fd;
+    auto directory = make_directory();
+    if (!directory) continue;  // whoever was the last removed it
+    if (::flock(directory.fd(), LOCK_EX | LOCK_NB) == 0) {
+      if (const auto st = directory.status(); st && st->st_nlink > 0) return directory;
       continue;
     }
     if (errno != EWOULDBLOCK && errno != EINTR) throw Error::from_errno("cannot lock " + directory_, errno);
@@ -181,16 +182,17 @@ void VmState::change(const std::function<void(VmRecord&)>& change) {
   const bool was_empty = record.is_empty();
   change(record);
   if (!record.is_empty()) {
-    write_file(file(kRecord), to_text(record));
+    write_file(alone, std::string(kRecord), file(kRecord), to_text(record));
   } else {
-    if (!was_empty) remove_file(file(kRecord));
-    ::rmdir(directory_.c_str());  // fails where a lock is in it
+    if (!was_empty) remove_file(alone, std::string(kRecord), file(kRecord));
+    directory_of_all().remove_directory(uuid_);  // fails where a lock is in it
   }
 }
 
 void VmState::forget() const {
+  const auto directory = Directory::find(directory_, Links::own);
   for (const auto& name : names_in(directory_))
-    if (!name.ends_with(kLock)) remove_file(file(name));
+    if (!name.ends_with(kLock)) remove_file(directory, name, file(name));
 }
 
 std::optional<VmRun> VmState::holder(std::string_view host_uuid) const {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "vdsm_hook/base/unique_fd.hpp"
+#include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/libvirt_hooks/vm_record.hpp"
 
 namespace vdsm_hook {
@@ -61,10 +61,11 @@ class VmState {
   bool is_held_by_anybody() const;
   std::optional<VmRun> holder(std::string_view host_uuid) const;
   std::string file(std::string_view name) const;
-  void make_directory() const;
-  UniqueFd open_alone();
+  Directory make_directory() const;   // without a descriptor: whoever was the last has just removed it
+  Directory directory_of_all() const;
+  Directory open_alone();
 
-  std::string runtime_dir_;
+  std::string runtime_dir_, uuid_;
   std::string directory_;
 };
 

@@ -13,6 +13,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/process/proc.hpp"
@@ -68,19 +69,15 @@ bool is_delegated(int directory) {
 }
 
 // What processes that have ended left in PARENT; what still has somebody in it cannot be removed.
-void remove_left(int parent) {
-  const int copy = ::openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR* const entries = copy < 0 ? nullptr : ::fdopendir(copy);
-  if (entries == nullptr) return;
-  while (const dirent* entry = ::readdir(entries)) {
-    std::string_view name(entry->d_name);
+void remove_left(const Directory& parent) {
+  for (const auto& entry : parent.names()) {
+    std::string_view name(entry);
     if (!name.starts_with(kPrefix)) continue;
     name.remove_prefix(kPrefix.size());
     pid_t maker = 0;
     std::from_chars(name.data(), name.data() + name.size(), maker);
-    if (maker > 0 && ::kill(maker, 0) != 0 && errno == ESRCH) ::unlinkat(parent, entry->d_name, AT_REMOVEDIR);
+    if (maker > 0 && ::kill(maker, 0) != 0 && errno == ESRCH) parent.remove_directory(entry);
   }
-  ::closedir(entries);
 }
 
 }  // namespace
@@ -92,21 +89,21 @@ std::unique_ptr<Cgroup> Cgroup::make(const std::string& name) {
     own = own_directory();
   } catch (const Error&) {
   }
-  UniqueFd parent(own ? ::open(own->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
-  if (!parent || !is_delegated(parent.get())) return nullptr;
-  remove_left(parent.get());
+  Directory parent(own ? open_path(*own, O_RDONLY | O_DIRECTORY).fd : UniqueFd());
+  if (!parent || !is_delegated(parent.fd())) return nullptr;
+  remove_left(parent);
   auto full = std::string(kPrefix) + std::to_string(::getpid()) + "-" + name;
-  if (::mkdirat(parent.get(), full.c_str(), 0755) != 0) return nullptr;
+  if (parent.make_directory(full, 0755) != 0) return nullptr;
   std::unique_ptr<Cgroup> made(new Cgroup(std::move(parent), std::move(full)));
-  made->directory_.reset(::openat(made->parent_.get(), made->name_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!made->directory_ || ::faccessat(made->fd(), "cgroup.kill", W_OK, 0) != 0) return nullptr;
+  made->directory_ = Directory(made->parent_.open_file(made->name_, O_RDONLY | O_DIRECTORY).fd);
+  if (!made->directory_ || !made->directory_.open_file("cgroup.kill", O_WRONLY)) return nullptr;
   return made;
 }
 
-Cgroup::~Cgroup() { ::unlinkat(parent_.get(), name_.c_str(), AT_REMOVEDIR); }
+Cgroup::~Cgroup() { parent_.remove_directory(name_); }
 
 void Cgroup::kill() const {
-  const UniqueFd fd(::openat(directory_.get(), "cgroup.kill", O_WRONLY | O_CLOEXEC));
+  const UniqueFd fd = directory_.open_file("cgroup.kill", O_WRONLY).fd;
   if (fd && ::write(fd.get(), "1", 1) != 1) return;  // whoever looks at the tree afterwards sees it
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
 
 namespace vdsm_hook {
@@ -21,13 +22,13 @@ class Cgroup {
   ~Cgroup();
 
   /// Its directory.
-  int fd() const noexcept { return directory_.get(); }
+  int fd() const noexcept { return directory_.fd(); }
   /// Kills everything in it and below it; no fork escapes.
   void kill() const;
 
  private:
-  Cgroup(UniqueFd parent, std::string name) : parent_(std::move(parent)), name_(std::move(name)) {}
-  UniqueFd parent_, directory_;
+  Cgroup(Directory parent, std::string name) : parent_(std::move(parent)), name_(std::move(name)) {}
+  Directory parent_, directory_;
   std::string name_;
 };
 

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "vdsm_hook/base/open_path.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/process/first_line.hpp"
 #include "vdsm_hook/process/hook_process.hpp"
@@ -26,8 +27,8 @@ std::optional<std::string> chain_obstacle(const std::string& interpreter) {
     if (line.interpreter.empty()) return std::nullopt;
     const auto what = "its interpreter " + printable(script) + " is a script itself";
     if (scripts > kMaxScripts) return what + ", the " + std::to_string(scripts) + "th in a row: the kernel follows " + std::to_string(kMaxScripts);
-    if (::access(line.interpreter.c_str(), F_OK) != 0) return what + ", whose interpreter " + printable(line.interpreter) + " does not exist";
-    if (::access(line.interpreter.c_str(), X_OK) != 0) return what + ", whose interpreter " + printable(line.interpreter) + " is not executable";
+    if (!status_of(line.interpreter)) return what + ", whose interpreter " + printable(line.interpreter) + " does not exist";
+    if (!may_execute(line.interpreter)) return what + ", whose interpreter " + printable(line.interpreter) + " is not executable";
     script = line.interpreter;
   }
 }
@@ -54,10 +55,9 @@ std::optional<std::string> start_obstacle(const std::string& program) {
   const bool is_relative = !line.interpreter.starts_with('/');
   const auto interpreter = is_relative ? "/" + line.interpreter : line.interpreter;  // hooks are started in /
   const auto named = "its interpreter " + printable(line.interpreter) + " (first line of the file)";
-  struct stat st{};
-  if (::stat(interpreter.c_str(), &st) != 0)
+  if (!status_of(interpreter))
     return named + (is_relative ? " is named without its directory: write the whole path" : " does not exist");
-  if (::access(interpreter.c_str(), X_OK) != 0) return named + " is not executable";
+  if (!may_execute(interpreter)) return named + " is not executable";
   return chain_obstacle(interpreter);
 }
 
@@ -65,7 +65,7 @@ std::string explain_start_failure(const std::string& program, int errnum) {
   switch (errnum) {
     case ENOENT:
       if (auto obstacle = start_obstacle(program)) return *obstacle;
-      if (::access(program.c_str(), F_OK) != 0) return "the file is gone: it was removed after the event began";
+      if (!status_of(program)) return "the file is gone: it was removed after the event began";
       return "its program loader does not exist: it was built for another system";
     case EACCES:
       if (auto obstacle = start_obstacle(program)) return *obstacle;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "vdsm_hook/base/open_path.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
 
 namespace vdsm_hook {
@@ -37,7 +38,7 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) bool is_shell_tex
 
 FirstLine first_line(const std::string& program) {
   FirstLine found;
-  const UniqueFd fd(::open(program.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const UniqueFd fd = open_path(program, O_RDONLY | O_NONBLOCK).fd;
   char head[kFirstLineBytes];
   const auto count = fd ? ::read(fd.get(), head, sizeof head) : 0;
   std::string_view text(head, count > 0 ? static_cast<std::size_t>(count) : 0);

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <thread>
 
+#include "vdsm_hook/base/open_path.hpp"
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/process/local_runner.hpp"
 #include "vdsm_hook/process/start.hpp"
@@ -58,7 +59,7 @@ class HelperRunner final : public Runner {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) cannot_start(errno);
     auto ours = above_stdio(ends[0]), theirs = above_stdio(ends[1]);
-    const auto null = above_stdio(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    const auto null = above_stdio(open_path("/dev/null", O_RDWR).fd.release());
     if (!ours || !theirs || !null) cannot_start(errno);
     auto kept = UniqueFd(kept_ < 0 ? -1 : ::fcntl(kept_, F_DUPFD_CLOEXEC, 3));
     if (kept_ >= 0 && !kept) cannot_start(errno);

@@ -12,6 +12,7 @@
 #include <boost/process/v2/process.hpp>
 #include <cerrno>
 
+#include "vdsm_hook/base/open_path.hpp"
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/process/local_runner.hpp"
 #include "vdsm_hook/process/output.hpp"
@@ -236,7 +237,7 @@ class LocalRunner final : public Runner {
       if (!shop_) shop_.emplace();
       auto& context = shop_->context;
       if (!outputs_) outputs_.emplace(context);
-      if (!null_) null_ = above_stdio(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+      if (!null_) null_ = above_stdio(open_path("/dev/null", O_RDONLY).fd.release());
       if (!null_ && (errno == EMFILE || errno == ENFILE)) throw boost::system::system_error(errno, boost::system::system_category());
       if (!null_) {
         outcome.why = std::string("its standard input /dev/null cannot be opened: ") + ::strerrordesc_np(errno);

@@ -1,13 +1,11 @@
 #include "vdsm_hook/process/proc.hpp"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <charconv>
 #include <cstring>
-#include <memory>
 
+#include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/base/limits.hpp"
@@ -19,7 +17,7 @@ namespace {
 std::string place_of(pid_t pid) { return "/proc/" + std::to_string(pid) + "/"; }
 
 std::optional<std::string> content_of(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd fd = open_path(path, O_RDONLY).fd;
   if (!fd) return std::nullopt;
   try {
     return read_to_end(fd.get(), kMaxPayloadBytes, path);
@@ -73,13 +71,10 @@ std::optional<ProcessStat> stat_of(pid_t pid) {
 }
 
 std::vector<pid_t> children_of(pid_t pid) {
-  const auto close = [](DIR* open) { ::closedir(open); };
   const auto tasks = place_of(pid) + "task";
-  const std::unique_ptr<DIR, decltype(close)> threads(::opendir(tasks.c_str()));
   std::vector<pid_t> children;
-  while (const dirent* entry = threads ? ::readdir(threads.get()) : nullptr) {
-    if (entry->d_name[0] == '.') continue;
-    const auto list = content_of(tasks + "/" + entry->d_name + "/children");
+  for (const auto& thread : Directory(open_path(tasks, O_PATH | O_DIRECTORY).fd).names()) {
+    const auto list = content_of(tasks + "/" + thread + "/children");
     if (!list) continue;
     for (const auto number : numbers_in(*list)) children.push_back(static_cast<pid_t>(number));
   }
