@@ -5,17 +5,17 @@
 namespace vdsm_hook {
 namespace {
 
-FilePlace place_from(const struct stat& st) { return {st.st_dev, st.st_ino, {}, S_ISCHR(st.st_mode) || S_ISSOCK(st.st_mode)}; }
+FileTarget place_from(const struct stat& st) { return {st.st_dev, st.st_ino, {}, S_ISCHR(st.st_mode) || S_ISSOCK(st.st_mode)}; }
 
 }  // namespace
 
-std::optional<FilePlace> place_of(int fd) {
+std::optional<FileTarget> place_of(int fd) {
   struct stat st{};
   if (::fstat(fd, &st) != 0) return std::nullopt;
   return place_from(st);
 }
 
-std::optional<FilePlace> place_of(const std::string& name) {
+std::optional<FileTarget> place_of(const std::string& name) {
   const auto place = find_place(name, Links::own);
   if (place.found) return place_of(place.found.get());
   auto above = place.directory ? place_of(place.directory.get()) : std::nullopt;

@@ -9,7 +9,7 @@
 namespace vdsm_hook::cli {
 namespace {
 
-std::optional<FilePlace> place_of(const GivenFile& file) {
+std::optional<FileTarget> place_of(const GivenFile& file) {
   if (file.name.empty()) return std::nullopt;
   return file.name == "-" ? vdsm_hook::place_of(file.standard_fd) : vdsm_hook::place_of(file.name);
 }

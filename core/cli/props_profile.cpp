@@ -2,7 +2,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <boost/filesystem/operations.hpp>
 
 #include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/base/error.hpp"

@@ -45,6 +45,20 @@ MAY_SEE = {
 NEVER_CALLED = re.compile(r"(?<![\w.>])(system|popen|chdir|fchdir|chroot|setenv|putenv|unsetenv|clearenv|umask)\s*\(")
 # What the library leaves to the command: printing and ending.
 NEVER_IN_LIBRARY = re.compile(r"\bstd::(cout|cerr|clog)\b|(?<![\w.>])(printf|puts|putchar|perror|exit|abort|syslog)\s*\(")
+# Where files are opened, looked at, made, renamed, linked and removed by path or beside an open directory. All others call it: it follows
+# no link that somebody laid, says what it could not do and why, and leaves nothing when it is killed.
+ROOM = {f"core/base/{name}" for name in ("open_path.cpp", "directory.cpp", "replace.cpp", "removal.cpp", "watched_file.cpp", "file_stamp.hpp")}
+ROOM_EXCEPTIONS = {
+    "core/process/start.cpp": "the child that becomes a hook, in its parent's memory: raw system calls only, on what it is about to run",
+    "core/sdk/cpp/document.hpp": "a header for hooks, which link nothing of ours; its one file is in the private directory that the engine made",
+}
+BY_PATH = ("open|open64|openat|openat2|creat|fopen|freopen|opendir|fdopendir|scandir|nftw|stat|lstat|fstatat|statx|access|eaccess|faccessat|rename|renameat|"
+           "renameat2|link|linkat|symlink|symlinkat|unlink|unlinkat|rmdir|mkdir|mkdirat|mkdtemp|mkstemp|mkostemp|mkfifo|mknod|realpath|"
+           "canonicalize_file_name|readlink|readlinkat|chmod|fchmodat|chown|lchown|fchownat|utimensat|truncate|getxattr|lgetxattr|setxattr")
+# Global functions as ours call them, with :: in front; without it only where no declaration of another function can stand.
+OUTSIDE_THE_ROOM = re.compile(rf"(?<![\w>\])])::\s*(?:{BY_PATH})\s*\(|\bstd::(?:rename|fopen|freopen)\s*\("
+                              rf"|(?:[(=,;{{}}!&|?]|\breturn)\s*(?:{BY_PATH})\s*\((?=[^)])|\bSYS_(?:{BY_PATH})\b"
+                              r"|\b(?:filesystem|fs)::(?!path\b|absolute\b)\w+|\bstd::[io]?fstream\b")
 SHELLS_OUT = re.compile(r"\bsh -c\b|\bshell\s*=\s*True\b|\bos\.(system|popen)\b")
 
 # A help text may show an event: in a command line of an example, or behind "such as". In core/cli only.
@@ -137,6 +151,15 @@ def wrong_calls(root):
                 yield f"{where}: {match.group()}"
 
 
+def outside_the_room(root):
+    for path, _ in sources(root):
+        where, code = path.relative_to(root), code_only(path.read_text())
+        if str(where) in ROOM or str(where) in ROOM_EXCEPTIONS:
+            continue
+        for match in OUTSIDE_THE_ROOM.finditer(code):
+            yield f"{where}:{line_of(code, match.end())}: {match.group().strip()}: what opens or changes by path stands in core/base"
+
+
 def event_literals(root, events):
     names = re.compile(r"(?<!\w)(" + "|".join(map(re.escape, events)) + r")(?!\w)")
     for path, folder in files(root):
@@ -182,6 +205,13 @@ class OurSources(unittest.TestCase):
 
     def test_nothing_changes_the_process_or_hands_words_to_a_shell(self):
         self.check(wrong_calls(ROOT))
+
+    def test_files_are_opened_and_changed_in_one_room(self):
+        self.check(outside_the_room(ROOT))
+
+    def test_the_room_and_its_exceptions_are_there_and_needed(self):
+        for name in ROOM | ROOM_EXCEPTIONS.keys():
+            self.assertRegex(code_only((ROOT / name).read_text()), OUTSIDE_THE_ROOM, name)
 
     def test_event_names_stand_in_the_table_only(self):
         self.check(event_literals(ROOT, events_of(ROOT)))
@@ -273,6 +303,27 @@ class BrokenSources(unittest.TestCase):
             ("core/sdk/python/a.py", "subprocess.run(x, shell=True)", "shell=True"),
             ("core/sdk/shell/a.sh", 'sh -c "$x"', "sh -c"),
             ("core/sdk/shell/a.sh", '# not sh -c "$x"', None),
+        ])
+
+    def test_calls_by_path(self):
+        self.expect(outside_the_room, [
+            ("core/cli/a.cpp", "UniqueFd fd(::open(name.c_str(), O_RDONLY));", "a.cpp:1: ::open("),
+            ("core/cli/a.cpp", "\nif (::stat(a, &st) != 0) return;", "a.cpp:2: ::stat("),
+            ("core/engine/a.cpp", "int fd = open(name, O_RDONLY);", "open("),
+            ("core/engine/a.cpp", "return access(name, F_OK);", "access("),
+            ("core/engine/a.cpp", "std::rename(a, b);", "rename"),
+            ("core/engine/a.cpp", "::unlinkat(fd, name, 0);", "unlinkat"),
+            ("core/engine/a.cpp", "::syscall(SYS_renameat2, 0);", "SYS_renameat2"),
+            ("core/engine/a.cpp", "boost::filesystem::remove_all(path);", "remove_all"),
+            ("core/cli/a.cpp", "fs::exists(path);", "exists"),
+            ("hookpoints/a.cpp", "std::ifstream file(name);", "ifstream"),
+            ("vdsm_hooks/x/a.cpp", "::mkdir(name, 0755);", "mkdir"),
+            ("core/cli/a.cpp", "Directory::open(name); open_path(name, O_RDONLY); directory.rename(a, b); host->open(x);", None),
+            ("core/cli/a.cpp", "std::unique_ptr<X> open(const std::string& uri);\nvoid open();\nvoid X::open() {}\nstruct stat st{};", None),
+            ("core/cli/a.cpp", "fs::path p = boost::filesystem::absolute(x); ::fstat(fd, &st); // ::open(x)", None),
+            ("core/base/open_path.cpp", "::openat(fd, name, 0);", None),
+            ("core/base/paths.cpp", "::access(name, F_OK);", "access"),
+            ("core/sdk/cpp/document.hpp", "::open(name, 0);", None),
         ])
 
     def test_event_names(self):
