@@ -59,11 +59,14 @@ std::string Directory::link_target(const std::string& name) const {
 
 int Directory::each_name(const std::function<bool(std::string)>& take) const {
   UniqueFd readable(::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  // What may not be searched may still be listed by whoever has opened it to read.
+  if (!readable && errno == EACCES && (::fcntl(fd_.get(), F_GETFL) & O_PATH) == 0) readable.reset(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 3));
   if (!readable) return errno;
   const auto close = [](DIR* open) { ::closedir(open); };
   const std::unique_ptr<DIR, decltype(close)> stream(::fdopendir(readable.get()));
   if (!stream) return errno;
   readable.release();
+  ::rewinddir(stream.get());
   for (;;) {
     errno = 0;
     const dirent* entry = ::readdir(stream.get());
