@@ -102,7 +102,9 @@ std::optional<std::string> Trust::walk(const std::string& path, const std::strin
   if (is_sheltered) split_in_front(rest, shelter);
   std::optional<std::string> root;
   std::string here = "/";
-  Directory directory(open_path("/", O_PATH | O_DIRECTORY).fd);  // what is called HERE
+  Opened opened = open_path("/", O_PATH | O_DIRECTORY);
+  if (!opened) return "/ cannot be looked at: " + opened.why;
+  Directory directory(std::move(opened.fd));  // what is called HERE
   auto st = directory.status();
   if (!st) return "/ cannot be looked at";
   if (auto why = doubt_itself(*st, here)) return why;
@@ -120,11 +122,13 @@ std::optional<std::string> Trust::walk(const std::string& path, const std::strin
     if (name == ".") continue;
     if (name == "..") {
       here.resize(std::max<std::size_t>(here.rfind('/'), 1));
-      directory = Directory(directory.open_file("..", O_PATH).fd);
+      opened = directory.open_file("..", O_PATH);
+      if (!opened) return printable(here) + " cannot be looked at: " + opened.why;
+      directory = Directory(std::move(opened.fd));
       continue;
     }
     const std::string next = here == "/" ? here + name : here + "/" + name;
-    auto opened = directory.open_file(name, O_PATH);
+    opened = directory.open_file(name, O_PATH);
     if (!opened) {
       if (!must_exist && (opened.error == ENOENT || opened.error == ENOTDIR)) return std::nullopt;
       return printable(next) + ": " + opened.why;
@@ -140,7 +144,9 @@ std::optional<std::string> Trust::walk(const std::string& path, const std::strin
       if (is_circle || text.empty()) return printable(next) + " is a link that leads nowhere";
       if (text[0] == '/') {
         here = "/";
-        directory = Directory(open_path("/", O_PATH | O_DIRECTORY).fd);
+        opened = open_path("/", O_PATH | O_DIRECTORY);
+        if (!opened) return "/ cannot be looked at: " + opened.why;
+        directory = Directory(std::move(opened.fd));
       }
       split_in_front(rest, text);
       continue;
