@@ -93,6 +93,29 @@ class OutputTest(CommandTest):
         self.check(self.run_event("--output", "none.xml"), VETOED)
         self.assertFalse((self.dir / "none.xml").exists())
 
+    @unittest.skipIf(os.geteuid() != 0, "only root can make another user's files")
+    def test_what_another_user_laid_in_a_shared_directory_is_neither_followed_nor_his_afterwards(self):
+        shared = self.directory("shared", 0o1777)
+        precious = self.dir / "precious"
+        precious.write_text("root's")
+        for option in ("--output", "--report"):
+            link = shared / "link"
+            link.symlink_to(precious)
+            os.chown(link, 12345, 12345, follow_symlinks=False)
+            also = ("--output", "new.xml") if option == "--report" else ()
+            self.check(self.run_event(option, "shared/link", *also), ENGINE_FAILURE, "", "shared/link is a link of uid 12345")
+            self.assertTrue(link.is_symlink())
+            link.unlink()
+            made_first = shared / "made-first"
+            made_first.write_text("")
+            made_first.chmod(0o666)
+            os.chown(made_first, 12345, 12345)
+            self.check(self.run_event(option, "shared/made-first", *also), DONE, "")
+            self.assertEqual((made_first.stat().st_uid, mode_of(made_first)), (0, 0o600))
+            self.assertEqual([path.name for path in shared.iterdir()], ["made-first"])
+            made_first.unlink()
+        self.assertEqual(precious.read_text(), "root's")
+
     def test_output_dash_is_stdout(self):
         self.check(self.run_event("--output", "-"), DONE, DOMAIN)
         self.refused(self.run_event("--output", "-", "--report", "-"), "--output")
