@@ -59,8 +59,11 @@ class HelperRunner final : public Runner {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) cannot_start(errno);
     auto ours = above_stdio(ends[0]), theirs = above_stdio(ends[1]);
-    const auto null = above_stdio(open_path("/dev/null", O_RDWR).fd.release());
-    if (!ours || !theirs || !null) cannot_start(errno);
+    if (!ours || !theirs) cannot_start(errno);
+    auto opened = open_path("/dev/null", O_RDWR);
+    if (!opened) throw Error(Errc::engine_failure, "cannot start the helper " + helper_ + ": /dev/null cannot be opened: " + opened.why);
+    const auto null = above_stdio(opened.fd.release());
+    if (!null) cannot_start(errno);
     auto kept = UniqueFd(kept_ < 0 ? -1 : ::fcntl(kept_, F_DUPFD_CLOEXEC, 3));
     if (kept_ >= 0 && !kept) cannot_start(errno);
     StartStack stack;

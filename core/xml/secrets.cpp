@@ -174,8 +174,10 @@ std::string without_passwords(std::string_view text) {
 void Secrets::learn(std::string_view text) {
   Finder(text).for_each([&](const Value& value) {
     const auto raw = text.substr(value.begin, value.end - value.begin);
-    if (value.form == Form::attribute || value.form == Form::element) learn_password(trimmed(decoded(raw, value.form, text[value.begin - 1])));
-    learn_password(trimmed(raw));
+    const bool is_xml = value.form == Form::attribute || value.form == Form::element;
+    const auto read = is_xml ? decoded(raw, value.form, text[value.begin - 1]) : std::string(raw);
+    learn_password(trimmed(read));
+    if (trimmed(read).size() >= kShortest) learn_password(trimmed(raw));  // "&amp;" is long and stands for what is short
   });
 }
 
@@ -185,6 +187,7 @@ void Secrets::learn(const std::vector<std::pair<std::string, std::string>>& vari
 }
 
 void Secrets::learn_password(std::string_view password) {
+  if (password.size() < kShortest) return;
   add(password);
   add(xml_escaped(password));
   if (password.find('\n') == std::string_view::npos) return;

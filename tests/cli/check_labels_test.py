@@ -32,7 +32,7 @@ class CheckLabels(CommandTest):
         # The module's contexts, for this test's directories.
         contexts = (SOURCE / "rpm/selinux/vdsm_hook.fc").read_text()
         self.libexec = self.directory("libexec")
-        (self.libexec / "run-helper").touch()
+        shutil.copy(PROGRAM.parents[1] / "libexec/vdsm-hook/run-helper", self.libexec)
         for ours, here in (("/usr/libexec/vdsm-hook", self.libexec), ("/etc/vdsm-hook", self.config), ("/usr/libexec/vdsm/hooks", self.hooks), ("/run/vdsm-hook", self.runtime)):
             self.assertIn(f"{ours}(/.*)?", contexts)
             contexts = contexts.replace(ours, str(here))

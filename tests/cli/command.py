@@ -51,6 +51,10 @@ SHOW = "#!/bin/sh\ntr '\\0' '\\n' </proc/$$/environ >&2\n"
 EDIT = "#!/bin/sh\nsed -i s/restart/destroy/ \"$_hook_domxml\"\n"
 
 
+# Nothing in these tests defines the properties of DOMAIN.
+DELIVER_UNDEFINED = "[properties]\ndeliver_undefined = true\n"
+
+
 class CommandTest(unittest.TestCase):
     """Each test works in self.dir: hooks in self.hooks, configuration in self.config, payloads in self.runtime."""
 

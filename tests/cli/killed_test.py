@@ -61,8 +61,8 @@ class Killed(CommandTest):
 
     def test_libvirt_call_takes_the_script_and_what_it_started_along(self):
         self.file("scripts/qemu", HOOK.format(self.dir), 0o755)
-        self.check_killed([PROGRAM, "libvirt-call", "qemu", "web-1", "start", "begin", "-", *self.places(),
-                           "--libvirt-hooks-dir", self.dir / "scripts"], cwd=self.dir, env=self.env)
+        self.check_killed([PROGRAM, "libvirt-call", "qemu", "web-1", "start", "begin", "-", "--config-dir", self.config,
+                           "--runtime-dir", self.runtime, "--libvirt-hooks-dir", self.dir / "scripts"], cwd=self.dir, env=self.env)
 
 
 if __name__ == "__main__":

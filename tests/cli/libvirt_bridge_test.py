@@ -10,7 +10,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from command import DEADLINE_S, DOMAIN, DONE, ENGINE_FAILURE, PROGRAM, SHOW, SOURCE, UUID, VETOED, WRONG_USE, CommandTest, mode_of, reachable_build
+from command import DELIVER_UNDEFINED, DEADLINE_S, DOMAIN, DONE, ENGINE_FAILURE, PROGRAM, SHOW, SOURCE, UUID, VETOED, WRONG_USE, CommandTest, mode_of, reachable_build
 
 LINK = "50-vdsm-hook"
 
@@ -165,6 +165,7 @@ class Called(CommandTest):
 
     def test_a_real_domain_goes_through_its_hooks(self):
         domain = (SOURCE / "tests/data/web-01.xml").read_text()
+        self.configure(DELIVER_UNDEFINED)
         self.hook("50_show", SHOW, event="after_device_destroy")
         done = self.bridge("web-01", "release", "end", "destroyed", stdin=domain)
         self.assertEqual((done.returncode, done.stdout, self.said(done)), (DONE, "", ""))
@@ -174,7 +175,14 @@ class Called(CommandTest):
         self.assertIn("<title>before_vm_migrate_destination</title>", done.stdout)
         self.assertEqual(done.stdout.count("\n"), domain.count("\n"))
 
+    def test_a_property_that_nothing_defines_is_withheld_and_named_to_the_person(self):
+        self.hook("50_show", SHOW)
+        done = self.bridge("web-1", "prepare", "begin", "-")
+        self.check(done, DONE, "", ["vdsm-hook: before_vm_start: warning: ", "colour", "vdsm-hook props define 'colour=PATTERN'"])
+        self.assertNotIn("colour=red", done.stderr)
+
     def test_a_veto_is_told_as_run_tells_it(self):
+        self.configure(DELIVER_UNDEFINED)
         self.hook("50_refuse", "#!/bin/sh\necho 'no licence' >&2\nexit 1\n")
         done = self.bridge("web-1", "prepare", "begin", "-")
         self.check(done, VETOED, "", ["vdsm-hook: before_vm_start: error: ", "no licence"])

@@ -96,7 +96,7 @@ class DefineTest(CommandTest):
 
     def test_a_directory_that_others_can_write_is_not_used(self):
         self.config.chmod(0o777)
-        self.check(self.define("a=1"), ENGINE_FAILURE, "", "properties.toml is not written")
+        self.check(self.define("a=1"), ENGINE_FAILURE, "", f"{self.config} is not read: {self.config} is writable by everybody")
         self.assertEqual(list(self.config.iterdir()), [])
 
 

@@ -115,7 +115,7 @@ class ValuesTest(CommandTest):
         self.assertEqual((shown["name"], shown["uuid"]), ("web-01", "5d6f0c5e-3f6e-4a3e-9b5c-0f6f6a1f2b01"))
         self.assertEqual(shown["properties"], [
             {"name": "owner", "value": "shop", "origin": "VM", "declared_by": None, "readers": [], "problems": [],
-             "notes": ["nobody defines it", "no installed hook reads it"]},
+             "notes": ["withheld from hooks: nobody defines it", "no installed hook reads it"]},
             {"name": "macspoof", "value": "true", "origin": "VM", "declared_by": "UserDefinedVMProperties",
              "readers": ["before_vm_start/50_script"], "problems": [], "notes": []}])
         self.assertEqual(shown["devices"][0]["properties"][0]["readers"], ["before_device_create/50_link"])

@@ -101,6 +101,7 @@ Settings Host::settings() const {
   Settings settings;
   settings.paths.hooks_dirs = {hooks_dir()};
   settings.paths.config_dir = root_ + "/etc";
+  settings.delivers_undefined = true;  // Nothing on this host defines a property; what is withheld is tested where it is decided.
   settings.paths.runtime_dir = runtime_dir();
   settings.paths.sdk_python_dir = "/nonexistent/python";
   // A copy lies here when the engine runs as somebody who may not enter the build tree.

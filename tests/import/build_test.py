@@ -9,7 +9,7 @@ import subprocess
 import sys
 import unittest
 
-from importing import BUILD, LAMP, SOURCE, ImportTest
+from importing import BUILD, DELIVER_UNDEFINED, LAMP, SOURCE, ImportTest
 
 VERSION = (SOURCE / "NEWS").read_text().split("\n", 1)[0].split()[1]
 FUNCTION = re.search(r"(?ms)^function\(vdsm_hook_install_configuration .*?^endfunction\(\)\n", (SOURCE / "CMakeLists.txt").read_text())[0]
@@ -101,6 +101,7 @@ class Build(ImportTest):
         files = installed(by_cmake)
 
         with self.subTest("the hook runs"):
+            self.configure(DELIVER_UNDEFINED)
             self.hooks = by_cmake / "usr/libexec/vdsm/hooks"
             done = self.run_event()
             self.check(done, 0)
@@ -122,7 +123,7 @@ class Build(ImportTest):
             self.afresh()
             for made in ("build", "by-cmake"):
                 shutil.rmtree(self.dir / made, ignore_errors=True)
-            self.check(self.import_folder({**LAMP, "before_vm_start.py": script}), 0)
+            self.check(self.import_folder({**LAMP, "before_vm_start.py": script}), 1 - code)  # a property that nothing defines is a finding
             by_cmake = self.install_with_cmake()
             done = subprocess.run([sys.executable, SOURCE / "tests/hooks/vectors_test.py", "--hooks-dir", by_cmake / "usr/libexec/vdsm/hooks",
                                    "--sdk-dir", BUILD / "share/vdsm-hook", "--source", self.tree, "--hook", "lamp"],

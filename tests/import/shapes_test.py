@@ -181,6 +181,11 @@ class Shapes(ImportTest):
                 self.assertEqual((self.findings(done), done.stderr), (findings, ""))
                 self.assertEqual(self.description(), description)
 
+    def test_the_report_has_the_commands_that_define_what_the_hook_reads(self):
+        done = self.import_folder({**LAMP, **SHAPES["custom_properties_in_the_readme"][0]})
+        for command in ("vdsm-hook props define 'lamp=^(on|off)$'", "vdsm-hook props define --device interface 'dim=[0-9]{1,3}'"):
+            self.assertIn(f"  {command}\n", done.stdout)
+
     def test_the_report_says_what_is_installed_where(self):
         done = self.import_folder({**LAMP, **SHAPES["helper_module_and_data_beside"][0]})
         self.assertEqual(done.stdout, "tree/lamp: imported\n"

@@ -49,6 +49,7 @@ class BridgeFixture {
     ::umask(022);  // the trust rules would not like what 002 makes
     for (const auto* events : {&kBeforeStart, &kAfterStart, &kArrive, &kGone, &kResume, &kResumed}) record(*events);
     record({"before_vdsm_start", "after_vdsm_stop"});
+    write("etc/properties.toml", "[CustomDeviceProperties]\n'4.8' = '{type=interface;prop={colour=.*}};{type=disk;prop={colour=.*}}'\n");
   }
 
   void record(const Words& events) const {

@@ -334,7 +334,7 @@ BOOST_AUTO_TEST_CASE(another_encoding_than_utf_8_is_refused) {
 BOOST_AUTO_TEST_CASE(large_deep_and_wide_documents_are_changed_in_time) {
   const auto start = std::chrono::steady_clock::now();
   std::string properties, nest, back, nics;
-  for (std::size_t i = 0; i + 1 < kMaxProperties; ++i) properties += "<ovirt-vm:p" + std::to_string(i) + ">" + std::to_string(i) + "</ovirt-vm:p" + std::to_string(i) + ">\n";
+  for (std::size_t i = 0; i + 2 < kMaxProperties; ++i) properties += "<ovirt-vm:p" + std::to_string(i) + ">" + std::to_string(i) + "</ovirt-vm:p" + std::to_string(i) + ">\n";
   for (std::size_t i = 0; i < kMaxNesting - 4; ++i) nest += "<x>", back += "</x>";
   for (std::size_t i = 1; i < kMaxDevices; ++i) nics += "<interface><source/></interface>";
   const std::string large = "<ovirt-vm:snapshot>" + std::string(10U << 20, 'x') + "</ovirt-vm:snapshot>";

@@ -280,7 +280,7 @@ BOOST_DATA_TEST_CASE(a_control_group_ends_with_the_deadline_but_what_was_left_be
     return host.alive() == left ? "stays" : "!gone";
   });
   BOOST_TEST(said == "stays");
-  BOOST_TEST(group.below().size() == 1U);  // as long as somebody is in it
+  BOOST_TEST(!group.below().empty());  // as long as somebody is in it; what was just killed may still be on its way out of its own
   host.kill_left();
   BOOST_TEST(is_swept_by_the_next(sample, group));
 }

@@ -58,7 +58,6 @@ BOOST_AUTO_TEST_CASE(a_cookie_that_was_seen_is_hidden_wherever_it_turns_up) {
 BOOST_AUTO_TEST_CASE(a_short_secret_is_hidden_where_it_stands_and_harms_nothing_else) {
   Secrets secrets;
   secrets.learn("<domain><graphics passwd='1'/><graphics passwd='&amp;'/><cookie>abc</cookie></domain>");
-  BOOST_TEST(!secrets.is_empty());
   BOOST_TEST(secrets.hidden("<vcpu>1</vcpu> abc &amp; <graphics passwd='1'/><cookie>abc</cookie>") ==
              "<vcpu>1</vcpu> abc &amp; <graphics passwd='***'/><cookie>***</cookie>");
   secrets.learn_password("four");
