@@ -342,7 +342,7 @@ BOOST_AUTO_TEST_CASE(large_deep_and_wide_documents_are_changed_in_time) {
                            with_metadata(nest + back), of_devices(nics + "<disk><target dev='vda'/></disk>")}) {
     DomainEditor editor(text);
     for (const std::optional<std::string>& value : {std::optional("new"s), std::optional<std::string>()}) {
-      set(editor, "p1999", value);
+      set(editor, "p500", value);
       set(editor, "z", value);
       editor.set_device(editor.find_device("vda"), {{"a", value}});
     }
