@@ -44,6 +44,10 @@ void hide_in(Plan& plan, const Request& request) {
   for (auto* text : texts) *text = secrets.hidden(*text);
 }
 
+const std::string kNameEntry = "VDSM_HOOK_NAME=";
+/// Hooks that are handed over at once: one that edits the document makes those behind it be handed over again.
+constexpr std::size_t kMaxBatch = 64;
+
 // One run: hooks one after the other, the document going through them.
 class EventRun {
  public:
@@ -59,9 +63,10 @@ class EventRun {
 
   /// Fills REPORT, which has what the plan says already.
   void run(Report& report, const std::stop_token& stop) {
-    environment_ = make_environment(environment_parts());
-    name_entry_ = std::find(environment_.begin(), environment_.end(), "VDSM_HOOK_NAME=");
-    path_entry_ = std::find(environment_.begin(), environment_.end(), path_entry());
+    auto environment = make_environment(environment_parts());
+    const auto is_each_hooks = [this](const std::string& entry) { return entry.starts_with(kNameEntry) || entry.starts_with(path_variable() + "="); };
+    std::erase_if(environment, is_each_hooks);
+    environment_ = std::make_shared<const std::vector<std::string>>(std::move(environment));
     for (std::size_t next = 0; next < plan_.hooks.size();) next = run_from(next, report, stop);
     if (report.is_cancelled)
       report.problems.push_back({plan_.event, "the event was cancelled", plan_.rules.vetoes});
@@ -89,7 +94,7 @@ class EventRun {
       parts.vm_id = plan_.vm_id;
     }
     parts.python_path = settings_.paths.sdk_python_dir;
-    parts.own = {{path_variable(), file_.path()},
+    parts.own = {{path_variable(), ""},
                  {"VDSM_HOOK_EVENT", plan_.event},
                  {"VDSM_HOOK_API", "1"},
                  {"VDSM_HOOK_RUN_ID", run_id_},
@@ -118,10 +123,10 @@ class EventRun {
         continue;
       }
       if (needs_new_place_) renew_place();
-      *name_entry_ = "VDSM_HOOK_NAME=" + hook.name;
       indices.push_back(i);
-      specs.push_back({hook.path, environment_, hook.deadline, settings_.grace});
-      if (request_.also_judge) break;
+      specs.push_back({hook.path, {path_entry(), kNameEntry + hook.name}, hook.deadline, settings_.grace});
+      specs.back().common_environment = environment_;
+      if (request_.also_judge || specs.size() == kMaxBatch) break;
     }
     if (specs.empty()) return plan_.hooks.size();
     std::size_t count = 0;
@@ -173,7 +178,6 @@ class EventRun {
 
   void renew_place() {
     file_.renew(file_.document());
-    *path_entry_ = path_entry();
     needs_new_place_ = false;
   }
 
@@ -250,8 +254,7 @@ class EventRun {
   Secrets secrets_;
   bool has_learned_ = false;
   bool needs_new_place_ = false;  // the file's, before the next hook starts
-  std::vector<std::string> environment_;
-  std::vector<std::string>::iterator name_entry_, path_entry_;  // name the hook and the file
+  std::shared_ptr<const std::vector<std::string>> environment_;  // all but what names the hook and the file
   std::string stopped_by_;
 };
 

@@ -19,7 +19,7 @@ namespace vdsm_hook {
 
 struct ProcessSpec {
   std::string program;                   ///< absolute path; argument 0
-  std::vector<std::string> environment;  ///< NAME=VALUE
+  std::vector<std::string> environment;  ///< NAME=VALUE, of this process alone
   std::optional<std::chrono::milliseconds> deadline;  ///< from its start on, that included; steady clock; none: for ever
   std::chrono::milliseconds grace = kDefaultGrace;     ///< between TERM and KILL
   std::vector<std::string> arguments{};  ///< behind argument 0
@@ -29,6 +29,8 @@ struct ProcessSpec {
   /// Its environment gets VDSM_HOOK_MARK, a secret by which what it leaves is told from what a later one starts. Without it that
   /// is less certain where a process that was left makes an orphan later, in a session of its own.
   bool is_marked = true;
+  /// What its environment has besides, in common with others: kept once, and sent to a helper once a batch. No name is in both.
+  std::shared_ptr<const std::vector<std::string>> common_environment{};
 };
 
 /// Runs one process after the other. Each leads a session of its own, away from any terminal, with default signals,

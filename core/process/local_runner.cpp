@@ -243,8 +243,8 @@ class LocalRunner final : public Runner {
         outcome.why = std::string("its standard input /dev/null cannot be opened: ") + ::strerrordesc_np(errno);
         return outcome;
       }
-      StartPlan plan{.program = spec.program, .arguments = spec.arguments, .environment = spec.environment, .in = null_.get(),
-                     .out = outputs_->out.write_end(), .err = outputs_->err.write_end()};
+      StartPlan plan{.program = spec.program, .arguments = spec.arguments, .environment = spec.environment,
+                     .common_environment = spec.common_environment.get(), .in = null_.get(), .out = outputs_->out.write_end(), .err = outputs_->err.write_end()};
       if (spec.is_marked) plan.mark = tree_.mark();
       plan.input_file = spec.input_file;
       plan.runs_plain_text = spec.runs_plain_text;

@@ -144,10 +144,13 @@ StartedProcess start_process(StartStack& stack, const StartPlan& plan, const std
   for (const auto& word : plan.arguments) words.push_back(pointer(word));
   words.push_back(nullptr);
   std::vector<char*> environment;
-  environment.reserve(plan.environment.size() + 2);
   const auto mark_name = plan.mark.substr(0, plan.mark.find('=') + 1);  // an engine within a hook may have passed on its own
-  for (const auto& entry : plan.environment)
-    if (mark_name.empty() || !entry.starts_with(mark_name)) environment.push_back(pointer(entry));
+  for (const auto* entries : {plan.common_environment, &plan.environment}) {
+    if (entries == nullptr) continue;
+    environment.reserve(environment.size() + entries->size() + 2);
+    for (const auto& entry : *entries)
+      if (mark_name.empty() || !entry.starts_with(mark_name)) environment.push_back(pointer(entry));
+  }
   if (!plan.mark.empty()) environment.push_back(pointer(plan.mark));
   environment.push_back(nullptr);
 

@@ -18,6 +18,7 @@ struct StartPlan {
   const std::string& program;                   ///< argument 0, too
   const std::vector<std::string>& arguments;    ///< behind argument 0
   const std::vector<std::string>& environment;  ///< NAME=VALUE
+  const std::vector<std::string>* common_environment = nullptr;  ///< more of it; null: nothing
   int in, out, err;                             ///< its descriptors 0 to 2; each above 2 here
   std::string mark{};                           ///< one more NAME=VALUE; empty: none
   std::string input_file{};                     ///< opened as its descriptor 0 instead of `in`; empty: none

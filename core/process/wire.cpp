@@ -159,12 +159,41 @@ void unpack(std::string_view content, Values&... values) {
 
 }  // namespace
 
-std::string pack(const std::vector<ProcessSpec>& specs, const WatchedFile& file) { return packed(specs, file); }
+// The environment in common goes before the first of those that have it.
+std::string pack(const std::vector<ProcessSpec>& specs, const WatchedFile& file) {
+  Packer out;
+  out(file, specs.size());
+  const std::vector<std::string>* sent = nullptr;
+  for (const auto& spec : specs) {
+    const auto* common = spec.common_environment.get();
+    const bool is_new = common != nullptr && common != sent;
+    out(spec, common != nullptr, is_new);
+    if (!is_new) continue;
+    out(*common);
+    sent = common;
+  }
+  return std::move(out).take();
+}
 std::string pack(const Answer& answer) { return packed(answer); }
 
 Batch unpack_batch(std::string_view content) {
   Batch batch;
-  unpack(content, batch.specs, batch.file);
+  Unpacker in(content);
+  std::size_t count = 0;
+  in(batch.file, count);
+  std::shared_ptr<const std::vector<std::string>> common;
+  for (; count > 0; --count) {
+    auto& spec = batch.specs.emplace_back();
+    bool has_common = false, is_new = false;
+    in(spec, has_common, is_new);
+    if (is_new) {
+      std::vector<std::string> entries;
+      in(entries);
+      common = std::make_shared<const std::vector<std::string>>(std::move(entries));
+    }
+    if (has_common) spec.common_environment = common;
+  }
+  in.end();
   return batch;
 }
 Answer unpack_answer(std::string_view content) {
