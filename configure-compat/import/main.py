@@ -161,8 +161,8 @@ def define_commands(description):
     """What lets the properties through where the hook's hook.toml is not installed."""
     for kind, properties in [(None, description.vm_properties), *description.device_properties.items()]:
         for name, pattern in properties.items():
-            of = f"--device {kind} " if kind else ""
-            yield "vdsm-hook props define " + of + shlex.quote(f"{name}={pattern}")
+            if ";" not in pattern:  # which ends a definition
+                yield "vdsm-hook props define " + (f"--device {kind} " if kind else "") + shlex.quote(f"{name}={pattern}")
 
 
 def clashes(into, hook):
@@ -214,10 +214,10 @@ def report(place, description, findings, has_cases):
     rows += [(path, mode, source) for source, path, mode in description.files]
     width = max(len(path) for path, _, _ in rows)
     lines += [f"  {path:{width}}  {mode:04o}  {source}" for path, mode, source in rows]
-    if findings:
-        lines += ["", "A human must look at:", *findings]
     if commands := list(define_commands(description)):
         lines += ["", "Hooks get only properties that are defined. The hook's package brings these definitions; without it:", *(f"  {line}" for line in commands)]
+    if findings:
+        lines += ["", "A human must look at:", *findings]
     if not has_cases:
         lines += ["", "Its cases.json says that without properties the hook changes nothing: add what it does with them."]
     say("\n".join(map(printable, lines)) + "\n")

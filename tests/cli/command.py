@@ -100,6 +100,10 @@ class CommandTest(unittest.TestCase):
     def configure(self, content):
         return self.file("config/vdsm-hook.toml", content)
 
+    def define(self, of_vms):
+        """Without a definition, hooks do not get what the domain XML sets."""
+        return self.file("config/properties.toml", f"[UserDefinedVMProperties]\n'4.8' = '{of_vms}'\n")
+
     def places(self):
         return ["--hooks-dir", self.hooks, "--config-dir", self.config, "--runtime-dir", self.runtime]
 

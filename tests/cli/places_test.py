@@ -96,7 +96,8 @@ class ConfigurationTest(CommandTest):
         self.assertTrue(300 <= hook["duration_ms"] < 5000, hook["duration_ms"])
 
     def test_environment_reaches_hooks_and_properties_win_over_it(self):
-        self.configure('[environment]\nPATH = "/bin:/opt/bin"\nhttp_proxy = "http://proxy"\ncolour = "black"\n' + DELIVER_UNDEFINED)
+        self.configure('[environment]\nPATH = "/bin:/opt/bin"\nhttp_proxy = "http://proxy"\ncolour = "black"\n')
+        self.define("colour=.*")
         self.hook("50_show", SHOW)
         lines = self.report_of()["hooks"][0]["stderr"].splitlines()
         for line in ["PATH=/bin:/opt/bin", "http_proxy=http://proxy", "colour=red"]:

@@ -55,7 +55,7 @@ class DocumentTest(CommandTest):
         self.assertFalse(self.report_of(event="after_vm_start")["changed"])
 
     def test_domain_gives_a_device_event_its_properties_name_and_uuid(self):
-        self.configure(DELIVER_UNDEFINED)
+        self.define("colour=.*")
         self.hook("50_show", SHOW, event="before_device_create")
         report = self.report_of("--domain", "vm.xml", event="before_device_create", document=("--device-xml", "-"), stdin=NIC)
         self.assertEqual(report["vm_id"], UUID)
@@ -134,7 +134,7 @@ class OutputTest(CommandTest):
                          [("50_edit", "ran", "exited", 0, True)])
 
     def test_a_veto_is_in_the_report_too(self):
-        self.configure(DELIVER_UNDEFINED)
+        self.define("colour=.*")
         self.hook("50_fail", "#!/bin/sh\nkill -SEGV $$\n")
         report = self.report_of(code=VETOED)
         self.assertTrue(report["vetoed"])
@@ -216,7 +216,7 @@ class OptionTest(CommandTest):
         return dict(line.split("=", 1) for line in lines)
 
     def test_properties_of_the_command_line_win_over_the_document(self):
-        self.configure(DELIVER_UNDEFINED)
+        self.define("colour=.*")
         self.assertEqual(self.env_of()["colour"], "red")
         env = self.env_of("-p", "colour=blue", "--property", "size=a=b c", "--property=empty=")
         self.assertEqual((env["colour"], env["size"], env["empty"]), ("blue", "a=b c", ""))
@@ -259,7 +259,7 @@ class OptionTest(CommandTest):
         self.assertEqual(report["hooks"][0]["reason"], "the caller asked to skip it")
 
     def test_timeout_ends_a_hook_that_does_not_end(self):
-        self.configure(DELIVER_UNDEFINED)
+        self.define("colour=.*")
         self.hook("50_sleep", "#!/bin/sh\nexec sleep 1000\n")
         report = self.report_of("--timeout", "200ms", code=VETOED)
         self.assertEqual(report["hooks"][0]["result"], "timed_out")
