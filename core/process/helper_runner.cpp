@@ -31,7 +31,12 @@ class HelperRunner final : public Runner {
 
   void run_while_clean(const std::vector<ProcessSpec>& specs, const WatchedFile& file, std::stop_token stop,
                        const OnOutcome& on_outcome) override {
-    if (pid_ < 0) start(stop);
+    if (pid_ < 0 && !start(stop)) {  // told to stop before there was anything to stop
+      ProcessOutcome none;
+      none.kind = ProcessOutcome::Kind::timed_out;
+      none.is_cancelled = true;
+      return on_outcome(std::move(none), true);
+    }
     if (!send(socket_.get(), pack(specs, file))) died();
     bool was_told_to_stop = false, is_alive = true;
     {
@@ -55,7 +60,8 @@ class HelperRunner final : public Runner {
   }
 
  private:
-  void start(const std::stop_token& stop) {
+  // False: STOP came first.
+  bool start(const std::stop_token& stop) {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) cannot_start(errno);
     auto ours = above_stdio(ends[0]), theirs = above_stdio(ends[1]);
@@ -72,7 +78,9 @@ class HelperRunner final : public Runner {
     const auto started = start_process(stack, plan, stop);
     if (started.error != 0) cannot_start(started.error);
     pid_ = started.pid;
+    if (started.is_late) return end(), false;
     socket_ = std::move(ours);
+    return true;
   }
   // Returns how it ended.
   int end() {

@@ -196,8 +196,8 @@ class Attempt {
 
   void poll_tree() {
     if (phase_ != Phase::terminating) return;
-    if (tree_.has_ended()) return finish();
-    if (steady_clock::now() >= grace_end_) return kill();
+    // Also where it seems to have ended: whoever was always a new process when it was looked at does not escape a signal to the group.
+    if (tree_.has_ended() || steady_clock::now() >= grace_end_) return kill();
     timer_.expires_at(std::min(steady_clock::now() + kTreePoll, grace_end_));
     on_time([this] { poll_tree(); });
   }

@@ -44,7 +44,7 @@ const std::vector<Mode> kModes{
     {"die-2", Edit::none, Kind::signalled, SIGINT, "SIGINT"},
     {"die-9", Edit::none, Kind::signalled, SIGKILL, "SIGKILL"},
     {"die-11", Edit::none, Kind::signalled, SIGSEGV, "SIGSEGV"},
-    {"sleep", Edit::none, Kind::timed_out, 0, "deadline of 300ms"},
+    {"sleep", Edit::none, Kind::timed_out, 0, "deadline of 800ms"},
     {"ignore-term+sleep", Edit::none, Kind::timed_out, 0, "deadline"},
     {"close-stdio+exit-1", Edit::none, Kind::exited, 1, "exit code 1"},
     {"children-10+sleep", Edit::none, Kind::timed_out, 0, "deadline"},
@@ -141,7 +141,7 @@ BOOST_DATA_TEST_CASE(a_hook_misbehaves, data::make(kModes) * data::make(kPolicie
   host.hook(point.name, before);
   host.hook(point.name, after);
   const bool has_deadline = mode.kind == Kind::timed_out;
-  host.file(point.name, name + ".toml", policy.sidecar + (has_deadline ? "timeout = \"300ms\"\n" : ""), 0644);
+  host.file(point.name, name + ".toml", policy.sidecar + (has_deadline ? "timeout = \"800ms\"\n" : ""), 0644);
   auto request = host.request(point);
   request.compat_vdsm = policy.is_compat;
   request.vetoes = policy.override;
