@@ -13,8 +13,6 @@ namespace {
 
 int result_of(int call) { return call == 0 ? 0 : errno; }
 
-std::string in_words(int error) { return boost::system::generic_category().message(error); }
-
 }  // namespace
 
 Directory Directory::open(const std::string& path, Links links, Errc kind) {
@@ -34,7 +32,7 @@ Opened Directory::open_file(const std::string& name, int flags, mode_t mode) con
   opened.fd.reset(::openat(fd_.get(), name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, mode));
   if (!opened.fd) {
     opened.error = errno;
-    opened.why = opened.error == ELOOP ? "it is a link" : in_words(opened.error);
+    opened.why = opened.error == ELOOP ? "it is a link" : boost::system::generic_category().message(opened.error);
   }
   return opened;
 }
@@ -114,7 +112,7 @@ Directory make_directory(const std::string& path, mode_t mode, mode_t mode_above
     auto above = Directory::find(path_above, Links::own);
     if (!above) above = make_directory(path_above, mode_above, mode_above);
     const auto last = plain.substr(slash == std::string::npos ? 0 : slash + 1);
-    if (const int error = above.make_directory(last, mode); error != 0 && error != EEXIST) opened = {{}, error, in_words(error)};
+    if (const int error = above.make_directory(last, mode); error != 0 && error != EEXIST) opened = {{}, error, boost::system::generic_category().message(error)};
     else opened = above.open_file(last, O_PATH | O_DIRECTORY);
   }
   if (opened) return Directory(std::move(opened.fd));

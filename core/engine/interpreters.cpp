@@ -14,14 +14,14 @@ namespace vdsm_hook {
 namespace {
 
 // PATH as from the working directory of hooks.
-std::string absolute(const std::string& path) { return path.starts_with('/') ? path : "/" + path; }
+std::string absolute_name(const std::string& path) { return path.starts_with('/') ? path : "/" + path; }
 
 // Calls LOOK for each directory of SEARCH_PATH until it returns true.
 template <typename Look>
 bool any_directory(std::string_view search_path, const Look& look) {
   for (std::size_t start = 0; start <= search_path.size();) {
     const auto end = std::min(search_path.find(':', start), search_path.size());
-    if (look(absolute(std::string(search_path.substr(start, end - start))))) return true;
+    if (look(absolute_name(std::string(search_path.substr(start, end - start))))) return true;
     start = end + 1;
   }
   return false;
@@ -42,10 +42,10 @@ std::optional<std::string> Interpreters::doubt(const std::string& program) {
   const auto line = first_line(program);
   if (line.is_plain_text) return doubt_of("/bin/sh");
   if (line.interpreter.empty()) return std::nullopt;
-  if (auto why = doubt_of(absolute(line.interpreter))) return why;
+  if (auto why = doubt_of(absolute_name(line.interpreter))) return why;
   const auto wanted = program_for_env(line);
   if (!wanted) return std::nullopt;
-  if (wanted->find('/') != std::string::npos) return doubt_of(absolute(*wanted));
+  if (wanted->find('/') != std::string::npos) return doubt_of(absolute_name(*wanted));
   std::optional<std::string> why;
   any_directory(search_path_, [&](const std::string& directory) {
     const auto path = directory + "/" + *wanted;
