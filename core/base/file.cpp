@@ -37,7 +37,8 @@ std::optional<std::string> read_to_end(int fd, std::size_t max_bytes, const std:
     data.resize(used + (n > 0 ? static_cast<std::size_t>(n) : 0));
     if (n == 0) return data;
     if (n < 0 && !wait_for(fd, POLLIN)) throw Error::from_errno("cannot read " + name, errno);
-    room = std::max<std::size_t>(room - std::min(room, data.size() - used), 65536);
+    const auto unused = room - std::min(room, data.size() - used);
+    room = unused == 0 ? 65536 : std::max<std::size_t>(unused, 4096);  // what is grown by is zeroed, and mostly only the end comes
   }
 }
 

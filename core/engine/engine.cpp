@@ -32,12 +32,14 @@ void learn_from(const Request& request, Secrets& secrets) {
 }
 
 // What was planned tells of values that are refused, and of hooks' conditions.
-void hide_in(Plan& plan, const Request& request) {
+void hide_in(Prepared& prepared, const Request& request) {
+  auto& plan = prepared.plan;
   std::vector<std::string*> texts;
   for (auto& problem : plan.problems) texts.push_back(&problem.why);
   for (auto& note : plan.notes) texts.push_back(&note);
+  const bool has_values = !prepared.vm_properties.empty() || !prepared.device_properties.empty();
   for (auto& hook : plan.hooks)
-    if (!hook.reason.empty()) texts.push_back(&hook.reason);
+    if (has_values && !hook.reason.empty()) texts.push_back(&hook.reason);
   if (texts.empty()) return;
   auto secrets = request.secrets;
   learn_from(request, secrets);
@@ -267,14 +269,14 @@ Engine::~Engine() = default;
 const Settings& Engine::settings() const noexcept { return state_->settings; }
 
 Plan Engine::plan(const Request& request) const {
-  auto plan = prepare(request, state_->settings, state_->caches).plan;
-  hide_in(plan, request);
-  return plan;
+  auto prepared = prepare(request, state_->settings, state_->caches);
+  hide_in(prepared, request);
+  return std::move(prepared.plan);
 }
 
 Report Engine::run(const Request& request, std::stop_token stop) const {
   auto prepared = prepare(request, state_->settings, state_->caches);
-  hide_in(prepared.plan, request);
+  hide_in(prepared, request);
   const auto& plan = prepared.plan;
   Report report;
   report.event = plan.event;

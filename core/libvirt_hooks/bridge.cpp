@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/file.hpp"
@@ -196,8 +197,8 @@ class BridgeCall {
     return true;
   }
 
-  bool fire(const Request& request, const HookPointRules& rules) {
-    hide_if_needed(request);
+  bool fire(Request& request, const HookPointRules& rules) {
+    request.before_hooks = [this] { hide_libvirt(); };
     auto report = engine_.run(request, stop_);
     tell(report);
     if (report.vetoed) return false;
@@ -220,11 +221,8 @@ class BridgeCall {
     return is_well;
   }
 
-  void hide_if_needed(const Request& request) {
-    if (is_hidden_) return;
-    const auto plan = engine_.plan(request);
-    if (std::none_of(plan.hooks.begin(), plan.hooks.end(), [](const PlannedHook& hook) { return hook.runs; })) return;
-    is_hidden_ = true;
+  void hide_libvirt() {
+    if (std::exchange(is_hidden_, true)) return;
     try {
       host_.hide_libvirt();
     } catch (const Error& error) {

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include "vdsm_hook/properties/outline.hpp"
+
 namespace vdsm_hook {
 namespace {
 
@@ -22,12 +24,6 @@ std::size_t has_set(const Values& values) {
 
 std::size_t first_of(std::size_t has) { return has & 1U ? 0 : has & 2U ? 1 : 2; }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return result;
-}
-
 // TYPE: "=disk"; empty: of any. HAS: which names the side that is indexed has. WHICH: the one that decides.
 std::string key_of(const std::string& type, std::size_t has, std::size_t which, std::string_view value) {
   std::string key = type;
@@ -36,7 +32,7 @@ std::string key_of(const std::string& type, std::size_t has, std::size_t which, 
   key += static_cast<char>('0' + which);
   return key += value;
 }
-std::string mac_key(const std::string& type, std::string_view mac) { return key_of(type, 0, kMac, lower(mac)); }
+std::string mac_key(const std::string& type, std::string_view mac) { return key_of(type, 0, kMac, in_lower_case(mac)); }
 
 struct Said {
   std::string type;

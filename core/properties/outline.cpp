@@ -26,12 +26,6 @@ bool holds(const List& list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
 }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return result;
-}
-
 unsigned number(std::optional<std::string_view> text) {
   unsigned value = 0;
   if (!text) return value;
@@ -99,7 +93,7 @@ void OutlineReader::take_detail(const XmlName& name, const XmlAttributes& attrib
     if (const auto address = address_of(attributes); !address.empty()) device.address = address;
   } else if (name.local == "mac") {
     take(device.mac, "address");
-    device.mac = lower(device.mac);
+    device.mac = in_lower_case(device.mac);
   } else if (name.local == "alias") {
     take(device.alias, "name");
   } else if (name.local == "target") {
@@ -150,6 +144,12 @@ void OutlineReader::text(std::string_view piece) {
 }
 
 bool OutlineReader::is_done() const { return extent_ == Extent::facts && has_name_ && has_uuid_ && has_metadata_; }
+
+std::string in_lower_case(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return result;
+}
 
 LineCounter::LineCounter(std::string_view document) : document_(document) {}
 

@@ -66,7 +66,10 @@ std::string domain(std::size_t bytes, const std::string& name = "vm", const std:
                      "</metadata>\n  <devices>\n";
   while (text.size() < bytes)
     text += "    <interface type='bridge'>\n      <mac address='52:54:00:00:00:01'/>\n      <source bridge='br0'/>\n"
-            "      <model type='virtio'/>\n    </interface>\n";
+            "      <bandwidth>\n        <inbound average='1000' peak='5000' floor='200' burst='1024'/>\n"
+            "        <outbound average='128' peak='256' burst='256'/>\n      </bandwidth>\n      <target dev='vnet0'/>\n"
+            "      <model type='virtio'/>\n      <driver name='vhost' txmode='iothread' ioeventfd='on' event_idx='off' queues='5'/>\n"
+            "      <alias name='net0'/>\n      <address type='pci' domain='0x0000' bus='0x01' slot='0x00' function='0x0'/>\n    </interface>\n";
   return text + "  </devices>\n</domain>\n";
 }
 
@@ -168,6 +171,18 @@ int main(int argc, char** argv) {
     place.write("skipped/" + std::string(kEvent) + "/" + name + ".toml",
                 "summary = \"bench\"\ntimeout = \"30s\"\n[when]\nproperty = { macspoof = \"^(true|false)$\" }\n");
   }
+  // As hooks of ours have them.
+  for (int i = 0; i < 80; ++i) {
+    const auto number = std::to_string(10 + i);
+    const auto sidecar = "name = \"hook" + number + "\"\nsummary = \"Does what its property says, when it is there\"\n\n[vm_properties]\nhook" + number +
+                         " = \"^(([a-zA-Z0-9_-]*):(true|false))(,(([a-zA-Z0-9_-]*):(true|false)))*$\"\nlevel" + number + " = \"^[0-9]{1,3}$\"\n\n" +
+                         "[device_properties.interface]\nspeed" + number + " = \"^(10|100|1000)$\"\n\n[when]\nproperty = { hook" + number + " = \".+\" }\n";
+    for (const auto* set : {"twenty", "eighty"}) {
+      if (i >= 20 && set == std::string("twenty")) continue;
+      place.put(set, "s" + number, VDSM_HOOK_NOOP);
+      place.write(set + std::string("/") + kEvent + "/s" + number + ".toml", sidecar);
+    }
+  }
   place.put("edit", "10_rewrite", VDSM_HOOK_REWRITE);
   for (int i = 0; i < 5; ++i) place.put("five", "h" + std::to_string(i), VDSM_HOOK_NOOP);
   place.event_dir("empty");
@@ -187,7 +202,7 @@ int main(int argc, char** argv) {
   add("library_20_skipped_first", [&] { must_run(Engine(place.settings("skipped")), small); });
   add("library_20_skipped_again", [&] { must_run(skipped, small); });
   auto with_property = small;
-  with_property.document = domain(10'000, "vm", "<o:other>1</o:other>");
+  with_property.properties = {{"other", "1"}};  // a person gives it: the metadata's would be withheld with a problem
   add("library_20_skipped_with_property", [&] { must_run(skipped, with_property); });
   add("edit_10_kB", [&] { must_run(edit, small); });
   add("edit_10_MB", [&] { must_run(edit, large); });
@@ -220,16 +235,26 @@ int main(int argc, char** argv) {
     if (document.Parse(megabyte.data(), megabyte.size()) != tinyxml2::XML_SUCCESS) std::abort();
   });
   const auto vm_file = place.write("vm.xml", small.document);
-  const std::vector<std::string> command{VDSM_HOOK_COMMAND, "run", kEvent, "--domxml", vm_file, "--hooks-dir",
-                                         (place.root() / "empty").string(), "--runtime-dir", (place.root() / "run").string()};
+  const auto command_with = [&](const std::string& hooks) -> std::vector<std::string> {
+    return {VDSM_HOOK_COMMAND, "run", kEvent, "--domxml", vm_file, "--hooks-dir", (place.root() / hooks).string(), "--runtime-dir",
+            (place.root() / "run").string()};
+  };
+  const auto command = command_with("empty"), command_20 = command_with("twenty"), command_80 = command_with("eighty");
   add("bin_true", [&] { wait_for(spawn({"/bin/true"})); });
   add("command_empty_event", [&] { wait_for(spawn(command)); });
+  add("command_20_skipped", [&] { wait_for(spawn(command_20)); });
+  add("command_80_skipped", [&] { wait_for(spawn(command_80)); });
   const auto bridge = (place.root() / "libvirt/qemu.d/50-vdsm-hook").string();
   fs::create_directories(fs::path(bridge).parent_path());
   fs::create_symlink(VDSM_HOOK_COMMAND, bridge);
   for (const auto& [name, value] : {std::pair("HOOKS_DIR", "empty"), {"CONFIG_DIR", "config"}, {"RUNTIME_DIR", "run"}})
     ::setenv((std::string("VDSM_HOOK_") + name).c_str(), (place.root() / value).c_str(), 1);
-  add("bridge_nothing_to_run", [&] { wait_for(spawn({bridge, "vm", "prepare", "begin", "-"}, vm_file)); });
+  const auto call_bridge = [&](const std::string& hooks) {
+    ::setenv("VDSM_HOOK_HOOKS_DIR", (place.root() / hooks).c_str(), 1);
+    wait_for(spawn({bridge, "vm", "prepare", "begin", "-"}, vm_file));
+  };
+  add("bridge_nothing_to_run", [&] { call_bridge("empty"); });
+  add("bridge_20_skipped", [&] { call_bridge("twenty"); });
 
   std::vector<char*> arguments(argv, argv + argc);
   std::string defaults[] = {"--benchmark_repetitions=7", "--benchmark_enable_random_interleaving=true",
@@ -258,6 +283,9 @@ int main(int argc, char** argv) {
       {"the same with a property nobody defines", us["library_20_skipped_with_property"], 200, "us"},
       {"vdsm-hook run, empty event / bin/true", us["command_empty_event"] / us["bin_true"], 3, "x"},
       {"bridge call with nothing to run / bin/true", us["bridge_nothing_to_run"] / us["bin_true"], 5, "x"},
+      {"run, 20 skipped, beyond an empty event", us["command_20_skipped"] - us["command_empty_event"], 1000, "us"},
+      {"run, 80 skipped, beyond an empty event", us["command_80_skipped"] - us["command_empty_event"], 4000, "us"},
+      {"bridge, 20 skipped, beyond nothing to run", us["bridge_20_skipped"] - us["bridge_nothing_to_run"], 1000, "us"},
       {"vdsm-hook run, peak memory, 10 kB document", peak_mib(command), 12, "MiB"},
       {"10 MB document / 1000 times 10 kB document", us["edit_10_MB"] / (1000 * us["edit_10_kB"]), 1, "x"},
       {"200 events on 8 threads / in turn", us["events_200_on_8_threads"] / us["events_200_in_turn"], 1, "x"},

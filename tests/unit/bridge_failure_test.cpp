@@ -58,6 +58,16 @@ BOOST_AUTO_TEST_CASE(what_hooks_say_that_did_well_is_information) {
   check_has(text_of(result, Level::info), "before_vm_start: " + bridge.host.event_dir("before_vm_start") + "/20_say said: pinned\n");
 }
 
+BOOST_AUTO_TEST_CASE(what_nothing_on_the_host_defines_is_withheld_with_a_warning) {
+  BridgeFixture host;
+  host.settings.delivers_undefined = false;
+  host.write("etc/properties.toml", "");
+  const auto result = host.call("prepare", "begin");
+  BOOST_TEST(result.exit_code == 0);
+  BOOST_TEST(text_of(result, Level::warning).find("custom property colour of the metadata of disk vda: withheld") != std::string::npos);
+  for (const auto& line : host.lines()) BOOST_TEST(line.find("||") != std::string::npos, line);
+}
+
 BOOST_AUTO_TEST_CASE(changes_that_libvirt_cannot_use_are_named_and_fail_the_call_where_that_is_wanted) {
   BridgeFixture bridge;
   bridge.hook("before_vm_start", "20_edit", "sed -i s/restart/destroy/ $_hook_domxml\n");
