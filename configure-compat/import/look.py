@@ -24,7 +24,7 @@ OF_VDSM = re.compile(r"\s*(?:from\s+(vdsm(?:\.\w+)*)\s+import\b|import\s+(vdsm(?
 # What a script reads from its environment: Python's ways, and a word of the shell's. Capitals are parameters and the system's.
 READS = {True: re.compile(r"""\b(?:environ(?:\.get)?\s*[\[(]|getenv\s*\()\s*["'](\w+)["']|["'](\w+)["']\s+(?:not\s+)?in\s+(?:os\.)?environ\b"""),
          False: re.compile(r"\$\{?([A-Za-z_]\w*)")}
-SETS = re.compile(r"(?:^|[\s;(])(?:for\s+|read\s+(?:-\w+\s+)*)?([A-Za-z_]\w*)(?:=|\s+in\s|\s*$)")
+SETS = re.compile(r"(?:^|[\s;(])([A-Za-z_]\w*)(?:=|\s+in\s)|\bread((?:\s+-?\w+)+)")
 NO_PROPERTY = re.compile(r"vmId|_hook_\w*|[A-Z0-9_]+")
 OLD_PYTHON = re.compile(r"#!\s*(\S*/)?(env\s+(-\S+\s+)*)?python(2(\.\d+)?)?(\s.*)?")
 PYTHON = re.compile(r"#!.*\bpython")
@@ -63,7 +63,7 @@ def properties_read(name, content):
     if not is_python and not first.startswith("#!"):
         return
     lines = [line for line in text.splitlines() if len(line) <= MAX_LINE]
-    own = set() if is_python else {match[1] for line in lines for match in SETS.finditer(line)}
+    own = set() if is_python else {word for line in lines for match in SETS.finditer(line) for word in (match[1] or match[2]).split()}
     for number, line in enumerate(text.splitlines(), 1):
         if len(line) > MAX_LINE or line.lstrip().startswith("#"):
             continue

@@ -119,6 +119,17 @@ SHAPES = {
            "README:9: UserDefinedVMProperties: its end is not in this line; put what is right into hook.toml",
            "README:10: UserDefinedVMProperties: the pattern of back looks around or back, which the engine's patterns (RE2) cannot: "
            "(a)\\1; put what is right into hook.toml"]),
+    "scripts_that_read_properties_nobody_declares": (
+        {"README": "= lamp: lights a lamp =\n\n  engine-config -s UserDefinedVMProperties='lamp=^(on|off)$' --cver=4.2\n",
+         "before_vm_start.py": "#!/usr/bin/python3\nimport os\nlamp = os.environ['lamp']\nif 'dim' not in os.environ:\n    pass\n"
+                               "# os.environ['no']\nos.environ.get('vmId', os.getenv(\"hue\"))\nos.environ['PATH'], os.environ['dim']\n",
+         "after_vm_start.sh": "#!/bin/sh\nown=1\nfor x in $list ${own}; do read -r y; echo $x $y $_hook_domxml $HOME; done\n"},
+        HEAD + '\n[vm_properties]\nlamp = "^(on|off)$"\n' + START,
+        ["README:3: the custom property lamp has the pattern ^(on|off)$: taken from here, check it",
+         "after_vm_start.sh: has the name of a hook point, and nothing installs it",
+         *(f"{file}:{line}: reads {name} from its environment: if that is a custom property, declare it in hook.toml, or define it on the hosts, "
+           f"or it is withheld: vdsm-hook props define '{name}=.*'"
+           for file, line, name in [("after_vm_start.sh", 3, "list"), ("before_vm_start.py", 4, "dim"), ("before_vm_start.py", 7, "hue")])]),
     "scripts_that_do_not_run_here": (
         {"Makefile.am": ONE_EVENT + "\ninstall-exec-local:\n\tcp no_x.py " + HOOKS + "/after_vm_start/50_lamp\n",
          "before_vm_start.py": "#!/usr/bin/env python\nimport hooking, os\nfrom vdsm import utils\nimport vdsm.config as c\n"

@@ -58,6 +58,16 @@ BOOST_AUTO_TEST_CASE(without_any_file_the_defaults_hold) {
   BOOST_TEST(settings.points.all().size() == builtin_hook_points().size());
 }
 
+BOOST_AUTO_TEST_CASE(what_nobody_defines_is_delivered_where_the_configuration_says_so) {
+  const Host host;
+  host.configure("[properties]\ndeliver_undefined = true\n");
+  BOOST_TEST(host.load().delivers_undefined);
+  for (const std::string wrong : {"deliver_undefined = 'yes'", "deliver_undefind = true"}) {
+    host.configure("[properties]\n" + wrong + "\n");
+    check_error([&] { host.load(); }, Errc::bad_configuration, {"vdsm-hook.toml:2: ", "deliver_undefin"});
+  }
+}
+
 // It is commented out, so that a later version's defaults hold for those who change nothing.
 BOOST_AUTO_TEST_CASE(the_installed_configuration_changes_nothing_and_shows_the_defaults) {
   const Host host;
@@ -74,7 +84,7 @@ BOOST_AUTO_TEST_CASE(the_installed_configuration_changes_nothing_and_shows_the_d
   BOOST_TEST(settings.paths.launchflags_dir == "/run/vdsm");
   BOOST_TEST((settings.deadline == kDefaultDeadline && settings.grace == kDefaultGrace));
   BOOST_TEST(settings.max_payload_bytes == kMaxPayloadBytes);
-  BOOST_TEST(!settings.bridge_is_strict);
+  BOOST_TEST((!settings.bridge_is_strict && !settings.delivers_undefined));
   BOOST_TEST(settings.environment.size() == 1);
 }
 
