@@ -29,6 +29,9 @@ class BridgeTest(VirtHostTest):
         host.run([PROGRAM, "libvirt-bridge", "install", "--libvirt-hooks-dir", host.hooks], check=True)
         self.config = host.path("/etc/vdsm-hook/vdsm-hook.toml")
         self.config.write_text(config)
+        if name != "target":
+            host.path("/etc/vdsm-hook/properties.toml").write_text("[UserDefinedVMProperties]\n'4.8' = 'owner=.*'\n"
+                                                                   "[CustomDeviceProperties]\n'4.8' = '{type=interface;prop={colour=.*}}'\n")
         host.start()
         if SYSCONFDIR != "/etc":
             host.run_inside(["mkdir", "-p", SYSCONFDIR], check=True)
@@ -263,7 +266,7 @@ class Migration(BridgeTest):
         done = self.move()
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.fired(self.target), ARRIVE)
-        self.assertEqual([line[2] for line in self.lines], ["", ""])  # nobody defines it here, and it comes from elsewhere
+        self.assertEqual([line[2] for line in self.lines], ["", ""])  # nobody defines it here
         self.assertEqual(self.target.virsh("desc", "vm", "--title").stdout.strip(), "by hook")
         self.assertEqual(self.state(self.target), "running")
         self.assertEqual(self.fired(self.source), GONE)

@@ -30,6 +30,11 @@ class Fired:
         self.env = dict(entry.split("=", 1) for entry in (directory / f"{run}.env").read_text().splitlines() if "=" in entry)
 
 
+# Hooks get no others of a domain XML.
+DEFINITIONS = ("[UserDefinedVMProperties]\n'4.8' = 'colour=.*'\n"
+               "[CustomDeviceProperties]\n'4.8' = '{type=interface;prop={lane=.*}};{type=disk;prop={lane=.*}}'\n")
+
+
 class Hookd:
     """Everything below DIRECTORY. start() returns when it listens, unless told otherwise; stop() checks that it ends well."""
 
@@ -38,6 +43,7 @@ class Hookd:
         self.uri, self.user = uri, user
         for path in ("hooks", "config", "seen"):
             (directory / path).mkdir(parents=True)
+        (directory / "config/properties.toml").write_text(DEFINITIONS)
         for event in EVENTS:
             self.hook(event, "90_record", RECORD.format(directory / "seen"))
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from virtcase import domain_xml, main, reachable_build
-from vmcase import PROPERTIES, VmTest, title_of
+from vmcase import DEFINITIONS, PROPERTIES, VmTest, title_of
 
 UID = 65534
 UUID = "aaaaaaaa-0000-0000-0000-000000000005"
@@ -32,6 +32,7 @@ class SessionTest(VmTest):
             path.mkdir(exist_ok=True)
             path.chmod(0o700)
             os.chown(path, UID, UID)
+        self.own(self.config / "vdsm-hook/properties.toml", DEFINITIONS, 0o644)
 
     def own(self, path, text, mode=0o755):
         path.parent.mkdir(parents=True, exist_ok=True)

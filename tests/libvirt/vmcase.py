@@ -22,6 +22,9 @@ PROPERTIES = ('<ovirt-vm:vm xmlns:ovirt-vm="http://ovirt.org/vm/1.0"><ovirt-vm:c
               f'<ovirt-vm:device mac_address="{NIC}"><ovirt-vm:custom><ovirt-vm:speed>1000</ovirt-vm:speed></ovirt-vm:custom></ovirt-vm:device>'
               "</ovirt-vm:vm>")
 
+# Hooks get no others of a domain XML.
+DEFINITIONS = "[UserDefinedVMProperties]\n'4.8' = 'colour=.*'\n[CustomDeviceProperties]\n'4.8' = '{type=interface;prop={speed=.*}}'\n"
+
 # Keeps its event, document and properties; then does what the test wants.
 HOOK = """#!/bin/sh
 n=$(ls {log} | wc -l)
@@ -40,6 +43,7 @@ class VmTest(VirtHostTest):
         """Not started yet. Every hook point has a hook that keeps what it was called with."""
         host = self.host(name, **options)
         (host.dir / "events").mkdir()
+        host.path("/etc/vdsm-hook/properties.toml").write_text(DEFINITIONS)
         for event in EVENTS:
             self.event_hook(host, event, "10_keep")
         return host

@@ -33,6 +33,8 @@ class VmFaultTest(VirtHostTest):
         """Started, with the VM t1 defined."""
         host = self.host(**options)
         (host.dir / "files").mkdir()
+        # Or hooks would not get the speed of a NIC, by which the log tells them apart.
+        host.path("/etc/vdsm-hook/properties.toml").write_text("[CustomDeviceProperties]\n'4.8' = '{type=interface;prop={speed=.*}}'\n")
         self.log = host.dir / "files" / "log"
         for event in LOGGED:  # "before_device_create 1", "after_vm_destroy failed"
             self.hook(host, event, "10_log", f'echo "$VDSM_HOOK_EVENT" $speed $VDSM_HOOK_REASON >>{self.log}')
