@@ -20,7 +20,7 @@ void tell_hook(const HookOutcome& hook) {
 
 }  // namespace
 
-void tell(const Report& report, Verbosity verbosity, bool wants_diffs) {
+void tell(const Report& report, Verbosity verbosity, bool wants_diffs, std::set<std::string>* warned) {
   for (const auto& file : report.ignored) {
     if (file.is_problem() || verbosity == Verbosity::quiet) continue;
     if (file.is_deliberate() && verbosity != Verbosity::verbose) continue;
@@ -37,6 +37,7 @@ void tell(const Report& report, Verbosity verbosity, bool wants_diffs) {
     complain("note: hooks left " + std::to_string(report.survivors) + " process(es) running");
   for (const auto& problem : report.problems) {
     if (!problem.vetoes && verbosity == Verbosity::quiet) continue;
+    if (!problem.vetoes && warned != nullptr && !warned->insert(to_text(problem)).second) continue;
     complain(to_text(problem));
   }
 }

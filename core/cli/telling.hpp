@@ -1,6 +1,9 @@
 // What became of an event, told to a person on stderr.
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "vdsm_hook/engine/report.hpp"
 
 namespace vdsm_hook::cli {
@@ -11,6 +14,7 @@ enum class Verbosity {
   verbose,  ///< and what each hook did
 };
 
-void tell(const Report& report, Verbosity verbosity, bool wants_diffs);
+/// WARNED: warnings that the person has seen, which are not said again; null: there was no event before.
+void tell(const Report& report, Verbosity verbosity, bool wants_diffs, std::set<std::string>* warned = nullptr);
 
 }  // namespace vdsm_hook::cli

@@ -89,7 +89,7 @@ class VmCommand::Teller final : public LifecycleObserver {
 
   void on_report(const Report& report, const std::string& device) override {
     if (verbosity_ == Verbosity::verbose && !report.hooks.empty()) complain(report.event + (device.empty() ? "" : " (" + device + ")") + ":");
-    tell(report, verbosity_, command_.wants_diff_);
+    tell(report, verbosity_, command_.wants_diff_, &warned_);
     if (report.vetoed && vetoed_by_.empty()) vetoed_by_ = report.event;  // others take back what was done
     auto entry = to_json(report).as_object();
     entry["device"] = device.empty() ? boost::json::value(nullptr) : boost::json::value(printable(device));
@@ -114,6 +114,7 @@ class VmCommand::Teller final : public LifecycleObserver {
   Verbosity verbosity_;
   Interrupts& interrupts_;
   std::string vetoed_by_;
+  std::set<std::string> warned_;
   boost::json::array events_;
 };
 

@@ -60,6 +60,13 @@ class WithheldTest(CommandTest):
         self.file("vm.xml", DOMAIN.replace("<ovirt-vm:custom><ovirt-vm:colour>red</ovirt-vm:colour></ovirt-vm:custom>", OF_NIC).replace("</domain>", nic + "</domain>"))
         self.assertIn("vdsm-hook props define --device interface 'odd=^1$'", self.command("check", "--domxml", "vm.xml").stdout)
 
+    def test_a_command_with_several_events_says_it_once(self):
+        self.hook("50_show", SHOW, event="after_vm_start")
+        self.file("test.xml", (self.dir / "vm.xml").read_text().replace("type='kvm'", "type='test'").replace("  <on_reboot>", "  <memory>1024</memory><os><type>hvm</type></os>\n  <on_reboot>"))
+        done = self.command("vm create", "test.xml")
+        self.assertEqual(done.returncode, DONE, done.stderr)
+        self.assertEqual([done.stderr.count(f"custom property {name}") for name in NAMES], [1, 1])
+
     def test_what_a_person_types_is_delivered(self):
         self.assertEqual(self.seen("-p", "strange=1"), {"strange": "1"})
         done = self.run_event("-p", "TAR_OPTIONS=--to-command=id")
