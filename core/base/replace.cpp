@@ -134,6 +134,7 @@ class Replacement {
   /// Waits for a process of this user's that is at it; another user's may be in the way for ever.
   void remove_stale() const {
     const auto stale = directory_.open_file(beside_, O_RDONLY | O_NONBLOCK);
+    if (!stale && stale.error == ENOENT) return;  // what has the name by now is another writer's
     struct stat st{};
     if (stale && ::fstat(stale.fd.get(), &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == ::geteuid()) {
       wait_for_lock(stale.fd, name_);
