@@ -28,7 +28,7 @@ inline constexpr std::chrono::milliseconds kDefaultGrace = std::chrono::seconds(
 inline constexpr std::chrono::milliseconds kOutputGrace{50};
 /// What a command that was told to end may take for it, besides its hooks; and an abort of what libvirt does.
 inline constexpr std::chrono::milliseconds kStopPatience = std::chrono::seconds(5);
-inline constexpr std::chrono::milliseconds kAbortPatience = std::chrono::seconds(10);
+inline constexpr std::chrono::milliseconds kAbortPatience = std::chrono::seconds(30);
 inline constexpr std::chrono::milliseconds kMaxJobWait = std::chrono::minutes(10);  ///< of `vm recover`, for what libvirt still does
 inline constexpr std::chrono::milliseconds kMaxLockWait = std::chrono::seconds(30);  ///< for a file that another process changes
 
