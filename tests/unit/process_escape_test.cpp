@@ -30,7 +30,7 @@ using Tree = ProcessOutcome::Tree;
 
 // Whatever it says of itself, makes of itself or starts in its place.
 BOOST_DATA_TEST_CASE(nothing_gets_away_from_the_deadline,
-                     data::make(kRunners) * data::make({"daemon-other-run", "daemon-other-mark", "daemon-thread", "hop-session"}), runner, steps) {
+                     data::make(kRunners) * data::make({"daemon-other-run", "daemon-other-mark", "daemon-thread"}), runner, steps) {
   const Host host;
   {
     const auto outcome = run(*make_runner(runner), host, std::string("1_") + steps + "+ready+sleep", 300ms);
