@@ -36,7 +36,7 @@ Lifecycle::Lifecycle(const Engine& engine, HookOptions options, LifecycleObserve
   run_.command = command;
   run_.pid = ::getpid();
   run_.since = now_as_text();
-  run_.properties = options_.properties;
+  run_.properties = without_passwords(options_.properties);
 }
 
 Lifecycle::~Lifecycle() {

@@ -31,6 +31,11 @@ std::string lower(std::string_view text) {
   return result;
 }
 
+// By its name, and not only a word about one.
+bool is_secret(std::string_view name, std::string_view value) {
+  return is_secret_name(name) && std::find(kWords.begin(), kWords.end(), lower(value)) == kWords.end();
+}
+
 enum class Form { attribute, element, json, bare };
 
 struct Value {
@@ -171,6 +176,12 @@ std::string without_passwords(std::string_view text) {
   return result.append(text.substr(at));
 }
 
+std::vector<std::pair<std::string, std::string>> without_passwords(std::vector<std::pair<std::string, std::string>> variables) {
+  for (auto& [name, value] : variables)
+    if (is_secret(name, value)) value = kHidden;
+  return variables;
+}
+
 void Secrets::learn(std::string_view text) {
   Finder(text).for_each([&](const Value& value) {
     const auto raw = text.substr(value.begin, value.end - value.begin);
@@ -183,7 +194,7 @@ void Secrets::learn(std::string_view text) {
 
 void Secrets::learn(const std::vector<std::pair<std::string, std::string>>& variables) {
   for (const auto& [name, value] : variables)
-    if (is_secret_name(name) && std::find(kWords.begin(), kWords.end(), lower(value)) == kWords.end()) learn_password(value);
+    if (is_secret(name, value)) learn_password(value);
 }
 
 void Secrets::learn_password(std::string_view password) {

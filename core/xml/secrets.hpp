@@ -16,6 +16,8 @@ bool is_secret_name(std::string_view name);
 /// values of attributes, elements and keys with a name as above, and the text of <cookie>, which a disk in the network is opened with;
 /// in any text, `NAME=value` with such a name, QEMU's `secret,...,data=value`, and `io.systemd.credential:NAME=value`.
 std::string without_passwords(std::string_view text);
+/// VARIABLES with asterisks as the values of those that are passwords by their names.
+std::vector<std::pair<std::string, std::string>> without_passwords(std::vector<std::pair<std::string, std::string>> variables);
 
 /// The passwords that were seen, to be left out of whatever is shown, written down or logged. A plain value.
 class Secrets {

@@ -98,7 +98,7 @@ class PasswordTest(VmFaultTest):
         self.hook(host, "before_vm_start", "30_note", 'sed -i "s|</name>|</name><title>x</title>|" "$_hook_domxml"')
         report = host.dir / "report.json"
         wait = self.waiting_hook(host, "before_vm_start", "50_wait")
-        start = self.running(host, "start", "t1", "--diff", "-v", "--report", str(report))
+        start = self.running(host, "start", "t1", "--diff", "-v", "--report", str(report), "-p", "root_password=n3wer")
         wait.reach()
         self.assert_secret(self.record_file(host).read_text())
         wait.go_on()

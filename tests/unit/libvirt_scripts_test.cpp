@@ -320,3 +320,28 @@ BOOST_AUTO_TEST_CASE(a_script_whose_interpreter_others_can_write_is_not_run_and_
   }
   BOOST_TEST(host.ran() == "20 ");  // libvirt's rule for a driver's scripts: the others run all the same
 }
+
+BOOST_DATA_TEST_CASE(a_password_in_what_scripts_say_is_hidden, data::make(kRunners) * data::make({"start", "restore"}), runner, operation) {
+  const LibvirtHost host;
+  host.put("qemu", "#!/bin/sh\ncat >&2; echo 'it is hunter two' >&2; exit 1\n");
+  auto call = qemu(operation);
+  call.input = with("<devices><graphics type='vnc' passwd='hunter\ntwo'/></devices>");
+  const auto report = host.call(call, runner);
+  BOOST_TEST(report.failed);
+  BOOST_TEST(report.document == call.input);
+  for (const auto& text : {report.error, report.scripts.at(0).process.err.text}) {
+    BOOST_TEST(mentions(text, "it is ***"), text);
+    BOOST_TEST(!mentions(text, "hunter"), text);
+  }
+}
+
+// It has the file as its standard input, and goes on when it has ended.
+BOOST_DATA_TEST_CASE(what_a_script_left_running_edits_nothing_that_the_next_gets, data::make(kRunners)) {
+  const LibvirtHost host;
+  const auto go = host.dir() + "/go", ready = host.dir() + "/ready";
+  host.put("qemu", "#!/bin/sh\nfile=$(readlink /proc/self/fd/0)\n(while [ ! -e " + go + " ]; do sleep 0.01; done; echo junk >\"$file\"; : >" + ready +
+                       ") </dev/null >/dev/null 2>&1 &\nexit 0\n");
+  host.put("qemu.d/10", "#!/bin/sh\n: >" + go + "; while [ ! -e " + ready + " ]; do sleep 0.01; done; cat >&2\n");
+  const auto report = host.call(qemu("start"), sample);
+  BOOST_TEST(report.scripts.at(1).process.err.text == kDomain);
+}

@@ -98,6 +98,17 @@ BOOST_AUTO_TEST_CASE(what_is_a_password_by_its_name_is_hidden_in_elements_option
   for (const auto& [text, expected] : cases) BOOST_TEST(without_passwords(text) == expected);
 }
 
+BOOST_AUTO_TEST_CASE(a_variable_is_a_password_by_its_name) {
+  const std::vector<std::pair<std::string, std::string>> variables{{"root_password", "hunter"}, {"has_password", "true"}, {"size", "hunter2"}};
+  const auto hidden = without_passwords(variables);
+  BOOST_TEST(hidden[0].second == "***");
+  BOOST_TEST(hidden[1].second == "true");
+  BOOST_TEST(hidden[2].second == "hunter2");
+  Secrets secrets;
+  secrets.learn(variables);
+  BOOST_TEST(secrets.hidden("true: hunter") == "true: ***");
+}
+
 BOOST_AUTO_TEST_CASE(with_more_passwords_than_can_be_looked_for_nothing_is_shown) {
   Secrets secrets;
   std::string document;
