@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <thread>
 
 #include "vdsm_hook/base/file.hpp"
@@ -83,8 +84,12 @@ void stop_on_signals(std::stop_source stop, const Log& log, std::chrono::millise
       ::_exit(done);
     }).detach();
     const auto wait = std::chrono::ceil<std::chrono::seconds>(grace + kStopWait);
-    const timespec limit{wait.count(), 0};
-    if (::sigtimedwait(&watched, nullptr, &limit) > 0) ::_exit(engine_failure);
+    const auto end = std::chrono::steady_clock::now() + wait;
+    // Whoever stops and continues the process, or looks into it, interrupts the wait.
+    for (auto left = std::chrono::nanoseconds(wait); left.count() > 0; left = end - std::chrono::steady_clock::now()) {
+      const timespec limit{left.count() / 1'000'000'000, left.count() % 1'000'000'000};
+      if (::sigtimedwait(&watched, nullptr, &limit) > 0) ::_exit(engine_failure);
+    }
     log(LogLevel::error, "no end within " + to_text(std::chrono::milliseconds(wait)) + " of being told to end: a hook that cannot be killed does not come back");
     ::_exit(engine_failure);
   }).detach();
