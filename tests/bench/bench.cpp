@@ -257,7 +257,7 @@ int main(int argc, char** argv) {
   add("bridge_20_skipped", [&] { call_bridge("twenty"); });
 
   std::vector<char*> arguments(argv, argv + argc);
-  std::string defaults[] = {"--benchmark_repetitions=7", "--benchmark_enable_random_interleaving=true",
+  std::string defaults[] = {"--benchmark_repetitions=15", "--benchmark_enable_random_interleaving=true",
                             "--benchmark_report_aggregates_only=true", "--benchmark_min_time=0.2"};
   for (auto& word : defaults) arguments.insert(arguments.begin() + 1, word.data());
   auto count = static_cast<int>(arguments.size());

@@ -129,6 +129,7 @@ class VirtHost:
         self.journal = Journal(self.dir / "log-socket")
         self.init = None
         self.namespace = None
+        self.held_namespace = None
 
     def path(self, inside):
         """Where the file of this name inside, in one of PRIVATE, is to be found outside."""
@@ -182,6 +183,8 @@ class VirtHost:
                 env={"PATH": PATH, "LC_ALL": "C.UTF-8"})
         if self.answer() != "ready":
             raise AssertionError(f"no private host: {(self.dir / 'out').read_text().strip()}")
+        # While it is held, no later namespace, of a host of another test, gets the number by which this one is known.
+        self.held_namespace = os.open(f"/proc/{self.init.pid}/ns/mnt", os.O_RDONLY)
         self.namespace = os.readlink(f"/proc/{self.init.pid}/ns/mnt")
 
     def start(self):
@@ -206,7 +209,12 @@ class VirtHost:
                 self.init.stdout.close()
                 self.init = None
                 self.remove()
-            eventually(lambda: not processes_of(self.namespace), "no process of the host is left")
+            if self.held_namespace is not None:
+                try:
+                    eventually(lambda: not processes_of(self.namespace), "no process of the host is left")
+                finally:
+                    os.close(self.held_namespace)
+                    self.held_namespace = None
         else:
             self.remove()
 

@@ -316,7 +316,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_sound_domain_is_a_bad_document) {
       {"<a><domain/></a>", {"<domain>"}},
       {"{}", {"not well-formed"}},
   };
-  for (const auto& [text, words] : rows) check_error([&] { DomainEditor editor(text); }, Errc::bad_document, words);
+  for (const auto& row : rows) check_error([&] { DomainEditor editor(row.first); }, Errc::bad_document, row.second);
 }
 
 BOOST_AUTO_TEST_CASE(another_encoding_than_utf_8_is_refused) {
