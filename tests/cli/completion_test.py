@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 from command import BRIDGE, COMMANDS, DEADLINE_S, PROFILE, PROGRAM, PROPS, SOURCE, SUBCOMMANDS, VM, CommandTest
 
-COMPLETION = SOURCE / "core" / "cli" / "completion" / "vdsm-hook"
+COMPLETION = SOURCE / "core/vdsm_hook/cli" / "completion" / "vdsm-hook"
 
 # As readline cuts a line: at blanks, and '=' is a word of its own.
 CALL = """

@@ -13,7 +13,7 @@ from pathlib import Path
 from command import BUILD, DEADLINE_S, DONE, ENGINE_FAILURE, WRONG_USE, CommandTest, mode_of
 
 PROGRAM = BUILD / "bin" / "vdsm-hookd"
-UNITS = {"system": BUILD / "core/cli/systemd/vdsm-hookd.service", "user": BUILD / "core/cli/systemd/vdsm-hookd.user.service"}
+UNITS = {"system": BUILD / "core/vdsm_hook/hookd/vdsm-hookd.service", "user": BUILD / "core/vdsm_hook/hookd/vdsm-hookd.user.service"}
 INSTALLED = None  # where it says that it is; from the command line
 
 

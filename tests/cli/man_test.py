@@ -135,12 +135,12 @@ class Files(unittest.TestCase):
         self.has_keys(keys, "hook.toml.5", "In the sources")
 
     def test_hook_toml_has_every_key_of_a_sidecar(self):
-        keys = keys_read("core/engine/sidecar.cpp", r'read_patterns\(table, "(\w+)"\)')
+        keys = keys_read("core/vdsm_hook/engine/sidecar.cpp", r'read_patterns\(table, "(\w+)"\)')
         self.assertLess({"on_failure", "when", "device_property"}, keys)
         self.has_keys(keys, "hook.toml.5", "On a host")
 
     def test_the_configuration_has_every_key(self):
-        keys = keys_read("core/engine/settings.cpp")
+        keys = keys_read("core/vdsm_hook/engine/settings.cpp")
         self.assertLess({"timeout", "environment", "strict"}, keys)
         self.has_keys(keys, "vdsm-hook.toml.5")
         self.assertEqual(set(re.findall(r"(?m)^ +\[?([a-z_]+)\]?(?: = .*)?$", sections_of(shown("vdsm-hook.toml.5"))["DESCRIPTION"])), keys)
@@ -148,9 +148,9 @@ class Files(unittest.TestCase):
     def test_every_variable_is_named_that_the_programs_read_or_set(self):
         code = [(path, path.read_text()) for path in (SOURCE / "core").rglob("*.cpp") if "sdk" not in path.parts]
         names = {name for _, text in code for name in re.findall(r'\b(?:getenv|environment)\("(\w+)"\)', text)}
-        paths = (SOURCE / "core/base/paths.cpp").read_text()
+        paths = (SOURCE / "core/vdsm_hook/base/paths.cpp").read_text()
         ours = set(re.findall(r'environment\("(\w+)"\)', paths))
-        given = set(re.findall(r'\{"(VDSM_HOOK_\w+)",', (SOURCE / "core/engine/engine.cpp").read_text()))
+        given = set(re.findall(r'\{"(VDSM_HOOK_\w+)",', (SOURCE / "core/vdsm_hook/engine/engine.cpp").read_text()))
         self.assertIn("XDG_RUNTIME_DIR", ours)
         self.assertIn("VDSM_HOOK_EVENT", given)
         self.assertEqual({name for name in names if name.startswith("VDSM_HOOK_")} - ours - given, set())

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Everything that the command prints as JSON is as core/cli/schemas says."""
+"""Everything that the command prints as JSON is as core/vdsm_hook/cli/schemas says."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ import unittest
 
 from command import DOMAIN, DONE, EDIT, NIC, SOURCE, UUID, VETOED, CommandTest
 
-SCHEMAS = SOURCE / "core" / "cli" / "schemas"
+SCHEMAS = SOURCE / "core/vdsm_hook/cli" / "schemas"
 
 # What programs rely on; a key of a list's entries has the list in front.
 REQUIRED = {

@@ -147,7 +147,7 @@ class Installed(unittest.TestCase):
         flags = must("pkg-config", "--cflags", "vdsm-hook", env={**os.environ, "PKG_CONFIG_PATH": str(made)})
         self.assertIn("-I/it's a prefix/include", shlex.split(flags))
         for kind in ("", ".user"):
-            unit = (made / f"cli/systemd/vdsm-hookd{kind}.service").read_text()
+            unit = (made / f"vdsm_hook/hookd/vdsm-hookd{kind}.service").read_text()
             start = next(line for line in unit.splitlines() if line.startswith("ExecStart="))
             self.assertEqual(shlex.split(start.removeprefix("ExecStart="))[0], "/it's a prefix/sbin/vdsm-hookd")
 

@@ -12,7 +12,7 @@ import time
 import unittest
 from xml.dom import minidom
 
-SDK = pathlib.Path(__file__).resolve().parents[2] / "core" / "sdk" / "python"
+SDK = pathlib.Path(__file__).resolve().parents[2] / "core/vdsm_hook/sdk" / "python"
 PYTHON = os.environ.get("VDSM_HOOK_TEST_PYTHON", sys.executable)
 
 LIBVIRT = (

@@ -1,0 +1,234 @@
+#include "vdsm_hook/cli/vm/vm.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include "vdsm_hook/base/file.hpp"
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/interrupts.hpp"
+#include "vdsm_hook/cli/json.hpp"
+#include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/props.hpp"
+#include "vdsm_hook/discovery/discovery.hpp"
+
+namespace vdsm_hook::cli {
+namespace {
+
+struct Main {
+  std::string_view name;
+  int (*main)(int, char**);
+};
+constexpr Main kMains[] = {
+    {"start", &vm_start_main},           {"create", &vm_create_main},
+    {"define", &vm_define_main},         {"destroy", &vm_destroy_main},
+    {"shutdown", &vm_shutdown_main},     {"reboot", &vm_reboot_main},
+    {"suspend", &vm_suspend_main},       {"resume", &vm_resume_main},
+    {"save", &vm_save_main},             {"restore", &vm_restore_main},
+    {"managedsave", &vm_managedsave_main}, {"migrate", &vm_migrate_main},
+    {"attach-device", &vm_attach_device_main}, {"detach-device", &vm_detach_device_main},
+    {"update-device", &vm_update_device_main}, {"set-vcpus", &vm_set_vcpus_main},
+    {"set-memory", &vm_set_memory_main}, {"set-password", &vm_set_password_main},
+    {"list", &vm_list_main},             {"show", &vm_show_main},
+    {"recover", &vm_recover_main},
+};
+
+const VmCommandFacts& facts_of(std::string_view name) {
+  const auto all = vm_command_facts();
+  return *std::find_if(all.begin(), all.end(), [name](const VmCommandFacts& facts) { return facts.name == name; });
+}
+
+std::string sentence(std::string_view summary) {
+  std::string text(summary);
+  text.front() = static_cast<char>(text.front() - 'a' + 'A');
+  return text + ".";
+}
+
+std::string words(EventNames names) {
+  std::string text;
+  for (const auto name : names) text += (text.empty() ? "" : ", ") + std::string(name);
+  return text;
+}
+
+std::string hook_points_of(std::string_view name) {
+  const auto& facts = facts_of(name);
+  std::string text = facts.phases.empty() ? "" : "Hook points, in this order:\n";
+  for (const auto phase_name : facts.phases) {
+    const auto& one = phase(phase_name);
+    std::string line = words(one.before);
+    if (!one.does.empty()) line += (line.empty() ? "" : ", ") + ("(libvirt " + std::string(one.does)) + ")";
+    if (!one.after.empty()) line += (line.empty() ? "" : ", ") + words(one.after);
+    text += "  " + folded(line, 4);
+    if (!one.failed.empty()) text += "    " + folded("failed: " + words(one.failed), 6);
+    if (!one.undo.empty()) text += "    " + folded("failed once hooks have run: " + words(one.undo), 6);
+  }
+  if (!facts.note.empty()) text += folded(facts.note, 0);
+  return text.empty() ? "" : text + "\n";
+}
+
+// Behind "the command was cancelled", when it was ended in the middle of what it does.
+std::string_view what_is_left(WaitsFor what) {
+  switch (what) {
+    case WaitsFor::input: return "";
+    case WaitsFor::hooks: return " while hooks ran, which are stopped: `vdsm-hook vm recover` takes back or finishes what is left";
+    default: return " while libvirt did not answer: whether it does what it was asked is not known, and `vdsm-hook vm recover` finds out when it answers again";
+  }
+}
+
+}  // namespace
+
+std::string in_quotes(const std::string& vm) { return "'" + on_one_line(vm) + "'"; }
+
+// ---- what all of them do
+
+class VmCommand::Teller final : public LifecycleObserver {
+ public:
+  Teller(const VmCommand& command, Verbosity verbosity, Interrupts& interrupts) : command_(command), verbosity_(verbosity), interrupts_(interrupts) {}
+
+  void on_report(const Report& report, const std::string& device) override {
+    if (verbosity_ == Verbosity::verbose && !report.hooks.empty()) complain(report.event + (device.empty() ? "" : " (" + device + ")") + ":");
+    tell(report, verbosity_, command_.wants_diff_, &warned_);
+    if (report.vetoed && vetoed_by_.empty()) vetoed_by_ = report.event;  // others take back what was done
+    auto entry = to_json(report).as_object();
+    entry["device"] = device.empty() ? boost::json::value(nullptr) : boost::json::value(printable(device));
+    entry.erase("document");  // what a VM runs with is libvirt's to tell
+    events_.push_back(std::move(entry));
+  }
+  void on_note(const std::string& text) override {
+    if (verbosity_ != Verbosity::quiet) complain("note: " + text);
+  }
+  bool on_wait(const std::string& for_whom) override {
+    if (command_.does_not_wait_) return false;
+    on_note("waiting for " + for_whom);
+    return true;
+  }
+  void on_waits_for(WaitsFor what) override { interrupts_.waits_for(what); }
+
+  const std::string& vetoed_by() const { return vetoed_by_; }
+  boost::json::array take_events() { return std::move(events_); }
+
+ private:
+  const VmCommand& command_;
+  Verbosity verbosity_;
+  Interrupts& interrupts_;
+  std::string vetoed_by_;
+  std::set<std::string> warned_;
+  boost::json::array events_;
+};
+
+VmCommand::VmCommand(std::string_view name, const std::string& example)
+    : name_(name), app_(sentence(facts_of(name).summary), "vdsm-hook vm " + std::string(name)) {
+  app_.footer(hook_points_of(name) + "Example:\n  vdsm-hook vm " + name_ + (example.empty() ? "" : " " + example) +
+              "\n\nExit code: 0 done; 1 vetoed, or libvirt refused it; 2 wrong use; 3 the engine could not do its work.");
+}
+
+void VmCommand::add_vm() { app_.add_option("VM", vm_, "its name, UUID or id")->required(); }
+
+HookOptions VmCommand::hook_options() const {
+  HookOptions options;
+  options.properties = read_variables(properties_, "--property");
+  options.skip = skip_;
+  if (!timeout_.empty()) options.deadline = read_timeout(timeout_);
+  options.compat_vdsm = !compat_.empty();
+  options.wants_diffs = wants_diff_;
+  return options;
+}
+
+int VmCommand::run(int argc, char** argv, const Work& work) {
+  add_value(app_, "-c,--connect", uri_, "URI", "instead of libvirt's own default");
+  app_.add_flag("--no-wait", does_not_wait_, "do not wait for another command that holds the VM");
+  add_value(app_, "-p,--property", properties_, "NAME=VALUE", "custom property of the VM for this command; wins over its metadata");
+  add_value(app_, "--skip", skip_, "HOOK", "name of a hook that shall not run this time");
+  add_value(app_, "--timeout", timeout_, "DURATION", "deadline of each hook: 500ms, 30s, 10min, 1h");
+  add_compat(app_, compat_);
+  app_.add_flag("--diff", wants_diff_, "show what each hook changed");
+  add_value(app_, "--report", report_file_, "FILE|-", "where the report of all events goes, as JSON; - is stdout");
+  auto* quiet = app_.add_flag("-q,--quiet", is_quiet_, "only say what vetoes");
+  app_.add_flag("-v,--verbose", is_verbose_, "say what each hook did")->excludes(quiet);
+  locations_.add_to(app_);
+  if (!parse(app_, argc, argv)) return done;
+  std::vector<GivenFile> files;
+  for (const auto& file : files_) files.push_back({file.what, file.name, file.standard_fd});
+  refuse_same_file(app_, {"--report", report_file_, STDOUT_FILENO}, files);
+  if (is_standard_output(report_file_)) report_file_ = "-";
+
+  Interrupts interrupts([](WaitsFor what) { complain("error: the command was cancelled" + std::string(what_is_left(what))); });
+  interrupts.watch();  // before libvirt has threads
+  const Engine engine(locations_.load());
+  Teller teller(*this, is_quiet_ ? Verbosity::quiet : is_verbose_ ? Verbosity::verbose : Verbosity::normal, interrupts);
+  auto hooks = hook_options();
+  check_skip(engine.settings(), hooks.skip);
+  std::string success;
+  Ended ended = Ended::done;
+  std::exception_ptr failure;
+  std::string error_text;
+  try {
+    const VmHost host{connect_to(uri_), engine, std::move(hooks), teller, interrupts.token()};
+    ended = work(host, success);
+  } catch (const Error& error) {
+    failure = std::current_exception();
+    error_text = error.what();
+  }
+  interrupts.waits_for(WaitsFor::input);
+  std::exception_ptr unwritten;  // what became of the VM is told first
+  try {
+    const auto* result = failure ? "refused" : ended == Ended::vetoed ? "vetoed" : ended == Ended::cancelled ? "cancelled" : "done";
+    write_report(result, error_text, teller.take_events());
+  } catch (const Error&) {
+    unwritten = std::current_exception();
+  }
+  const bool is_told_to_end = interrupts.token().stop_requested();
+  if (failure && !unwritten && !is_told_to_end) std::rethrow_exception(failure);
+  if (failure) complain("error: " + error_text);
+  if (failure) interrupts.die_if_caught();
+  if (!failure && ended == Ended::cancelled) {
+    complain("error: the command was cancelled");
+    interrupts.die_if_caught();
+  }
+  if (!failure && ended == Ended::vetoed) complain("error: " + teller.vetoed_by() + " vetoed `vdsm-hook vm " + name_ + "`");
+  if (!failure && ended == Ended::done && report_file_ != "-") print(success);
+  if (unwritten) std::rethrow_exception(unwritten);
+  return ended == Ended::done ? done : vetoed;
+}
+
+void VmCommand::write_report(std::string_view result, const std::string& error, boost::json::array events) const {
+  if (report_file_.empty()) return;
+  const auto report = to_line({{"command", name_}, {"vm", printable(vm_)}, {"result", result},
+                               {"error", error.empty() ? boost::json::value(nullptr) : boost::json::value(printable(error))},
+                               {"events", std::move(events)}});
+  report_file_ == "-" ? print(report) : replace_file(report_file_, report);
+}
+
+void VmCommand::check_skip(const Settings& settings, const std::vector<std::string>& skip) const {
+  if (skip.empty()) return;
+  std::vector<std::string> names;
+  std::vector<std::string_view> phases(facts_of(name_).phases.begin(), facts_of(name_).phases.end());
+  if (name_ == "start") phases.insert(phases.end(), facts_of("restore").phases.begin(), facts_of("restore").phases.end());  // of a managed save image
+  if (name_ == "save" || name_ == "managedsave") phases.emplace_back("continue");  // when it was not saved
+  for (const auto phase_name : phases)
+    for (const auto events : {phase(phase_name).before, phase(phase_name).after, phase(phase_name).failed, phase(phase_name).undo})
+      for (const auto event : events)
+        for (const auto& hook : discover(event, {settings.paths.hooks_dirs, true, true, settings.trust}).hooks) names.push_back(hook.name);
+  for (const auto& name : skip)
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      throw Error(Errc::wrong_use, "there is no hook " + printable(name) + " at the hook points of vm " + name_ + " to skip" +
+                                       did_you_mean(name, {names.begin(), names.end()}));
+}
+
+void AffectOptions::add_to(CLI::App& app) {
+  auto* is_current = app.add_flag("--current", current, "affect the VM as it is now (the default)");
+  app.add_flag("--live", live, "affect the running VM")->excludes(is_current);
+  app.add_flag("--config", config, "affect its definition, for the next start")->excludes(is_current);
+}
+
+int vm_main(int argc, char** argv) {
+  std::vector<Command> commands;
+  for (const auto& facts : vm_command_facts())
+    for (const auto& one : kMains)
+      if (one.name == facts.name) commands.push_back({facts.name, facts.summary, one.main});
+  return run_action(commands, "vdsm-hook vm", "Drives VMs through libvirt, with their hooks.", argc, argv);
+}
+
+}  // namespace vdsm_hook::cli
