@@ -96,6 +96,16 @@ def line_of(text, at):
     return text.count("\n", 0, at) + 1
 
 
+def table_of_rooms(rooms):
+    """The rows of ARCHITECTURE.md: of what a room may use, what it does not also reach through another."""
+    rows = []
+    for room, row in rooms.items():
+        reached = set().union(*(rooms[used]["uses"] for used in row["uses"]))
+        uses = ", ".join(f"`{used}`" for used in row["uses"] if used not in reached)
+        rows.append(f"| `{room}` | {row['about']} | {uses} |".replace("|  |", "| |"))
+    return rows
+
+
 def wrong_includes(root):
     for path, folder in sources(root):
         for match in re.finditer(r'^\s*#\s*include\s*([<"])([^>"]+)', without_comments(path.read_text()), re.MULTILINE):
@@ -212,6 +222,12 @@ class OurSources(unittest.TestCase):
 
     def test_event_names_stand_in_the_table_only(self):
         self.check(event_literals(ROOT, events_of(ROOT)))
+
+    def test_the_table_in_the_architecture_is_that_of_the_build(self):
+        lines = (ROOT / "ARCHITECTURE.md").read_text().splitlines()
+        begin = lines.index("| room | what a line of code there is about | uses |") + 2
+        rows = table_of_rooms(json.loads((ROOT / "core/rooms.json").read_text()))
+        self.assertEqual(lines[begin:begin + len(rows) + 1], [*rows, ""])
 
     def test_no_folder_may_reach_itself_through_others(self):
         def reach(folder, seen):
