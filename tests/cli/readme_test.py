@@ -1,16 +1,29 @@
 #!/usr/bin/env python3
-"""The README's example is what the command prints."""
+"""What README.md shows of the commands is what they print."""
 
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
 import unittest
 
+from command import CommandTest
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ["VDSM_HOOK_BUILD"])
+
+
+def examples():
+    """The command lines of README.md that begin with $, each with the lines shown below it."""
+    shown = []
+    for block in re.findall(r"(?m)(?:^ {4}.*\n)+", (TOP / "README.md").read_text()):
+        lines = [line[4:] for line in block.splitlines()]
+        if lines[0].startswith("$ "):
+            shown.append((shlex.split(lines[0][2:]), lines[1:]))
+    return shown
 
 
 class Readme(unittest.TestCase):
@@ -43,6 +56,24 @@ class Readme(unittest.TestCase):
         title = re.search(r"(?m)^    == (The start: .*)$", readme).group(1)
         says = re.findall(r'(?m)^  say "(The .*)"$', (TOP / "bootstrap").read_text())
         self.assertEqual(says[-1].replace("\\$", "$"), title)
+
+
+class Commands(CommandTest):
+    def test_every_example_prints_what_is_shown(self):
+        shutil.copytree(BUILD / "libexec/vdsm/hooks", self.hooks, dirs_exist_ok=True, copy_function=shutil.copy)
+        shutil.copytree(TOP / "tests/data", self.directory("tests/data"), dirs_exist_ok=True)
+        shown = examples()
+        self.assertEqual([words[:2] for words, _ in shown], [["vdsm-hook", name] for name in ("plan", "run", "check")])
+        for words, lines in shown:
+            with self.subTest(words[1]):
+                if words[1] == "check":
+                    self.hook("60_audit", mode=0o775)
+                    self.hook("70_tune", mode=0o644)
+                done = self.call(*words[1:], *self.places())
+                printed = (done.stdout + done.stderr).replace(str(self.hooks), "/usr/libexec/vdsm/hooks").splitlines()
+                if lines[-1] == "...":
+                    lines, printed = lines[:-1], printed[:len(lines) - 1]
+                self.assertEqual(printed, lines)
 
 
 if __name__ == "__main__":
