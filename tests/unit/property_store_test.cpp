@@ -372,7 +372,7 @@ BOOST_AUTO_TEST_CASE(who_may_not_write_the_directory_changes_nothing, *boost::un
 }
 
 BOOST_AUTO_TEST_CASE(eight_processes_that_change_the_file_lose_nothing_and_every_reader_reads) {
-  constexpr int processes = 8, changes = 250;
+  constexpr int processes = 8, changes = 60;
   const TempDir dir;
   const auto file = dir / "properties.toml";
   int ended[2];

@@ -92,7 +92,7 @@ int Directory::rename(const std::string& from, const std::string& to, unsigned w
 int Directory::touch(const std::string& name) const { return result_of(::utimensat(fd_.get(), name.c_str(), nullptr, AT_SYMLINK_NOFOLLOW)); }
 
 std::string path_of(int fd) {
-  const auto path = Directory::open("/proc/self/fd").link_target(std::to_string(fd));
+  auto path = Directory::open("/proc/self/fd").link_target(std::to_string(fd));
   if (path.empty()) throw Error::from_errno("cannot find the path of a file", errno);
   return path;
 }

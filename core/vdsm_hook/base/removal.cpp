@@ -68,7 +68,7 @@ class Removal {
     // Some file systems skip entries while others go: again, as long as that helps.
     for (;;) {
       bool has_helped = false, is_empty = true;
-      directory.each_name([&](std::string name) {
+      directory.each_name([&](const std::string& name) {
         if (&directory == &top_ && name.starts_with(prefix_)) return true;
         const bool is_gone = directory.remove(name) == 0 || directory.remove_directory(name) == 0 || move_to_top(directory, name);
         has_helped = has_helped || is_gone;

@@ -17,7 +17,8 @@
 #include "vdsm_hook/process/first_line.hpp"
 
 // clone() by its other name: what sanitizers put before clone() takes every child for one with memory of its own.
-extern "C" int __clone(int (*run)(void*), void* stack, int flags, void* argument, ...) noexcept;
+extern "C" int __clone(  // NOLINT(bugprone-reserved-identifier)
+    int (*run)(void*), void* stack, int flags, void* argument, ...) noexcept;
 
 namespace vdsm_hook {
 namespace {

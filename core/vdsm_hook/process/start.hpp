@@ -48,7 +48,7 @@ class StartStack {
   char* top() { return memory_.data() + kBytes - reinterpret_cast<std::uintptr_t>(memory_.data() + kBytes) % 16; }
 
  private:
-  static constexpr std::size_t kBytes = 64 * 1024;
+  static constexpr std::size_t kBytes = std::size_t{64} * 1024;
   std::vector<char> memory_;
 };
 

@@ -53,7 +53,7 @@ class Edit {
       leaves.push_back(leaf(name, value, " " + std::string(kProfileAttribute) + "=\"" + xml_escaped(profile) + "\""));
     if (leaves.empty()) return splicer_.take_out(std::move(gone));
     for (const auto node : gone) splicer_.cut_out(node);
-    add(std::move(leaves));
+    add(leaves);
   }
   void set_profile(std::size_t device, const std::optional<std::string>& profile) {
     go_to_device(device);
@@ -183,7 +183,7 @@ class Edit {
       splicer_.take_out(std::move(gone));
     } else {
       for (const auto node : gone) splicer_.cut_out(node);
-      add(std::move(leaves));
+      add(leaves);
     }
   }
 
@@ -193,7 +193,7 @@ class Edit {
   }
 
   // Puts LEAVES into what is here, within what is missing on the way.
-  void add(std::vector<std::string> leaves) {
+  void add(const std::vector<std::string>& leaves) {
     for (auto& element : missing_)
       if (element.name == "device") element.attributes = identifying(new_device_);
     splicer_.add(here_, missing_, leaves);
