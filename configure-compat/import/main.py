@@ -14,29 +14,12 @@ from pathlib import Path
 
 import look
 import read_hooks
+import usage
 from describe import Description, Placing
 from folder import Draft, Findings, Folder, Refused, printable
 from makefile_am import Makefile, NotFollowed
 from recipe import Installation, Step, parents_of
 
-HELP = """\
-Usage: vdsm-hook import DIR [OPTION]...
-
-Makes the folder of a hook from one in the form of vdsm's tree: Makefile.am,
-README, scripts and other files. It finds out what Makefile.am installs where,
-writes hook.toml and copies the files as they are. Nothing in DIR is run.
-
-  DIR         the folder; its name is the hook's
-
-Options:
-  --into DIR  where the new folder is made, instead of here
-  -h, --help  print this help
-
-Example:
-  vdsm-hook import vdsm/vdsm_hooks/macspoof --into vdsm_hooks
-
-Exit code: 0 done; 1 done, and what a human must look at is listed; 2 wrong use; 3 it could not do its work.
-"""
 DONE, LOOK, WRONG_USE, FAILURE = range(4)
 
 INSTALLS = ["install-exec-local", "install-data-local", "install-exec-hook", "install-data-hook"]
@@ -229,9 +212,10 @@ def main(arguments):
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # without a traceback
     warnings.simplefilter("ignore")  # of what stands in the files that are read
     try:
-        if "-h" in arguments or "--help" in arguments:
-            say(HELP)
-            return DONE
+        for word in arguments:
+            if word in usage.FORMS:
+                say(usage.FORMS[word]())
+                return DONE
         parser = Parser(add_help=False, allow_abbrev=False)
         parser.add_argument("directory", metavar="DIR", nargs="?")
         parser.add_argument("--into", metavar="DIR", default=".")

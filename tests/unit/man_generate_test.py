@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The generator of the manual pages: what it makes of tables, documents and help texts, and what it refuses, by name."""
+"""The generator of the manual pages: what it makes of tables, documents and descriptions of commands, and what it refuses, by name."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -9,12 +10,13 @@ import unittest
 from pathlib import Path
 
 BUILD = Path(os.environ["VDSM_HOOK_BUILD"])
+PROGRAM = BUILD / "bin/vdsm-hook"
 SOURCE = Path(__file__).resolve().parents[2]
 FOLDER = SOURCE / "core/vdsm_hook/cli/man"
 PLACES = [f"--place={usual}={sys.argv.pop(1)}" for usual in ("/etc", "/usr/libexec", "/usr/share")]
 sys.path += [str(FOLDER), str(SOURCE / "hookpoints")]
 
-import command_help  # noqa: E402
+import described  # noqa: E402
 import mdoc  # noqa: E402
 import tables  # noqa: E402
 from generate import read_table  # noqa: E402
@@ -28,29 +30,14 @@ LIFECYCLES = {
     "command": {"start": {"phases": ["start"], "note": "With an image: as restore. Else not."}, "attach-device": {"phases": ["plug_nic"]},
                 "list": {"phases": []}}}
 
-HELP = """\
-Usage: vdsm-hook try FILE --to DIR [OPTION]...
-
-Tries it. And that
-is all.
-
-  FILE          what is tried
-
-Options:
-  --to DIR      where
-  -v, --verbose
-
-Words:
-  one  two
-
-It is over.
-
-Example:
-  vdsm-hook try a --to b
-
-Exit code: 0 done; 1 not, or
-not all.
-"""
+TRY = {"name": "vdsm-hook try", "summary": "Tries it. And that is all.",
+       "arguments": [{"names": ["FILE"], "is_positional": True, "is_required": True, "is_repeated": False, "metavar": "FILE", "about": "what is tried"},
+                     {"names": ["WORD"], "is_positional": True, "is_required": False, "is_repeated": True, "metavar": "WORD", "about": "more"},
+                     {"names": ["--to"], "is_positional": False, "is_required": True, "is_repeated": False, "metavar": "DIR", "about": "where"},
+                     {"names": ["-p", "--part"], "is_positional": False, "is_required": False, "is_repeated": True, "metavar": "A=B", "about": ""},
+                     {"names": ["-v", "--verbose"], "is_positional": False, "is_required": False, "is_repeated": False, "metavar": None, "about": ""}],
+       "notes": [{"title": "Words:", "lines": "  one  two\n    three\n"}, {"title": "It is\nover.", "lines": ""}],
+       "examples": ["vdsm-hook try a \\\n  --to b"], "exit_codes": "0 done; 1 not, or\nnot all."}
 
 # Markdown, and what its fault names.
 WRONG_MARKDOWN = [
@@ -107,18 +94,31 @@ class Markdown(unittest.TestCase):
             mdoc.section("## A\nb\n", "B")
 
 
-class Help(unittest.TestCase):
-    def test_it_is_taken_apart_into_all_that_it_says(self):
-        one = command_help.parse(HELP, "vdsm-hook try")
-        self.assertEqual((one.usage, one.summary), ("FILE --to DIR [OPTION]...", "Tries it. And that is all."))
-        self.assertEqual(one.rows, [("FILE", "what is tried"), ("--to DIR", "where"), ("-v, --verbose", "")])
-        self.assertEqual(one.notes, [("Words:", ["one  two"]), ("It is over.", [])])
-        self.assertEqual((one.examples, one.exit_codes), (["vdsm-hook try a --to b"], "0 done; 1 not, or not all."))
+class Descriptions(unittest.TestCase):
+    def test_all_that_a_command_says_of_itself_is_there(self):
+        one = described.description_of(TRY)
+        self.assertEqual((one.usage, one.summary), ("FILE [WORD] --to DIR [OPTION]...", "Tries it. And that is all."))
+        self.assertEqual(one.rows, [("FILE", "what is tried"), ("WORD", "more"), ("--to DIR", "where"), ("-p, --part A=B ...", ""), ("-v, --verbose", "")])
+        self.assertEqual(one.notes, [("Words:", ["one  two", "  three"]), ("It is over.", [])])
+        self.assertEqual((one.examples, one.exit_codes), (["vdsm-hook try a \\", "  --to b"], "0 done; 1 not, or not all."))
 
-    def test_what_it_cannot_read_is_refused(self):
-        for old, new in [("Usage: vdsm-hook try", "Usage: vdsm-hook tyr"), ("  -v, --verbose", " -v, --verbose")]:
-            with self.subTest(new=new), self.assertRaises(mdoc.Fault):
-                command_help.parse(HELP.replace(old, new), "vdsm-hook try")
+    def test_a_program_that_says_nothing_of_itself_is_refused(self):
+        for program in ("true", "false", "echo"):
+            with self.subTest(program=program), self.assertRaises(mdoc.Fault):
+                described.read(Path("/bin") / program, [], {})
+
+    def test_every_command_says_in_its_description_what_it_says_in_its_help(self):
+        def look(words):
+            one = described.read(PROGRAM, words, dict(os.environ))
+            text = subprocess.run([PROGRAM, *words, "--help"], capture_output=True, text=True, check=True).stdout
+            self.assertIn(f"Usage: {one.name} {one.usage}\n", text)
+            for left, right in one.rows + one.commands:
+                self.assertRegex(text, rf"(?m)^  {re.escape(left)} *{re.escape(right)}$")
+            for line in one.examples + [line for _, lines in one.notes for line in lines]:
+                self.assertIn(line, text)
+            self.assertIn(" ".join(one.exit_codes.split()), " ".join(text.split()))
+            return 1 + sum(look([*words, name]) for name, _ in one.commands)
+        self.assertGreater(look([]), 40)
 
 
 class Pages(unittest.TestCase):

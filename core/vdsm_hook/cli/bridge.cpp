@@ -5,7 +5,10 @@
 #include <exception>
 
 #include "vdsm_hook/base/text.hpp"
-#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/bridge.hpp"
+#include "vdsm_hook/cli/console.hpp"
+#include "vdsm_hook/cli/exit_code.hpp"
+#include "vdsm_hook/cli/given_files.hpp"
 #include "vdsm_hook/cli/interrupts.hpp"
 #include "vdsm_hook/libvirt_hooks/bridge.hpp"
 #include "vdsm_hook/libvirt_hooks/curtain.hpp"

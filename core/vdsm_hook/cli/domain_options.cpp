@@ -1,6 +1,7 @@
 #include "vdsm_hook/cli/domain_options.hpp"
 
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/arguments.hpp"
 #include "vdsm_hook/cli/front.hpp"
 
 namespace vdsm_hook::cli {
@@ -24,26 +25,28 @@ bool DomainFile::save() {
   return true;
 }
 
-void DomainOptions::add_file_to(CLI::App& app, const std::string& device_description) {
-  add_value(app, "--domxml", domxml, "FILE", "the domain XML that the VM is")->required();
-  add_value(app, "--device", device, "DEVICE", device_description);
+void DomainOptions::add_file_to(Arguments& arguments, const std::string& device_description) {
+  arguments.option("--domxml", &domxml, kFile, "the domain XML that the VM is").required();
+  arguments.option("--device", &device, "DEVICE", device_description).required();
 }
 
-void DomainOptions::add_to(CLI::App& app, const std::string& device_description, const std::string& file_type) {
-  app.add_option("VM", vm, "its name, UUID or id in libvirt; none with --domxml");
-  auto* uri = add_value(app, "-c,--connect", connect, "URI", "of libvirt, instead of its own default");
-  add_value(app, "--domxml", domxml, file_type, std::string("a domain XML that the VM is") + (file_type == "FILE" ? "" : "; - is stdin"))->excludes(uri);
-  add_value(app, "--device", device, "DEVICE", device_description);
+Argument& DomainOptions::add_to(Arguments& arguments, const std::string& device_description, Value file) {
+  auto& of_libvirt = arguments.positional(kVm, &vm, "its name, UUID or id in libvirt; none with --domxml");
+  auto& uri = arguments.option("-c,--connect", &connect, kConnection, "of libvirt, instead of its own default");
+  auto& of_file = arguments.option("--domxml", &domxml, file, std::string("a domain XML that the VM is") + (file.metavar == kFile.metavar ? "" : "; - is stdin"));
+  of_libvirt.gives_way_to(of_file.excludes(uri));
+  arguments.option("--device", &device, "DEVICE", device_description);
+  return of_file;
 }
 
-void DomainOptions::settle(const CLI::App& app, std::string_view action, int argc, char** argv, std::vector<std::string>* words, const std::string& type) {
+void DomainOptions::settle(const Arguments& arguments, std::string_view action, int argc, char** argv, std::vector<std::string>* words, const std::string& type) {
   if (words != nullptr && !domxml.empty() && !vm.empty()) {
     words->insert(words->begin(), vm);
     vm.clear();
   }
-  if (vm.empty() && domxml.empty()) throw misuse(app, "give a VM, by its name, UUID or id, or --domxml FILE");
-  if (!vm.empty() && !domxml.empty()) throw misuse(app, "give a VM or --domxml FILE, not both");
-  if (words != nullptr && words->empty()) throw misuse(app, type + " is required");
+  if (vm.empty() && domxml.empty()) throw arguments.misuse("give a VM, by its name, UUID or id, or --domxml FILE");
+  if (!vm.empty() && !domxml.empty()) throw arguments.misuse("give a VM or --domxml FILE, not both");
+  if (words != nullptr && words->empty()) throw arguments.misuse(type + " is required");
   if (!vm.empty() && libvirt_vms == nullptr) continue_with(kWithLibvirt, {"props", action}, argc, argv);
 }
 

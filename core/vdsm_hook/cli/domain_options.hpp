@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "vdsm_hook/base/file.hpp"
-#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/arguments.hpp"
+#include "vdsm_hook/engine/settings.hpp"
 #include "vdsm_hook/properties/editor.hpp"
 
 namespace vdsm_hook::cli {
@@ -61,14 +62,14 @@ extern const LibvirtVms* libvirt_vms;
 struct DomainOptions {
   std::string vm, connect, domxml, device;
 
-  /// The VM comes before other positionals: add them later.
-  void add_to(CLI::App& app, const std::string& device_description, const std::string& file_type = "FILE");
-  /// Only the file, which is required.
-  void add_file_to(CLI::App& app, const std::string& device_description);
+  /// The VM comes before other positionals: add them later. Gives --domxml.
+  Argument& add_to(Arguments& arguments, const std::string& device_description, Value file = kFile);
+  /// Only the file and the device, which are required.
+  void add_file_to(Arguments& arguments, const std::string& device_description);
   /// After parsing: checks that there is a VM or a file. WORDS: the positionals behind the VM, of which the first may have been
   /// taken for it; there is at least one then, of TYPE. A VM needs libvirt: where it is not linked in, the program that has it
   /// goes on with ACTION and never returns. Throws misuse().
-  void settle(const CLI::App& app, std::string_view action, int argc, char** argv, std::vector<std::string>* words = nullptr, const std::string& type = {});
+  void settle(const Arguments& arguments, std::string_view action, int argc, char** argv, std::vector<std::string>* words = nullptr, const std::string& type = {});
   std::unique_ptr<ChangedDomain> open(const Settings& settings) const;
 };
 

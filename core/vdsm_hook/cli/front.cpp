@@ -11,8 +11,10 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/open_path.hpp"
+#include "vdsm_hook/base/paths.hpp"
 #include "vdsm_hook/base/text.hpp"
-#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/console.hpp"
+#include "vdsm_hook/cli/exit_code.hpp"
 
 namespace vdsm_hook::cli {
 namespace {

@@ -1,95 +1,161 @@
-// --help, and words that no option takes: both from the options themselves.
-#include <algorithm>
+#include "vdsm_hook/cli/help.hpp"
 
-#include "vdsm_hook/base/error.hpp"
-#include "vdsm_hook/base/text.hpp"
-#include "vdsm_hook/cli/command.hpp"
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include "vdsm_hook/cli/arguments.hpp"
 #include "vdsm_hook/cli/layout.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
 
-bool takes_several(const CLI::Option& option) { return option.get_expected_max() > 1; }
-
 // "-p, --property NAME=VALUE ..."
-std::string left_column(const CLI::Option& option) {
-  if (option.get_positional()) return option.get_name(true);
-  std::string text;
-  for (const auto& name : option.get_snames()) text += (text.empty() ? "-" : ", -") + name;
-  for (const auto& name : option.get_lnames()) text += (text.empty() ? "--" : ", --") + name;
-  if (option.get_items_expected_max() > 0) text += " " + option.get_type_name();
-  return takes_several(option) ? text + " ..." : text;
+std::string left_column(const Argument& argument) {
+  if (argument.is_positional()) return argument.name();
+  auto text = joined(argument.names());
+  if (!argument.is_flag()) text += " " + argument.metavar();
+  return argument.is_repeated() ? text + " ..." : text;
 }
 
-std::string usage(const CLI::App& app) {
-  std::string text = "Usage: " + app.get_name();
-  for (const auto* option : app.get_options())
-    if (option->get_positional())
-      text += option->get_required() ? " " + option->get_name(true) : " [" + option->get_name(true) + "]";
+std::string usage_of(const Arguments& arguments) {
+  std::string text = "Usage: " + arguments.name();
+  for (const auto& argument : arguments.all())
+    if (argument.is_positional()) text += argument.is_required() ? " " + argument.name() : " [" + argument.name() + "]";
   // What must be given is shown, whatever form it has.
-  for (const auto* option : app.get_options())
-    if (!option->get_positional() && option->get_required()) text += " " + left_column(*option);
+  for (const auto& argument : arguments.all())
+    if (!argument.is_positional() && argument.is_required()) text += " " + left_column(argument);
   return text + " [OPTION]...\n";
 }
 
-// False: --help was asked for, and printed. Throws CLI::ParseError.
-bool parsed(CLI::App& app, int argc, char** argv) {
-  app.set_help_flag("-h,--help", "print this help");
-  try {
-    app.parse(argc, argv);
-    return true;
-  } catch (const CLI::CallForHelp&) {
-    print(help_of(app));
-    return false;
-  } catch (const CLI::ArgumentMismatch& error) {
-    const std::string text = error.what();
-    const auto at = text.find(": At Most 1 required");
-    if (at == std::string::npos) throw;
-    throw CLI::ParseError(text.substr(0, at) + " is given more than once", CLI::ExitCodes::ArgumentMismatch);
-  } catch (const CLI::ExtrasError&) {
-    const auto words = app.remaining();
-    const std::string word = words.empty() ? std::string() : words[0].substr(0, 80);
-    std::vector<std::string> names;
-    for (const auto* option : app.get_options())
-      for (const auto& name : option->get_lnames()) names.push_back("--" + name);
-    const auto near = word.starts_with("-") ? did_you_mean(word, {names.begin(), names.end()}) : std::string();
-    throw CLI::ParseError("'" + word + "' is not expected here" + near, CLI::ExitCodes::ExtrasError);
+// The arguments in the order of their groups, positionals first.
+std::vector<std::vector<const Argument*>> groups_of(const Arguments& arguments) {
+  std::vector<std::vector<const Argument*>> groups(1);
+  for (const auto& argument : arguments.all()) {
+    auto group = groups.begin();
+    if (!argument.is_positional())
+      group = std::find_if(groups.begin() + 1, groups.end(), [&](const auto& members) { return members[0]->group() == argument.group(); });
+    if (group == groups.end()) group = groups.emplace(groups.end());
+    group->push_back(&argument);
   }
+  return groups;
+}
+
+std::string paragraphs_of(const Arguments::Note& note) { return note.title + (note.lines.empty() ? "" : "\n") + note.lines; }
+
+std::string indented(std::string text) {
+  for (auto at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1)) text.insert(at + 1, "  ");
+  return text;
+}
+
+template <typename Words>
+boost::json::array array_of(const Words& words) {
+  boost::json::array out;
+  for (const auto& word : words) out.emplace_back(word);
+  return out;
+}
+
+boost::json::value described(const Argument& argument) {
+  return {{"names", array_of(argument.names())},
+          {"is_positional", argument.is_positional()},
+          {"is_required", argument.is_required()},
+          {"is_repeated", argument.is_repeated()},
+          {"metavar", argument.is_flag() ? boost::json::value(nullptr) : boost::json::value(argument.metavar())},
+          {"kind", argument.kind()},
+          {"choices", array_of(argument.choices())},
+          {"about", argument.about()},
+          {"group", argument.group()}};
+}
+
+std::string or_star(std::string_view word) { return word.empty() ? "*" : std::string(word); }
+
+std::string line_of(const Argument& argument) {
+  if (argument.is_flag()) return "flag " + joined(argument.names(), ",") + "\n";
+  std::string text = argument.is_positional() ? "positional " : "option " + joined(argument.names(), ",") + " ";
+  text += or_star(argument.kind());
+  if (argument.is_positional()) {
+    const auto* other = argument.gives_way_to();
+    text += " " + argument.name() + " " + (other != nullptr ? other->name() : argument.is_repeated() ? "many" : "one");
+  }
+  for (const auto& choice : argument.choices()) text += " " + choice;
+  return text + "\n";
+}
+
+std::string line_of(const std::vector<std::string>& combination) {
+  std::string text = "combination";
+  for (const auto& word : combination) text += " " + or_star(word);
+  return text + "\n";
 }
 
 }  // namespace
 
-std::string help_of(const CLI::App& app) {
-  std::vector<std::string> groups{""};  // the positionals have none
+std::string help_of(const Arguments& arguments) {
+  const auto groups = groups_of(arguments);
   Table table;
-  for (const auto* option : app.get_options()) {
-    const auto group = option->get_positional() ? "" : option->get_group();
-    if (std::find(groups.begin(), groups.end(), group) == groups.end()) groups.push_back(group);
-    table.push_back({left_column(*option), option->get_description()});
-  }
+  for (const auto& group : groups)
+    for (const auto* argument : group) table.push_back({left_column(*argument), argument->about()});
   const auto lines = aligned(table, 2);
-  std::string text = usage(app) + "\n" + folded(app.get_description(), 0);
+  std::string text = usage_of(arguments) + "\n" + folded(arguments.summary(), 0);
+  auto line = lines.begin();
   for (const auto& group : groups) {
-    std::string of_group;
-    for (std::size_t i = 0; i < lines.size(); ++i) {
-      const auto* option = app.get_options()[i];
-      if ((option->get_positional() ? "" : option->get_group()) == group) of_group += lines[i];
-    }
-    if (!of_group.empty()) text += (group.empty() ? "\n" : "\n" + group + ":\n") + of_group;
+    if (group.empty()) continue;
+    text += group[0]->group().empty() ? "\n" : "\n" + std::string(group[0]->group()) + ":\n";
+    for (std::size_t i = 0; i < group.size(); ++i) text += *line++;
   }
-  return text + "\n" + app.get_footer() + "\n";
+  for (const auto& note : arguments.notes()) text += "\n" + paragraphs_of(note) + (note.lines.empty() ? "\n" : "");
+  if (!arguments.examples().empty()) text += "\nExample:\n";
+  for (const auto& example : arguments.examples()) text += "  " + indented(example) + "\n";
+  if (!arguments.exit_codes().empty()) text += "\nExit code: " + arguments.exit_codes() + "\n";
+  return text;
 }
 
-Error misuse(const CLI::App& app, const std::string& why) {
-  return {Errc::wrong_use, why + "\n" + app.get_name() + " --help says how it is used"};
+std::string help_of(const CommandGroup& group) {
+  Table table;
+  for (const auto& command : group.commands) table.push_back({std::string(command.name), std::string(command.summary)});
+  const auto usage = std::string(group.name) + " " + std::string(group.metavar);
+  std::string text = "Usage: " + usage + " [OPTION]...\n\n" + std::string(group.summary) + "\n\n";
+  for (const auto& line : aligned(table, 2)) text += line;
+  return text + "\n" + usage + " --help says more.\n";
 }
 
-bool parse(CLI::App& app, int argc, char** argv) {
-  try {
-    return parsed(app, argc, argv);
-  } catch (const CLI::ParseError& error) {
-    throw misuse(app, error.what());
+std::optional<DescriptionForm> description_form(std::string_view word) {
+  if (word == "--help=json") return DescriptionForm::json;
+  if (word == "--help=lines") return DescriptionForm::lines;
+  return std::nullopt;
+}
+
+std::string description_of(const Arguments& arguments, DescriptionForm form) {
+  if (form == DescriptionForm::lines) {
+    std::string text;
+    for (const auto& argument : arguments.all()) text += line_of(argument);
+    for (const auto& combination : arguments.combinations()) text += line_of(combination);
+    return text;
   }
+  boost::json::array all, notes;
+  for (const auto& group : groups_of(arguments))
+    for (const auto* argument : group) all.push_back(described(*argument));
+  for (const auto& note : arguments.notes()) notes.push_back({{"title", note.title}, {"lines", note.lines}});
+  return boost::json::serialize(boost::json::value{{"name", arguments.name()},
+                                                   {"summary", arguments.summary()},
+                                                   {"arguments", std::move(all)},
+                                                   {"notes", std::move(notes)},
+                                                   {"examples", array_of(arguments.examples())},
+                                                   {"exit_codes", arguments.exit_codes()}}) +
+         "\n";
+}
+
+std::string description_of(const CommandGroup& group, DescriptionForm form) {
+  std::string lines;
+  boost::json::array commands;
+  for (const auto& command : group.commands) {
+    lines += "command " + std::string(command.name) + "\n";
+    commands.push_back({{"name", command.name}, {"summary", command.summary}});
+  }
+  if (form == DescriptionForm::lines) return lines;
+  return boost::json::serialize(boost::json::value{
+             {"name", group.name}, {"summary", group.summary}, {"metavar", group.metavar}, {"commands", std::move(commands)}, {"example", group.example}}) +
+         "\n";
 }
 
 }  // namespace vdsm_hook::cli

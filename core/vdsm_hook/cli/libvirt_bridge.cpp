@@ -8,9 +8,14 @@
 
 #include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/arguments.hpp"
+#include "vdsm_hook/cli/bridge.hpp"
 #include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/console.hpp"
+#include "vdsm_hook/cli/exit_code.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/options.hpp"
 #include "vdsm_hook/cli/props.hpp"
 
 namespace vdsm_hook::cli {
@@ -81,24 +86,24 @@ std::string doubt_about(const LinkPlace& place) {
          "scripts in these, each runs twice, since vdsm-hook runs them too. Take the dispatcher away then, or its execute bit";
 }
 
-// An example of ACTION, what drivers there are (completion reads this too), and its exit codes.
-std::string footer(const std::string& action, const std::string& exit_codes) {
-  return "Drivers, and what libvirt calls their scripts for:\n"
-         "  qemu    guests: QEMU and KVM\n"
-         "  lxc     guests: containers of LXC\n"
-         "  libxl   guests: Xen\n"
-         "  bhyve   guests: bhyve of FreeBSD\n"
-         "  daemon  host: libvirtd itself starts and stops\n\n"
-         "Example:\n  vdsm-hook libvirt-bridge " + action + " qemu daemon\n\nExit code: " + exit_codes;
+void describe(Arguments& arguments, const std::string& action, const std::string& exit_codes) {
+  arguments.note("Drivers, and what libvirt calls their scripts for:",
+                 "  qemu    guests: QEMU and KVM\n"
+                 "  lxc     guests: containers of LXC\n"
+                 "  libxl   guests: Xen\n"
+                 "  bhyve   guests: bhyve of FreeBSD\n"
+                 "  daemon  host: libvirtd itself starts and stops\n");
+  arguments.example("vdsm-hook libvirt-bridge " + action + " qemu daemon");
+  arguments.exit_codes(exit_codes);
 }
 
 struct BridgeOptions {
   std::vector<std::string> drivers;
   std::string hooks_dir = "/etc/libvirt/hooks";
 
-  void add_to(CLI::App& app, const std::vector<std::string>& usual) {
-    app.add_option("DRIVER", drivers, joined(kDrivers, ", ") + "; unless given: " + joined(usual, ", "))->check(CLI::IsMember(kDrivers));
-    add_value(app, "--libvirt-hooks-dir", hooks_dir, "DIR", "instead of /etc/libvirt/hooks");
+  void add_to(Arguments& arguments, const std::vector<std::string>& usual) {
+    arguments.positional("DRIVER", &drivers, joined(kDrivers, ", ") + "; unless given: " + joined(usual, ", ")).one_of(kDrivers);
+    arguments.option("--libvirt-hooks-dir", &hooks_dir, kDirectory, "instead of /etc/libvirt/hooks");
   }
   std::vector<LinkPlace> places(const std::vector<std::string>& usual) const {
     const auto absolute = fs::absolute(hooks_dir).lexically_normal().string();
@@ -129,12 +134,14 @@ void make_link(const std::string& target, const Directory& directory, const std:
 }
 
 int install_main(int argc, char** argv) {
-  CLI::App app("Makes vdsm-hook one of libvirt's hook scripts, so that VMs which libvirtd starts run through their hooks. A main "
-               "script /etc/libvirt/hooks/DRIVER is not touched, and stays first.", "vdsm-hook libvirt-bridge install");
-  app.footer(footer("install", "0 done; 2 wrong use, or something else is in the place of a link; 3 the engine could not do its work."));
+  Arguments arguments("vdsm-hook libvirt-bridge install",
+                      "Makes vdsm-hook one of libvirt's hook scripts, so that VMs which libvirtd starts run "
+                      "through their hooks. A main script /etc/libvirt/hooks/DRIVER is not touched, and "
+                      "stays first.");
+  describe(arguments, "install", "0 done; 2 wrong use, or something else is in the place of a link; 3 the engine could not do its work.");
   BridgeOptions options;
-  options.add_to(app, kUsualDrivers);
-  if (!parse(app, argc, argv)) return done;
+  options.add_to(arguments, kUsualDrivers);
+  if (!arguments.parse(argc, argv)) return done;
   const auto places = options.places(kUsualDrivers);
   for (const auto& place : places)
     if (place.state == LinkPlace::State::obstructed)
@@ -159,11 +166,13 @@ int install_main(int argc, char** argv) {
 }
 
 int remove_main(int argc, char** argv) {
-  CLI::App app("Takes the links away that install made, and their directories where nothing else is in them.", "vdsm-hook libvirt-bridge remove");
-  app.footer(footer("remove", "0 done; 2 wrong use; 3 the engine could not do its work."));
+  Arguments arguments("vdsm-hook libvirt-bridge remove",
+                      "Takes the links away that install made, and their directories where nothing else is "
+                      "in them.");
+  describe(arguments, "remove", "0 done; 2 wrong use; 3 the engine could not do its work.");
   BridgeOptions options;
-  options.add_to(app, kDrivers);
-  if (!parse(app, argc, argv)) return done;
+  options.add_to(arguments, kDrivers);
+  if (!arguments.parse(argc, argv)) return done;
   bool is_changed = false;
   for (const auto& place : options.places(kDrivers)) {
     if (place.state == LinkPlace::State::obstructed) complain("note: " + place.link + " is " + place.obstacle + ", no link to vdsm-hook: it stays");
@@ -185,13 +194,14 @@ boost::json::value to_json(const LinkPlace& place) {
 }
 
 int status_main(int argc, char** argv) {
-  CLI::App app("Says whether libvirt calls vdsm-hook, driver by driver.", "vdsm-hook libvirt-bridge status");
-  app.footer(footer("status", "0 it does, for each of them; 1 not for all; 2 wrong use; 3 the engine could not do its work."));
+  Arguments arguments("vdsm-hook libvirt-bridge status",
+                      "Says whether libvirt calls vdsm-hook, driver by driver.");
+  describe(arguments, "status", "0 it does, for each of them; 1 not for all; 2 wrong use; 3 the engine could not do its work.");
   BridgeOptions options;
   FormatOption format;
-  options.add_to(app, kUsualDrivers);
-  format.add_to(app);
-  if (!parse(app, argc, argv)) return done;
+  options.add_to(arguments, kUsualDrivers);
+  format.add_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
   const auto places = options.places(kUsualDrivers);
   boost::json::array drivers;
   Table table;

@@ -4,17 +4,21 @@
 #include <boost/filesystem/operations.hpp>
 
 #include "vdsm_hook/base/text.hpp"
-#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/arguments.hpp"
+#include "vdsm_hook/cli/console.hpp"
+#include "vdsm_hook/cli/exit_code.hpp"
+#include "vdsm_hook/cli/given_files.hpp"
 #include "vdsm_hook/cli/interrupts.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/options.hpp"
 #include "vdsm_hook/libvirt_hooks/scripts.hpp"
 #include "vdsm_hook/process/hook_process.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
 
-// "  lxc  begin: prepare start started reconnect; end: stopped release": completion reads this too.
+// "  lxc  begin: prepare start started reconnect; end: stopped release".
 std::string calls_in_words() {
   Table table;
   for (const auto& driver : libvirt_drivers()) {
@@ -59,27 +63,31 @@ void tell(const CallReport& report, bool is_verbose) {
 }  // namespace
 
 int libvirt_call_main(int argc, char** argv) {
-  CLI::App app("Runs the scripts that libvirtd would run: DIR/DRIVER, then the executables of DIR/DRIVER.d, with the four other "
-               "words as their arguments and the document of standard input as theirs. All run, even after one has failed. "
-               "What they print is used at migrate and restore alone: then the resulting domain XML goes to stdout.",
-               "vdsm-hook libvirt-call");
-  app.footer("Operations of each driver, by sub-operation:\n" + calls_in_words() +
-             "\nExample:\n  vdsm-hook libvirt-call qemu web-01 start begin - < tests/data/web-01.xml\n\n"
-             "Exit code: 0 done; 1 a script failed; 2 wrong use; 3 the engine could not do its work.");
+  Arguments arguments("vdsm-hook libvirt-call",
+                      "Runs the scripts that libvirtd would run: DIR/DRIVER, then the executables of "
+                      "DIR/DRIVER.d, with the four other words as their arguments and the document of "
+                      "standard input as theirs. All run, even after one has failed. What they print is "
+                      "used at migrate and restore alone: then the resulting domain XML goes to stdout.");
+  arguments.note("Operations of each driver, by sub-operation:", calls_in_words());
+  arguments.example("vdsm-hook libvirt-call qemu web-01 start begin - < tests/data/web-01.xml");
+  arguments.exit_codes("0 done; 1 a script failed; 2 wrong use; 3 the engine could not do its work.");
+  for (const auto& driver : libvirt_drivers())
+    for (const auto& operation : driver.operations)
+      arguments.combination({std::string(driver.name), "", std::string(operation.name), std::string(operation.sub_operation)});
   LibvirtCall call;
   std::string hooks_dir, timeout;
   bool is_verbose = false;
   LocationOptions locations;
-  add_value(app, "DRIVER", call.driver, "", "daemon, qemu, lxc, libxl, bhyve or network")->required();
-  add_value(app, "OBJECT", call.object, "", "name of the VM or network; - for the daemon")->required();
-  add_value(app, "OPERATION", call.operation, "", "such as start")->required();
-  add_value(app, "SUB_OPERATION", call.sub_operation, "", "begin, end or -")->required();
-  add_value(app, "EXTRA", call.extra, "", "- where libvirt gives nothing")->required();
-  add_value(app, "--timeout", timeout, "DURATION", "deadline of each script: 500ms, 30s, 10min, 1h");
-  app.add_flag("-v,--verbose", is_verbose, "say what each script did");
-  add_value(app, "--libvirt-hooks-dir", hooks_dir, "DIR", "instead of /etc/libvirt/hooks")->group("Locations");
-  locations.add_engines_to(app);
-  if (!parse(app, argc, argv)) return done;
+  arguments.positional("DRIVER", &call.driver, "daemon, qemu, lxc, libxl, bhyve or network").required();
+  arguments.positional("OBJECT", &call.object, "name of the VM or network; - for the daemon").required();
+  arguments.positional("OPERATION", &call.operation, "such as start").required();
+  arguments.positional("SUB_OPERATION", &call.sub_operation, "begin, end or -").required();
+  arguments.positional("EXTRA", &call.extra, "- where libvirt gives nothing").required();
+  arguments.option("--timeout", &timeout, "DURATION", "deadline of each script: 500ms, 30s, 10min, 1h");
+  arguments.flag("-v,--verbose", is_verbose, "say what each script did");
+  arguments.option("--libvirt-hooks-dir", &hooks_dir, kDirectory, "instead of /etc/libvirt/hooks").in_group("Locations");
+  locations.add_engines_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
 
   const auto& operation = operation_of(call);
   auto settings = locations.load();

@@ -7,14 +7,17 @@
 #include <cerrno>
 #include <vector>
 
-#include "vdsm_hook/base/open_path.hpp"
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/limits.hpp"
+#include "vdsm_hook/base/open_path.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
-#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/arguments.hpp"
+#include "vdsm_hook/cli/console.hpp"
+#include "vdsm_hook/cli/exit_code.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/options.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
@@ -116,19 +119,21 @@ boost::json::value to_json(const std::vector<ListedHook>& hooks) {
 }  // namespace
 
 int list_main(int argc, char** argv) {
-  CLI::App app("Lists the hooks of EVENT, or of all hook points, in the order they run, with the SHA-256 checksums of "
-               "their files. Whether a hook runs depends on its conditions too: vdsm-hook plan.", "vdsm-hook list");
-  app.footer("Example:\n  vdsm-hook list before_vm_start");
+  Arguments arguments("vdsm-hook list",
+                      "Lists the hooks of EVENT, or of all hook points, in the order they run, with the "
+                      "SHA-256 checksums of their files. Whether a hook runs depends on its conditions too: "
+                      "vdsm-hook plan.");
+  arguments.example("vdsm-hook list before_vm_start");
   std::string event, compat;
   bool is_adhoc = false;
   FormatOption format;
   LocationOptions locations;
-  auto* named = add_value(app, "EVENT", event, "", "the hook point; all of them unless given");
-  format.add_to(app);
-  add_compat(app, compat);
-  app.add_flag("--adhoc", is_adhoc, "allow an EVENT that is no hook point")->needs(named);
-  locations.add_to(app);
-  if (!parse(app, argc, argv)) return done;
+  auto& named = arguments.positional(kHookPoint, &event, "the hook point; all of them unless given");
+  format.add_to(arguments);
+  add_compat(arguments, compat);
+  arguments.flag("--adhoc", is_adhoc, "allow an EVENT that is no hook point").needs(named);
+  locations.add_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
 
   const auto settings = locations.load();
   const bool is_strict = compat.empty();

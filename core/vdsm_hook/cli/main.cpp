@@ -1,13 +1,21 @@
 // The front of the command: finds the subcommand, turns errors into exit codes.
-#include <iterator>
-
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/bridge.hpp"
 #include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/console.hpp"
+#include "vdsm_hook/cli/engine_config.hpp"
+#include "vdsm_hook/cli/exit_code.hpp"
 #include "vdsm_hook/cli/front.hpp"
+#include "vdsm_hook/cli/help.hpp"
 #include "vdsm_hook/cli/layout.hpp"
 
 namespace vdsm_hook::cli {
+
+// Each in its own file.
+using Main = int(int argc, char** argv);
+Main run_main, plan_main, list_main, points_main, check_main, new_main, props_main, libvirt_call_main, libvirt_bridge_main;
+
 namespace {
 
 int vm_main(int argc, char** argv) { continue_with(kWithLibvirt, {"vm"}, argc, argv); }
@@ -27,14 +35,15 @@ constexpr Command kCommands[] = {
     {"libvirt-bridge", "make vdsm-hook one of libvirt's hook scripts", &libvirt_bridge_main},
 };
 
+constexpr CommandGroup kFront{"vdsm-hook", "runs the hooks of virtualization events.", "COMMAND", kCommands,
+                         "vdsm-hook run before_vm_start --domxml vm.xml --property macspoof=true --diff"};
+
 std::string usage() {
-  std::string text = "vdsm-hook: runs the hooks of virtualization events.\n\nUsage: vdsm-hook COMMAND [OPTION]...\n\n";
+  std::string text = std::string(kFront.name) + ": " + std::string(kFront.summary) + "\n\nUsage: vdsm-hook COMMAND [OPTION]...\n\n";
   Table table;
   for (const auto& command : kCommands) table.push_back({std::string(command.name), std::string(command.summary)});
   for (const auto& line : aligned(table, 2)) text += line;
-  return text +
-         "\nvdsm-hook COMMAND --help says more. Example:\n"
-         "  vdsm-hook run before_vm_start --domxml vm.xml --property macspoof=true --diff\n";
+  return text + "\nvdsm-hook COMMAND --help says more. Example:\n  " + std::string(kFront.example) + "\n";
 }
 
 int dispatch(int argc, char** argv) {
@@ -48,6 +57,7 @@ int dispatch(int argc, char** argv) {
     return dispatch(argc, asked.data());
   }
   if (word == "--help" || word == "-h" || word == "help") return print(usage()), done;
+  if (const auto form = description_form(word)) return print(description_of(kFront, *form)), done;
   if (word == "--version") return print("vdsm-hook " VDSM_HOOK_VERSION "\n"), done;
   std::vector<std::string_view> names;
   for (const auto& command : kCommands) {

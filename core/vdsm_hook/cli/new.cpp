@@ -14,8 +14,11 @@
 #include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
-#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/arguments.hpp"
+#include "vdsm_hook/cli/console.hpp"
+#include "vdsm_hook/cli/exit_code.hpp"
 #include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/options.hpp"
 #include "vdsm_hook/properties/names.hpp"
 
 namespace vdsm_hook::cli {
@@ -175,19 +178,21 @@ std::vector<NewFile> files_of(const std::string& name, const Event& event, const
 }  // namespace
 
 int new_main(int argc, char** argv) {
-  CLI::App app("Makes the folder of a new hook that runs at EVENT as soon as its custom property, which has its name, is "
-               "true; each time where EVENT delivers no properties. It works at once, and does nothing yet.", "vdsm-hook new");
-  app.footer("Example:\n  vdsm-hook new noreboot --event before_vm_start --lang sh");
+  Arguments arguments("vdsm-hook new",
+                      "Makes the folder of a new hook that runs at EVENT as soon as its custom property, "
+                      "which has its name, is true; each time where EVENT delivers no properties. It works "
+                      "at once, and does nothing yet.");
+  arguments.example("vdsm-hook new noreboot --event before_vm_start --lang sh");
   std::string name, event, language, directory = ".";
   bool is_adhoc = false;
   LocationOptions locations;
-  add_value(app, "NAME", name, "", "the hook's name, also that of the folder")->required();
-  add_value(app, "--event", event, "EVENT", "the hook point")->required();
-  add_choice(app, "--lang", language, {"sh", "python", "cpp"}, "the language")->required();
-  app.add_flag("--adhoc", is_adhoc, "allow an event that is no hook point");
-  add_value(app, "--into", directory, "DIR", "where the folder is made, instead of here");
-  locations.add_to(app);
-  if (!parse(app, argc, argv)) return done;
+  arguments.positional("NAME", &name, "the hook's name, also that of the folder").required();
+  arguments.option("--event", &event, kHookPoint, "the hook point").required();
+  arguments.option("--lang", &language, "", "the language").one_of({"sh", "python", "cpp"}).required();
+  arguments.flag("--adhoc", is_adhoc, "allow an event that is no hook point");
+  arguments.option("--into", &directory, kDirectory, "where the folder is made, instead of here");
+  locations.add_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
 
   const auto settings = locations.load();
   const auto files = files_of(name, event_called(event, is_adhoc, settings.points),

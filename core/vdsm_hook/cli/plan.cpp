@@ -1,8 +1,12 @@
 // vdsm-hook plan EVENT
 #include "vdsm_hook/base/text.hpp"
-#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/arguments.hpp"
+#include "vdsm_hook/cli/console.hpp"
+#include "vdsm_hook/cli/exit_code.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/options.hpp"
+#include "vdsm_hook/cli/request_options.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
@@ -34,14 +38,15 @@ std::string to_text(const Plan& plan) {
 }  // namespace
 
 int plan_main(int argc, char** argv) {
-  CLI::App app("Shows which hooks would run at EVENT, in which order, and why the others would not. Starts nothing.",
-               "vdsm-hook plan");
-  app.footer("Example:\n  vdsm-hook plan before_vm_start --domxml vm.xml --property macspoof=true");
+  Arguments arguments("vdsm-hook plan",
+                      "Shows which hooks would run at EVENT, in which order, and why the others would not. "
+                      "Starts nothing.");
+  arguments.example("vdsm-hook plan before_vm_start --domxml vm.xml --property macspoof=true");
   RequestOptions options;
   FormatOption format;
-  options.add_to(app);
-  format.add_to(app);
-  if (!parse(app, argc, argv)) return done;
+  options.add_to(arguments);
+  format.add_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
   const Engine engine(options.locations.load());
   const auto plan = engine.plan(options.request(engine.settings()));
   print(format.is_json() ? to_line(to_json(plan)) : to_text(plan));

@@ -3,9 +3,12 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
-#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/arguments.hpp"
+#include "vdsm_hook/cli/console.hpp"
+#include "vdsm_hook/cli/exit_code.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/options.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
@@ -100,17 +103,18 @@ boost::json::value to_json(std::span<const HookPoint> points, bool compat_vdsm) 
 }  // namespace
 
 int points_main(int argc, char** argv) {
-  CLI::App app("Shows the hook points: what each carries, whether changes are used, and what a failed hook does there. "
-               "With NAME, everything about that one.", "vdsm-hook points");
-  app.footer("Example:\n  vdsm-hook points before_vm_start");
+  Arguments arguments("vdsm-hook points",
+                      "Shows the hook points: what each carries, whether changes are used, and what a "
+                      "failed hook does there. With NAME, everything about that one.");
+  arguments.example("vdsm-hook points before_vm_start");
   std::string name, compat;
   FormatOption format;
   LocationOptions locations;
-  add_value(app, "NAME", name, "", "the hook point; all of them unless given");
-  format.add_to(app);
-  add_compat(app, compat);
-  locations.add_to(app);
-  if (!parse(app, argc, argv)) return done;
+  arguments.positional({"NAME", "hook_point"}, &name, "the hook point; all of them unless given");
+  format.add_to(arguments);
+  add_compat(arguments, compat);
+  locations.add_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
 
   const auto settings = locations.load();
   auto points = settings.points.all();

@@ -5,8 +5,12 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/console.hpp"
+#include "vdsm_hook/cli/exit_code.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/options.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
@@ -25,25 +29,6 @@ constexpr Command kPropsActions[] = {
 
 int props_main(int argc, char** argv) {
   return run_action(kPropsActions, "vdsm-hook props", "Custom properties of VMs, their devices and vNIC profiles.", argc, argv);
-}
-
-int run_action(std::span<const Command> actions, const std::string& of, const std::string& summary, int argc, char** argv) {
-  const std::string_view word = argc > 1 ? argv[1] : "";
-  if (word == "--help" || word == "-h") {
-    Table table;
-    for (const auto& action : actions) table.push_back({std::string(action.name), std::string(action.summary)});
-    std::string text = "Usage: " + of + " ACTION [OPTION]...\n\n" + summary + "\n\n";
-    for (const auto& line : aligned(table, 2)) text += line;
-    return print(text + "\n" + of + " ACTION --help says more.\n"), done;
-  }
-  std::vector<std::string_view> names;
-  for (const auto& action : actions) {
-    if (word == action.name) return action.main(argc - 1, argv + 1);
-    names.push_back(action.name);
-  }
-  throw Error(Errc::wrong_use, (word.empty() ? "no action was given" : "there is no action '" + printable(word.substr(0, 80)) + "'" +
-                                                                            did_you_mean(word, names)) +
-                                   "; " + of + " --help lists them");
 }
 
 int tell(const Change& change, const FormatOption& format) {

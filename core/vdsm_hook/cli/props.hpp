@@ -9,11 +9,15 @@
 #include <string>
 #include <vector>
 
-#include "vdsm_hook/cli/command.hpp"
 #include "vdsm_hook/cli/domain_options.hpp"
+#include "vdsm_hook/cli/exit_code.hpp"
+#include "vdsm_hook/cli/options.hpp"
 #include "vdsm_hook/engine/host_properties.hpp"
 
 namespace vdsm_hook::cli {
+
+/// `vdsm-hook props`: finds the action.
+int props_main(int argc, char** argv);
 
 int props_validate_main(int argc, char** argv);
 int props_show_main(int argc, char** argv);
@@ -22,9 +26,6 @@ int props_unset_main(int argc, char** argv);
 int props_define_main(int argc, char** argv);
 int props_definitions_main(int argc, char** argv);
 int props_profile_main(int argc, char** argv);
-
-/// Runs the one of ACTIONS that ARGV[1] names; OF ("vdsm-hook props") and SUMMARY are for its --help.
-int run_action(std::span<const Command> actions, const std::string& of, const std::string& summary, int argc, char** argv);
 
 /// What an action that changes something did, or why it did not.
 struct Change {

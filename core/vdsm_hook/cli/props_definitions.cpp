@@ -3,8 +3,12 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/arguments.hpp"
+#include "vdsm_hook/cli/console.hpp"
+#include "vdsm_hook/cli/exit_code.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/options.hpp"
 #include "vdsm_hook/cli/props.hpp"
 #include "vdsm_hook/properties/items.hpp"
 
@@ -82,17 +86,18 @@ std::string items_of(const Definitions& definitions) {
 }  // namespace
 
 int props_definitions_main(int argc, char** argv) {
-  CLI::App app("Shows the custom properties that there are on this host: what their values must match, and who defines "
-               "them. The administrator's definitions replace oVirt's of the same name, and those replace the hooks'.",
-               "vdsm-hook props definitions");
-  app.footer("Example:\n  vdsm-hook props definitions macspoof");
+  Arguments arguments("vdsm-hook props definitions",
+                      "Shows the custom properties that there are on this host: what their values must "
+                      "match, and who defines them. The administrator's definitions replace oVirt's of the "
+                      "same name, and those replace the hooks'.");
+  arguments.example("vdsm-hook props definitions macspoof");
   std::string name;
   FormatOption format;
   LocationOptions locations;
-  add_value(app, "PROPERTY", name, "", "only the one of this name");
-  format.add_to(app);
-  locations.add_to(app);
-  if (!parse(app, argc, argv)) return done;
+  arguments.positional({"PROPERTY", "property_name"}, &name, "only the one of this name");
+  format.add_to(arguments);
+  locations.add_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
 
   const auto settings = locations.load();
   SidecarCache sidecars;
@@ -109,25 +114,27 @@ int props_definitions_main(int argc, char** argv) {
 }
 
 int props_define_main(int argc, char** argv) {
-  CLI::App app("Defines custom properties on this host, of VMs unless --device or --network is given, or takes such "
-               "definitions out. It holds from the next event on. engine-config does the same for those who know it.",
-               "vdsm-hook props define");
-  app.footer("Example:\n  vdsm-hook props define 'macspoof=^(true|false)$'\n"
-             "  vdsm-hook props define --device interface 'speed=^([0-9]{1,5})$'\n  vdsm-hook props define --remove macspoof\n\n"
-             "Exit code: 0 done; 2 a definition is refused, or wrong use; 3 the store cannot be read or written.");
+  Arguments arguments("vdsm-hook props define",
+                      "Defines custom properties on this host, of VMs unless --device or --network is "
+                      "given, or takes such definitions out. It holds from the next event on. engine-config "
+                      "does the same for those who know it.");
+  arguments.example("vdsm-hook props define 'macspoof=^(true|false)$'");
+  arguments.example("vdsm-hook props define --device interface 'speed=^([0-9]{1,5})$'");
+  arguments.example("vdsm-hook props define --remove macspoof");
+  arguments.exit_codes("0 done; 2 a definition is refused, or wrong use; 3 the store cannot be read or written.");
   std::vector<std::string> words;
   std::string type, level;
   bool is_network = false, removes = false;
   FormatOption format;
   LocationOptions locations;
-  app.add_option("DEFINITION", words, "NAME=REGEX for the whole value (RE2); with --remove only NAME")->required();
-  auto* of_device = add_value(app, "--device", type, "TYPE", "of devices of this type: interface, disk, ...");
-  app.add_flag("--network", is_network, "of networks on hosts")->excludes(of_device);
-  app.add_flag("--remove", removes, "take the definitions out");
-  add_value(app, "--cver", level, "LEVEL", "oVirt's compatibility level, 4.2 to 4.8, where there are several");
-  format.add_to(app);
-  locations.add_to(app);
-  if (!parse(app, argc, argv)) return done;
+  arguments.positional("DEFINITION", &words, "NAME=REGEX for the whole value (RE2); with --remove only NAME").required();
+  auto& of_device = arguments.option("--device", &type, "TYPE", "of devices of this type: interface, disk, ...");
+  arguments.flag("--network", is_network, "of networks on hosts").excludes(of_device);
+  arguments.flag("--remove", removes, "take the definitions out");
+  arguments.option("--cver", &level, "LEVEL", "oVirt's compatibility level, 4.2 to 4.8, where there are several");
+  format.add_to(arguments);
+  locations.add_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
 
   const auto settings = locations.load();
   const auto key = !type.empty() ? DefinitionKey::device : is_network ? DefinitionKey::network : DefinitionKey::vm;

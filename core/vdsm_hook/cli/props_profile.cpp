@@ -7,15 +7,21 @@
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/arguments.hpp"
+#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/console.hpp"
+#include "vdsm_hook/cli/exit_code.hpp"
 #include "vdsm_hook/cli/front.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/options.hpp"
 #include "vdsm_hook/cli/props.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
 
 constexpr std::string_view kNic = "interface";
+constexpr Value kProfile{"PROFILE", "vnic_profile"};
 
 std::string in_quotes(std::string_view name) { return "'" + printable(name.substr(0, 80)) + "'"; }
 
@@ -110,25 +116,26 @@ struct ProfileOptions {
   FormatOption format;
   LocationOptions locations;
 
-  void add_to(CLI::App& app, const std::string& description) {
-    add_value(app, "PROFILE", name, "", description)->required();
+  void add_to(Arguments& arguments, const std::string& description, Value value = kProfile) {
+    arguments.positional(value, &name, description).required();
   }
-  void add_rest_to(CLI::App& app) {
-    format.add_to(app);
-    locations.add_to(app);
+  void add_rest_to(Arguments& arguments) {
+    format.add_to(arguments);
+    locations.add_to(arguments);
   }
 };
 
 int list_main(int argc, char** argv) {
-  CLI::App app("Lists the vNIC profiles, their properties, and the files of the VMs that use them.", "vdsm-hook props profile list");
-  app.footer("Example:\n  vdsm-hook props profile list fast");
+  Arguments arguments("vdsm-hook props profile list",
+                      "Lists the vNIC profiles, their properties, and the files of the VMs that use them.");
+  arguments.example("vdsm-hook props profile list fast");
   std::string name;
   FormatOption format;
   LocationOptions locations;
-  add_value(app, "PROFILE", name, "", "only this one");
-  format.add_to(app);
-  locations.add_to(app);
-  if (!parse(app, argc, argv)) return done;
+  arguments.positional(kProfile, &name, "only this one");
+  format.add_to(arguments);
+  locations.add_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
 
   auto store = read_store(locations.load());
   if (!name.empty()) static_cast<void>(profile_of(store, name));
@@ -138,15 +145,16 @@ int list_main(int argc, char** argv) {
 }
 
 int create_main(int argc, char** argv) {
-  CLI::App app("Makes a vNIC profile. Its properties are judged as those of an interface.", "vdsm-hook props profile create");
-  app.footer("Example:\n  vdsm-hook props profile create fast speed=1000 duplex=full\n\n"
-             "Exit code: 0 made; 1 a value is refused; 2 there is one of this name, or wrong use.");
+  Arguments arguments("vdsm-hook props profile create",
+                      "Makes a vNIC profile. Its properties are judged as those of an interface.");
+  arguments.example("vdsm-hook props profile create fast speed=1000 duplex=full");
+  arguments.exit_codes("0 made; 1 a value is refused; 2 there is one of this name, or wrong use.");
   ProfileOptions options;
   std::vector<std::string> words;
-  options.add_to(app, "the name of the new profile");
-  app.add_option("SETTING", words, "NAME=VALUE");
-  options.add_rest_to(app);
-  if (!parse(app, argc, argv)) return done;
+  options.add_to(arguments, "the name of the new profile", "PROFILE");
+  arguments.positional({"SETTING", "device_property"}, &words, "NAME=VALUE");
+  options.add_rest_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
 
   if (const auto why = refused_profile_name(options.name)) throw Error(Errc::wrong_use, "vNIC profile " + in_quotes(options.name) + ": " + *why);
   const auto values = read_variables(words, "the property");
@@ -164,17 +172,18 @@ int create_main(int argc, char** argv) {
 }
 
 int edit_main(int argc, char** argv) {
-  CLI::App app("Changes the properties of a vNIC profile, for all vNICs that use it: what they get at their next start or plug.",
-               "vdsm-hook props profile edit");
-  app.footer("Example:\n  vdsm-hook props profile edit fast speed=10000 --unset duplex\n\n"
-             "Exit code: 0 done; 1 a value is refused; 2 there is no such profile, or wrong use.");
+  Arguments arguments("vdsm-hook props profile edit",
+                      "Changes the properties of a vNIC profile, for all vNICs that use it: what they get "
+                      "at their next start or plug.");
+  arguments.example("vdsm-hook props profile edit fast speed=10000 --unset duplex");
+  arguments.exit_codes("0 done; 1 a value is refused; 2 there is no such profile, or wrong use.");
   ProfileOptions options;
   std::vector<std::string> words, unset;
-  options.add_to(app, "its name");
-  app.add_option("SETTING", words, "NAME=VALUE");
-  add_value(app, "--unset", unset, "NAME", "a property to take out");
-  options.add_rest_to(app);
-  if (!parse(app, argc, argv)) return done;
+  options.add_to(arguments, "its name");
+  arguments.positional({"SETTING", "device_property"}, &words, "NAME=VALUE");
+  arguments.option("--unset", &unset, "NAME", "a property to take out");
+  options.add_rest_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
 
   const auto values = read_variables(words, "the property");
   if (values.empty() && unset.empty()) throw Error(Errc::wrong_use, "nothing is to be changed: give NAME=VALUE or --unset NAME");
@@ -204,18 +213,19 @@ int edit_main(int argc, char** argv) {
 }
 
 int delete_main(int argc, char** argv) {
-  CLI::App app("Deletes a vNIC profile that no vNIC refers to. Looked at are the VMs of libvirt's default connection, and files "
-               "that were given to vdsm-hook props profile attach, by their names then: a reference elsewhere is not seen, and of a "
-               "file that is gone nobody knows.",
-               "vdsm-hook props profile delete");
-  app.footer("Example:\n  vdsm-hook props profile delete fast\n\n"
-             "Exit code: 0 deleted; 1 it is in use, or nobody knows: by whom is listed; 2 there is no such profile, or wrong use.");
+  Arguments arguments("vdsm-hook props profile delete",
+                      "Deletes a vNIC profile that no vNIC refers to. Looked at are the VMs of libvirt's "
+                      "default connection, and files that were given to vdsm-hook props profile attach, by "
+                      "their names then: a reference elsewhere is not seen, and of a file that is gone "
+                      "nobody knows.");
+  arguments.example("vdsm-hook props profile delete fast");
+  arguments.exit_codes("0 deleted; 1 it is in use, or nobody knows: by whom is listed; 2 there is no such profile, or wrong use.");
   ProfileOptions options;
   bool is_forced = false;
-  options.add_to(app, "its name");
-  app.add_flag("--force", is_forced, "delete it although it is in use or nobody knows");
-  options.add_rest_to(app);
-  if (!parse(app, argc, argv)) return done;
+  options.add_to(arguments, "its name");
+  arguments.flag("--force", is_forced, "delete it although it is in use or nobody knows");
+  options.add_rest_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
 
   const auto settings = options.locations.load();
   Change change;
@@ -259,15 +269,16 @@ std::size_t find_nic(const DomainEditor& domain, const std::string& selector) {
 }
 
 int attach_main(int argc, char** argv) {
-  CLI::App app("Lets a vNIC refer to a profile: it has the profile's properties, and its own over them.", "vdsm-hook props profile attach");
-  app.footer("Example:\n  vdsm-hook props profile attach fast --domxml vm.xml --device 52:54:00:6b:3c:58");
+  Arguments arguments("vdsm-hook props profile attach",
+                      "Lets a vNIC refer to a profile: it has the profile's properties, and its own over "
+                      "them.");
+  arguments.example("vdsm-hook props profile attach fast --domxml vm.xml --device 52:54:00:6b:3c:58");
   ProfileOptions options;
   DomainOptions domain;
-  options.add_to(app, "its name");
-  domain.add_file_to(app, "the vNIC: by MAC address, alias, target device, address, or interface:N");
-  app.get_option("--device")->required();
-  options.add_rest_to(app);
-  if (!parse(app, argc, argv)) return done;
+  options.add_to(arguments, "its name");
+  domain.add_file_to(arguments, "the vNIC: by MAC address, alias, target device, address, or interface:N");
+  options.add_rest_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
 
   const auto settings = options.locations.load();
   const auto name = real_name(domain.domxml);
@@ -296,16 +307,16 @@ int attach_main(int argc, char** argv) {
 }
 
 int detach_main(int argc, char** argv) {
-  CLI::App app("Ends a vNIC's reference to its profile. Its own properties stay.", "vdsm-hook props profile detach");
-  app.footer("Example:\n  vdsm-hook props profile detach --domxml vm.xml --device 52:54:00:6b:3c:58");
+  Arguments arguments("vdsm-hook props profile detach",
+                      "Ends a vNIC's reference to its profile. Its own properties stay.");
+  arguments.example("vdsm-hook props profile detach --domxml vm.xml --device 52:54:00:6b:3c:58");
   DomainOptions domain;
   FormatOption format;
   LocationOptions locations;
-  domain.add_file_to(app, "the vNIC: by MAC address, alias, target device, address, or interface:N");
-  app.get_option("--device")->required();
-  format.add_to(app);
-  locations.add_to(app);
-  if (!parse(app, argc, argv)) return done;
+  domain.add_file_to(arguments, "the vNIC: by MAC address, alias, target device, address, or interface:N");
+  format.add_to(arguments);
+  locations.add_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
 
   const auto settings = locations.load();
   DomainFile file(real_name(domain.domxml), settings);  // locked before the store is, as attach does

@@ -4,8 +4,13 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/arguments.hpp"
+#include "vdsm_hook/cli/console.hpp"
+#include "vdsm_hook/cli/exit_code.hpp"
+#include "vdsm_hook/cli/given_files.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/options.hpp"
 #include "vdsm_hook/cli/props.hpp"
 #include "vdsm_hook/properties/names.hpp"
 
@@ -183,20 +188,23 @@ std::string xml_of(const LibvirtVms& vms, const DomainOptions& domain, bool want
 }  // namespace
 
 int props_show_main(int argc, char** argv) {
-  CLI::App app("Shows the custom properties of a VM and its devices as hooks get them: where each value comes from, who "
-               "defines it, which installed hooks read it, and what is wrong with it.", "vdsm-hook props show");
-  app.footer("Example:\n  vdsm-hook props show web-01\n  vdsm-hook props show --domxml vm.xml");
+  Arguments arguments("vdsm-hook props show",
+                      "Shows the custom properties of a VM and its devices as hooks get them: where each "
+                      "value comes from, who defines it, which installed hooks read it, and what is wrong "
+                      "with it.");
+  arguments.example("vdsm-hook props show web-01");
+  arguments.example("vdsm-hook props show --domxml vm.xml");
   DomainOptions domain;
   bool wants_definition = false;
   FormatOption format;
   LocationOptions locations;
-  domain.add_to(app, kDeviceForms, "FILE|-");
-  app.add_flag("--inactive", wants_definition, "of a VM that runs: its definition, for the next start")->excludes(app.get_option("--domxml"));
-  format.add_to(app);
-  locations.add_to(app);
-  if (!parse(app, argc, argv)) return done;
+  const auto& file = domain.add_to(arguments, kDeviceForms, kFileOrStream);
+  arguments.flag("--inactive", wants_definition, "of a VM that runs: its definition, for the next start").excludes(file);
+  format.add_to(arguments);
+  locations.add_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
 
-  domain.settle(app, "show", argc, argv);
+  domain.settle(arguments, "show", argc, argv);
   const auto settings = locations.load();
   std::vector<std::string> notes;
   const DomainEditor editor(!domain.vm.empty()     ? xml_of(*libvirt_vms, domain, wants_definition, notes)

@@ -3,7 +3,10 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/arguments.hpp"
+#include "vdsm_hook/cli/exit_code.hpp"
 #include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/options.hpp"
 #include "vdsm_hook/cli/props.hpp"
 
 namespace vdsm_hook::cli {
@@ -82,29 +85,30 @@ void name_owners(std::vector<PropertyProblem>& problems, const std::string& type
 }  // namespace
 
 int props_set_main(int argc, char** argv) {
-  CLI::App app("Sets custom properties of a VM or one of its devices, in the metadata of its domain XML, when their "
-               "definitions allow the values. Nothing else in it changes. Of a VM in libvirt that is the definition and, when it runs, "
-               "the VM as it runs.", "vdsm-hook props set");
-  app.footer("Example:\n  vdsm-hook props set web-01 macspoof=true\n"
-             "  vdsm-hook props set speed=1000 duplex=full --domxml vm.xml --device 52:54:00:6b:3c:58\n\n"
-             "Exit code: 0 set; 1 a value is refused, and nothing was changed, or libvirt refused it; 2 wrong use; 3 the file cannot\n"
-             "be written.");
+  Arguments arguments("vdsm-hook props set",
+                      "Sets custom properties of a VM or one of its devices, in the metadata of its domain "
+                      "XML, when their definitions allow the values. Nothing else in it changes. Of a VM in "
+                      "libvirt that is the definition and, when it runs, the VM as it runs.");
+  arguments.example("vdsm-hook props set web-01 macspoof=true");
+  arguments.example("vdsm-hook props set speed=1000 duplex=full --domxml vm.xml --device 52:54:00:6b:3c:58");
+  arguments.exit_codes("0 set; 1 a value is refused, and nothing was changed, or libvirt refused it; 2 wrong use; 3 the file cannot\n"
+                       "be written.");
   std::vector<std::string> words;
   DomainOptions options;
   FormatOption format;
   LocationOptions locations;
-  options.add_to(app, kDeviceForms);
-  app.add_option("SETTING", words, "NAME=VALUE; of several, all are set or none");
-  format.add_to(app);
-  locations.add_to(app);
-  if (!parse(app, argc, argv)) return done;
+  options.add_to(arguments, kDeviceForms);
+  arguments.positional({"SETTING", "property"}, &words, "NAME=VALUE; of several, all are set or none");
+  format.add_to(arguments);
+  locations.add_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
 
   const bool starts_with_setting = options.vm.find('=') != std::string::npos;
   if (starts_with_setting && options.domxml.empty())
-    throw misuse(app, "'" + printable(options.vm.substr(0, 80)) + "' is no VM: give its name first (of one with a '=' the UUID), or --domxml FILE");
+    throw arguments.misuse("'" + printable(options.vm.substr(0, 80)) + "' is no VM: give its name first (of one with a '=' the UUID), or --domxml FILE");
   if (!options.vm.empty() && !starts_with_setting && !options.domxml.empty() && !words.empty())
-    throw misuse(app, "give a VM or --domxml FILE, not both");
-  options.settle(app, "set", argc, argv, &words, "SETTING");
+    throw arguments.misuse("give a VM or --domxml FILE, not both");
+  options.settle(arguments, "set", argc, argv, &words, "SETTING");
   const auto values = read_variables(words, "the property");
   const auto settings = locations.load();
   SidecarCache sidecars;
@@ -129,21 +133,24 @@ int props_set_main(int argc, char** argv) {
 }
 
 int props_unset_main(int argc, char** argv) {
-  CLI::App app("Takes custom properties out of the metadata of a VM's domain XML. Nothing else in it changes. Of a VM in libvirt that is "
-               "the definition and, when it runs, the VM as it runs.", "vdsm-hook props unset");
-  app.footer("Example:\n  vdsm-hook props unset web-01 macspoof\n  vdsm-hook props unset macspoof --domxml vm.xml\n\n"
-             "Exit code: 0 taken out; 1 libvirt refused it; 2 one is not set, or wrong use; 3 the file cannot be written.");
+  Arguments arguments("vdsm-hook props unset",
+                      "Takes custom properties out of the metadata of a VM's domain XML. Nothing else in it "
+                      "changes. Of a VM in libvirt that is the definition and, when it runs, the VM as it "
+                      "runs.");
+  arguments.example("vdsm-hook props unset web-01 macspoof");
+  arguments.example("vdsm-hook props unset macspoof --domxml vm.xml");
+  arguments.exit_codes("0 taken out; 1 libvirt refused it; 2 one is not set, or wrong use; 3 the file cannot be written.");
   std::vector<std::string> names;
   DomainOptions options;
   FormatOption format;
   LocationOptions locations;
-  options.add_to(app, kDeviceForms);
-  app.add_option("PROPERTY", names, "its name; of several, all are taken out or none");
-  format.add_to(app);
-  locations.add_to(app);
-  if (!parse(app, argc, argv)) return done;
+  options.add_to(arguments, kDeviceForms);
+  arguments.positional({"PROPERTY", "property_name"}, &names, "its name; of several, all are taken out or none");
+  format.add_to(arguments);
+  locations.add_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
 
-  options.settle(app, "unset", argc, argv, &names, "PROPERTY");
+  options.settle(arguments, "unset", argc, argv, &names, "PROPERTY");
   Change change;
   const auto domain = options.open(locations.load());
   const auto places = places_of(domain->editors(), options.device, change.notes);

@@ -12,8 +12,11 @@
 
 #include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/base/text.hpp"
-#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/arguments.hpp"
+#include "vdsm_hook/cli/console.hpp"
+#include "vdsm_hook/cli/exit_code.hpp"
 #include "vdsm_hook/cli/front.hpp"
+#include "vdsm_hook/cli/options.hpp"
 #include "vdsm_hook/hookd/notify.hpp"
 #include "vdsm_hook/libvirt/watcher.hpp"
 
@@ -96,22 +99,23 @@ void stop_on_signals(std::stop_source stop, const Log& log, std::chrono::millise
 }
 
 int hookd_main(int argc, char** argv, const Log& log) {
-  CLI::App app("Fires the hook points after something happened to a VM that vdsm-hook vm did not do itself: it was paused or "
-               "went on, was saved, left for another host or came from one, got a device or lost one. Runs in the foreground.",
-               "vdsm-hookd");
-  app.footer("It waits for libvirtd, and connects again when that ends; hooks and their settings are read at every event, the\n"
-             "configuration when it starts: restart it for a change of that. HUP is ignored; INT and TERM stop the hooks that run\n"
-             "and end it.\n\n"
-             "It has 16 threads: while 16 VMs have a hook that hangs, the hooks of all others wait for its deadline.\n\n"
-             "Exit code: 0 it was told to end; 2 wrong use; 3 it could not do its work, such as when another one runs already, or\n"
-             "did not end in time when it was told to.");
+  Arguments arguments("vdsm-hookd",
+                      "Fires the hook points after something happened to a VM that vdsm-hook vm did not do "
+                      "itself: it was paused or went on, was saved, left for another host or came from one, "
+                      "got a device or lost one. Runs in the foreground.");
+  arguments.note("It waits for libvirtd, and connects again when that ends; hooks and their settings are read at every event, the\n"
+                 "configuration when it starts: restart it for a change of that. HUP is ignored; INT and TERM stop the hooks that run\n"
+                 "and end it.");
+  arguments.note("It has 16 threads: while 16 VMs have a hook that hangs, the hooks of all others wait for its deadline.");
+  arguments.exit_codes("0 it was told to end; 2 wrong use; 3 it could not do its work, such as when another one runs already, or\n"
+                       "did not end in time when it was told to.");
   std::string uri;
   bool wants_version = false;
   LocationOptions locations;
-  add_value(app, "-c,--connect", uri, "URI", "the libvirt to listen to, instead of libvirt's own default");
-  app.add_flag("--version", wants_version, "print the version");
-  locations.add_to(app);
-  if (!parse(app, argc, argv)) return done;
+  arguments.option("-c,--connect", &uri, kConnection, "the libvirt to listen to, instead of libvirt's own default");
+  arguments.flag("--version", wants_version, "print the version");
+  locations.add_to(arguments);
+  if (!arguments.parse(argc, argv)) return done;
   if (wants_version) return print("vdsm-hookd " VDSM_HOOK_VERSION "\n"), done;
 
   const Engine engine(locations.load());

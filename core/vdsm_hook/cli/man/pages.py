@@ -3,9 +3,9 @@
 
   pages.py --program VDSM_HOOK --libexec DIR --source PROJECT --date DATE --into DIRECTORY [--place USUAL=CONFIGURED]... PAGE.in...
 
-A source holds what nothing else says. Of a command, vdsm-hook-COMMAND.1.in, that is sections which are put behind what its --help
-says; a command without a source of its own has no page. Elsewhere these lines are replaced: @options PROGRAM@ and
-@exit_codes PROGRAM@ by what its --help says, @hookpoints@ by the table of hook points, @markdown FILE [HEADING]@ by that document, or
+A source holds what nothing else says. Of a command, vdsm-hook-COMMAND.1.in, that is sections which are put behind what it says of itself
+(--help=json); a command without a source of its own has no page. Elsewhere these lines are replaced: @options PROGRAM@ and
+@exit_codes PROGRAM@ by what that says, @hookpoints@ by the table of hook points, @markdown FILE [HEADING]@ by that document, or
 what is below its heading. Directories of ours below each USUAL one are named below the CONFIGURED one.
 Nothing is written when a page cannot be made: each fault is named with its page, exit 1.
 """
@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 sys.path.insert(1, str(Path(__file__).resolve().parents[4] / "hookpoints"))
-import command_help  # noqa: E402
+import described  # noqa: E402
 import mdoc  # noqa: E402
 import tables  # noqa: E402
 from generate import read_table  # noqa: E402
@@ -79,12 +79,12 @@ class Maker:
         self.places = [place.partition("=")[::2] for place in options.place]
         self.environment = {**os.environ, "VDSM_HOOK_LIBEXEC_DIR": str(options.libexec)}
 
-    def help_of(self, words):
-        return command_help.read(self.program, words, self.environment)
+    def described(self, words):
+        return described.read(self.program, words, self.environment)
 
     @cached_property
     def front(self):
-        return self.help_of([])
+        return self.described([])
 
     @cached_property
     def points(self):
@@ -99,8 +99,8 @@ class Maker:
     def leaves(self, one):
         """The commands below ONE that have options of their own."""
         words = one.name.split()[1:]
-        below = [self.help_of([*words, name]) for name, _ in one.commands]
-        return [leaf for help_ in below for leaf in (self.leaves(help_) if help_.commands else [help_])]
+        below = [self.described([*words, name]) for name, _ in one.commands]
+        return [leaf for each in below for leaf in (self.leaves(each) if each.commands else [each])]
 
     def several(self, one, texts):
         """The sections of a command with others below it; TEXTS are about some of them, by name."""
@@ -127,7 +127,7 @@ class Maker:
                 "EXAMPLES": mdoc.literal([line for leaf in leaves for line in leaf.examples])}
 
     def command(self, words, text):
-        one = self.help_of(words)
+        one = self.described(words)
         made = {"NAME": f".Nm {one.name.replace(' ', '-')}\n", "SYNOPSIS": usage_line(one),
                 "DESCRIPTION": prose(one.summary) + notes_of(one.notes)}
         if not words:
@@ -165,7 +165,7 @@ class Maker:
     def replacement(self, line):
         what, *words = line[1].split()
         if what in ("options", "exit_codes") and words:
-            one = command_help.read(self.program.with_name(words[0]), [], self.environment)
+            one = described.read(self.program.with_name(words[0]), [], self.environment)
             return option_list(one.rows) if what == "options" else exit_list(one.exit_codes)
         if what == "hookpoints":
             return tables.hook_points(self.points)

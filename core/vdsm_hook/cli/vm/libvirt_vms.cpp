@@ -1,5 +1,6 @@
 #include "vdsm_hook/cli/vm/libvirt_vms.hpp"
 
+#include "vdsm_hook/cli/console.hpp"
 #include "vdsm_hook/cli/vm/vm.hpp"
 #include "vdsm_hook/libvirt/vm_metadata.hpp"
 

@@ -8,9 +8,15 @@
 
 #include "vdsm_hook/base/file.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/arguments.hpp"
+#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/console.hpp"
+#include "vdsm_hook/cli/exit_code.hpp"
+#include "vdsm_hook/cli/given_files.hpp"
 #include "vdsm_hook/cli/interrupts.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/options.hpp"
 #include "vdsm_hook/cli/props.hpp"
 #include "vdsm_hook/discovery/discovery.hpp"
 
@@ -52,20 +58,20 @@ std::string words(EventNames names) {
   return text;
 }
 
-std::string hook_points_of(std::string_view name) {
-  const auto& facts = facts_of(name);
-  std::string text = facts.phases.empty() ? "" : "Hook points, in this order:\n";
+void describe_hook_points(Arguments& arguments, const VmCommandFacts& facts) {
+  const auto note = facts.note.empty() ? std::string() : folded(facts.note, 0);
+  std::string lines;
   for (const auto phase_name : facts.phases) {
     const auto& one = phase(phase_name);
     std::string line = words(one.before);
     if (!one.does.empty()) line += (line.empty() ? "" : ", ") + ("(libvirt " + std::string(one.does)) + ")";
     if (!one.after.empty()) line += (line.empty() ? "" : ", ") + words(one.after);
-    text += "  " + folded(line, 4);
-    if (!one.failed.empty()) text += "    " + folded("failed: " + words(one.failed), 6);
-    if (!one.undo.empty()) text += "    " + folded("failed once hooks have run: " + words(one.undo), 6);
+    lines += "  " + folded(line, 4);
+    if (!one.failed.empty()) lines += "    " + folded("failed: " + words(one.failed), 6);
+    if (!one.undo.empty()) lines += "    " + folded("failed once hooks have run: " + words(one.undo), 6);
   }
-  if (!facts.note.empty()) text += folded(facts.note, 0);
-  return text.empty() ? "" : text + "\n";
+  if (!lines.empty()) arguments.note("Hook points, in this order:", lines + note);
+  if (lines.empty() && !note.empty()) arguments.note(note.substr(0, note.size() - 1));
 }
 
 // Behind "the command was cancelled", when it was ended in the middle of what it does.
@@ -119,12 +125,14 @@ class VmCommand::Teller final : public LifecycleObserver {
 };
 
 VmCommand::VmCommand(std::string_view name, const std::string& example)
-    : name_(name), app_(sentence(facts_of(name).summary), "vdsm-hook vm " + std::string(name)) {
-  app_.footer(hook_points_of(name) + "Example:\n  vdsm-hook vm " + name_ + (example.empty() ? "" : " " + example) +
-              "\n\nExit code: 0 done; 1 vetoed, or libvirt refused it; 2 wrong use; 3 the engine could not do its work.");
+    : name_(name), arguments_("vdsm-hook vm " + std::string(name), sentence(facts_of(name).summary)) {
+  describe_hook_points(arguments_, facts_of(name));
+  arguments_.example("vdsm-hook vm " + name_ + (example.empty() ? "" : " " + example));
+  arguments_.exit_codes("0 done; 1 vetoed, or libvirt refused it; 2 wrong use; 3 the engine could not do its work.");
 }
 
-void VmCommand::add_vm() { app_.add_option("VM", vm_, "its name, UUID or id")->required(); }
+// What is no VM libvirt says, in its words.
+void VmCommand::add_vm() { arguments_.positional(kVm, &vm_, "its name, UUID or id").required().may_be_empty(); }
 
 HookOptions VmCommand::hook_options() const {
   HookOptions options;
@@ -137,21 +145,21 @@ HookOptions VmCommand::hook_options() const {
 }
 
 int VmCommand::run(int argc, char** argv, const Work& work) {
-  add_value(app_, "-c,--connect", uri_, "URI", "instead of libvirt's own default");
-  app_.add_flag("--no-wait", does_not_wait_, "do not wait for another command that holds the VM");
-  add_value(app_, "-p,--property", properties_, "NAME=VALUE", "custom property of the VM for this command; wins over its metadata");
-  add_value(app_, "--skip", skip_, "HOOK", "name of a hook that shall not run this time");
-  add_value(app_, "--timeout", timeout_, "DURATION", "deadline of each hook: 500ms, 30s, 10min, 1h");
-  add_compat(app_, compat_);
-  app_.add_flag("--diff", wants_diff_, "show what each hook changed");
-  add_value(app_, "--report", report_file_, "FILE|-", "where the report of all events goes, as JSON; - is stdout");
-  auto* quiet = app_.add_flag("-q,--quiet", is_quiet_, "only say what vetoes");
-  app_.add_flag("-v,--verbose", is_verbose_, "say what each hook did")->excludes(quiet);
-  locations_.add_to(app_);
-  if (!parse(app_, argc, argv)) return done;
+  arguments_.option("-c,--connect", &uri_, kConnection, "instead of libvirt's own default");
+  arguments_.flag("--no-wait", does_not_wait_, "do not wait for another command that holds the VM");
+  arguments_.option("-p,--property", &properties_, kVmProperty, "custom property of the VM for this command; wins over its metadata");
+  arguments_.option("--skip", &skip_, kHook, "name of a hook that shall not run this time");
+  arguments_.option("--timeout", &timeout_, "DURATION", "deadline of each hook: 500ms, 30s, 10min, 1h");
+  add_compat(arguments_, compat_);
+  arguments_.flag("--diff", wants_diff_, "show what each hook changed");
+  arguments_.option("--report", &report_file_, kFileOrStream, "where the report of all events goes, as JSON; - is stdout");
+  auto& quiet = arguments_.flag("-q,--quiet", is_quiet_, "only say what vetoes");
+  arguments_.flag("-v,--verbose", is_verbose_, "say what each hook did").excludes(quiet);
+  locations_.add_to(arguments_);
+  if (!arguments_.parse(argc, argv)) return done;
   std::vector<GivenFile> files;
   for (const auto& file : files_) files.push_back({file.what, file.name, file.standard_fd});
-  refuse_same_file(app_, {"--report", report_file_, STDOUT_FILENO}, files);
+  refuse_same_file(arguments_, {"--report", report_file_, STDOUT_FILENO}, files);
   if (is_standard_output(report_file_)) report_file_ = "-";
 
   Interrupts interrupts([](WaitsFor what) { complain("error: the command was cancelled" + std::string(what_is_left(what))); });
@@ -217,10 +225,10 @@ void VmCommand::check_skip(const Settings& settings, const std::vector<std::stri
                                        did_you_mean(name, {names.begin(), names.end()}));
 }
 
-void AffectOptions::add_to(CLI::App& app) {
-  auto* is_current = app.add_flag("--current", current, "affect the VM as it is now (the default)");
-  app.add_flag("--live", live, "affect the running VM")->excludes(is_current);
-  app.add_flag("--config", config, "affect its definition, for the next start")->excludes(is_current);
+void AffectOptions::add_to(Arguments& arguments) {
+  auto& is_current = arguments.flag("--current", current, "affect the VM as it is now (the default)");
+  arguments.flag("--live", live, "affect the running VM").excludes(is_current);
+  arguments.flag("--config", config, "affect its definition, for the next start").excludes(is_current);
 }
 
 int vm_main(int argc, char** argv) {

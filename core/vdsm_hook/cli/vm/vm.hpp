@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "vdsm_hook/cli/command.hpp"
+#include "vdsm_hook/cli/arguments.hpp"
+#include "vdsm_hook/cli/options.hpp"
 #include "vdsm_hook/cli/telling.hpp"
 #include "vdsm_hook/libvirt/vm.hpp"
 
@@ -47,7 +48,7 @@ class VmCommand {
   /// NAME: of lifecycles.toml. EXAMPLE: behind "vdsm-hook vm NAME ".
   VmCommand(std::string_view name, const std::string& example);
 
-  CLI::App& app() { return app_; }
+  Arguments& arguments() { return arguments_; }
   /// The VM as a positional.
   void add_vm();
   const std::string& vm() const { return vm_; }
@@ -68,7 +69,7 @@ class VmCommand {
   void check_skip(const Settings& settings, const std::vector<std::string>& skip) const;
 
   std::string name_;
-  CLI::App app_;
+  Arguments arguments_;
   std::string vm_, uri_, compat_, timeout_, report_file_;
   std::vector<std::string> properties_, skip_;
   struct File {
@@ -85,7 +86,7 @@ class VmCommand {
 struct AffectOptions {
   bool live = false, config = false, current = false;
 
-  void add_to(CLI::App& app);
+  void add_to(Arguments& arguments);
   /// VIR_DOMAIN_AFFECT_*.
   unsigned flags() const { return (live ? unsigned{VIR_DOMAIN_AFFECT_LIVE} : 0U) | (config ? unsigned{VIR_DOMAIN_AFFECT_CONFIG} : 0U); }
 };

@@ -4,6 +4,8 @@
 #include <charconv>
 
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/given_files.hpp"
+#include "vdsm_hook/cli/options.hpp"
 #include "vdsm_hook/cli/vm/vm.hpp"
 
 namespace vdsm_hook::cli {
@@ -16,10 +18,10 @@ int device_main(VmCommand& command, const std::string& success_text, int argc, c
   AffectOptions affect;
   bool is_persistent = false;
   command.add_vm();
-  command.app().add_option("FILE", file, "the XML of the device; - is stdin")->required();
+  command.arguments().positional(kFile, &file, "the XML of the device; - is stdin").required();
   command.uses("FILE", file, STDIN_FILENO);
-  affect.add_to(command.app());
-  command.app().add_flag("--persistent", is_persistent, "affect the definition, and a running VM, too");
+  affect.add_to(command.arguments());
+  command.arguments().flag("--persistent", is_persistent, "affect the definition, and a running VM, too");
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     auto flags = affect.flags();
     if (is_persistent) {
@@ -66,7 +68,7 @@ int vm_attach_device_main(int argc, char** argv) {
 int vm_detach_device_main(int argc, char** argv) {
   VmCommand command("detach-device", "web-01 nic.xml --live");
   std::string wait = "20s";
-  add_value(command.app(), "--wait", wait, "DURATION", "for the guest to let the device go; 20s unless given");
+  command.arguments().option("--wait", &wait, "DURATION", "for the guest to let the device go; 20s unless given");
   return device_main(command, "Device detached successfully", argc, argv, [&](const VmHost& host, const std::string& xml, unsigned flags) {
     const auto duration = parse_duration(wait);
     if (!duration) throw Error(Errc::wrong_use, "--wait '" + printable(wait) + "' is not a duration such as 500ms or 30s");
@@ -87,9 +89,9 @@ int vm_set_vcpus_main(int argc, char** argv) {
   AffectOptions affect;
   bool is_maximum = false;
   command.add_vm();
-  command.app().add_option("COUNT", count, "of virtual CPUs")->required();
-  affect.add_to(command.app());
-  command.app().add_flag("--maximum", is_maximum, "set how many it may have at most, in its definition");
+  command.arguments().positional("COUNT", &count, "of virtual CPUs").required();
+  affect.add_to(command.arguments());
+  command.arguments().flag("--maximum", is_maximum, "set how many it may have at most, in its definition");
   return command.run(argc, argv, [&](const VmHost& host, std::string&) {
     static_assert(unsigned{VIR_DOMAIN_VCPU_LIVE} == unsigned{VIR_DOMAIN_AFFECT_LIVE});
     static_assert(unsigned{VIR_DOMAIN_VCPU_CONFIG} == unsigned{VIR_DOMAIN_AFFECT_CONFIG});
@@ -103,9 +105,9 @@ int vm_set_memory_main(int argc, char** argv) {
   AffectOptions affect;
   bool is_maximum = false;
   command.add_vm();
-  command.app().add_option("SIZE", size, "in KiB, or with a unit: 512MiB, 4GiB")->required();
-  affect.add_to(command.app());
-  command.app().add_flag("--maximum", is_maximum, "set how much it may have at most, in its definition");
+  command.arguments().positional("SIZE", &size, "in KiB, or with a unit: 512MiB, 4GiB").required();
+  affect.add_to(command.arguments());
+  command.arguments().flag("--maximum", is_maximum, "set how much it may have at most, in its definition");
   return command.run(argc, argv, [&](const VmHost& host, std::string&) {
     return set_memory(host, command.vm(), read_kib(size), affect.flags() | (is_maximum ? unsigned{VIR_DOMAIN_MEM_MAXIMUM} : 0U));
   });
@@ -113,17 +115,17 @@ int vm_set_memory_main(int argc, char** argv) {
 
 int vm_set_password_main(int argc, char** argv) {
   VmCommand command("set-password", "web-01 --password-file secret --valid-for 2min --param userName=jane");
-  auto& app = command.app();
+  auto& arguments = command.arguments();
   TicketOptions options;
   std::string file = "-", valid_for;
   std::vector<std::string> parameters;
   command.add_vm();
   command.uses("--password-file", file, STDIN_FILENO);
-  add_value(app, "--password-file", file, "FILE|-", "its first line is the password; stdin unless given");
-  add_choice(app, "--type", options.type, {"vnc", "spice"}, "of the console; the first unless given");
-  add_value(app, "--valid-for", valid_for, "DURATION", "how long it opens the console; for ever unless given");
-  add_choice(app, "--connected", options.connected, {"keep", "disconnect", "fail"}, "what becomes of a client that is connected");
-  add_value(app, "--param", parameters, "NAME=VALUE", "parameter of the request, for hooks");
+  arguments.option("--password-file", &file, kFileOrStream, "its first line is the password; stdin unless given");
+  arguments.option("--type", &options.type, "", "of the console; the first unless given").one_of({"vnc", "spice"});
+  arguments.option("--valid-for", &valid_for, "DURATION", "how long it opens the console; for ever unless given");
+  arguments.option("--connected", &options.connected, "", "what becomes of a client that is connected").one_of({"keep", "disconnect", "fail"});
+  arguments.option("--param", &parameters, "NAME=VALUE", "parameter of the request, for hooks");
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     options.password = read_input(file, kMaxPasswordBytes);
     options.password.resize(std::min(options.password.find('\n'), options.password.size()));

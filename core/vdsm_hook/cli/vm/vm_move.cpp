@@ -1,6 +1,7 @@
 // vdsm-hook vm save, managedsave, restore, migrate
 #include <boost/filesystem/operations.hpp>
 
+#include "vdsm_hook/cli/given_files.hpp"
 #include "vdsm_hook/cli/vm/vm.hpp"
 
 namespace vdsm_hook::cli {
@@ -36,8 +37,8 @@ int save_main(VmCommand& command, bool is_managed, int argc, char** argv) {
   std::string file;
   bool bypasses = false;
   command.add_vm();
-  if (!is_managed) command.app().add_option("FILE", file, "where the memory goes; replaced if it is there")->required();
-  command.app().add_flag("--bypass-cache", bypasses, kBypass);
+  if (!is_managed) command.arguments().positional(kFile, &file, "where the memory goes; replaced if it is there").required();
+  command.arguments().flag("--bypass-cache", bypasses, kBypass);
   command.uses("FILE", file);
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     success = is_managed ? "Domain " + in_quotes(command.vm()) + " state saved by libvirt\n" : "Domain " + in_quotes(command.vm()) + " saved to " + file + "\n";
@@ -62,10 +63,10 @@ int vm_restore_main(int argc, char** argv) {
   std::string file;
   RestoreOptions options;
   bool bypasses = false;
-  command.app().add_option("FILE", file, "of save")->required();
+  command.arguments().positional(kFile, &file, "of save").required();
   command.uses("FILE", file);
-  command.app().add_flag("--paused", options.stays_paused, "leave the VM paused");
-  command.app().add_flag("--bypass-cache", bypasses, kBypass);
+  command.arguments().flag("--paused", options.stays_paused, "leave the VM paused");
+  command.arguments().flag("--bypass-cache", bypasses, kBypass);
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     options.flags = bypass(bypasses);
     command.named() = file;
@@ -76,19 +77,19 @@ int vm_restore_main(int argc, char** argv) {
 
 int vm_migrate_main(int argc, char** argv) {
   VmCommand command("migrate", "web-01 qemu+ssh://other/system --live --p2p --persistent");
-  auto& app = command.app();
+  auto& arguments = command.arguments();
   MigrateOptions options;
   std::string migrate_uri, graphics_uri, listen_address, destination_name, xml, persistent_xml;
   bool is_set[std::size(kMigrateFlags)] = {};
   command.add_vm();
-  app.add_option("DESTURI", options.destination, "the other host's libvirt, as seen from here, with --p2p from this host's libvirtd")->required();
-  for (std::size_t i = 0; i < std::size(kMigrateFlags); ++i) app.add_flag(kMigrateFlags[i].option, is_set[i], kMigrateFlags[i].description);
-  add_value(app, "--migrateuri", migrate_uri, "URI", "the way of the memory");
-  add_value(app, "--graphicsuri", graphics_uri, "URI", "where clients of the graphical console go");
-  add_value(app, "--listen-address", listen_address, "ADDRESS", "where the other host listens");
-  add_value(app, "--dname", destination_name, "NAME", "its name on the other host");
-  add_value(app, "--xml", xml, "FILE", "the domain XML for the other host");
-  add_value(app, "--persistent-xml", persistent_xml, "FILE", "the definition for the other host");
+  arguments.positional("DESTURI", &options.destination, "the other host's libvirt, as seen from here, with --p2p from this host's libvirtd").required();
+  for (std::size_t i = 0; i < std::size(kMigrateFlags); ++i) arguments.flag(kMigrateFlags[i].option, is_set[i], kMigrateFlags[i].description);
+  arguments.option("--migrateuri", &migrate_uri, "URI", "the way of the memory");
+  arguments.option("--graphicsuri", &graphics_uri, "URI", "where clients of the graphical console go");
+  arguments.option("--listen-address", &listen_address, "ADDRESS", "where the other host listens");
+  arguments.option("--dname", &destination_name, "NAME", "its name on the other host");
+  arguments.option("--xml", &xml, kFile, "the domain XML for the other host");
+  arguments.option("--persistent-xml", &persistent_xml, kFile, "the definition for the other host");
   command.uses("--xml", xml);
   command.uses("--persistent-xml", persistent_xml);
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {

@@ -1,14 +1,16 @@
 // vdsm-hook vm start, create, define, destroy, shutdown, reboot, suspend, resume
 #include <unistd.h>
 
+#include "vdsm_hook/cli/arguments.hpp"
+#include "vdsm_hook/cli/given_files.hpp"
 #include "vdsm_hook/cli/vm/vm.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
 
-void add_start_options(CLI::App& app, StartOptions& options) {
-  app.add_flag("--paused", options.is_paused, "leave the VM paused");
-  app.add_flag("--dry-run", options.is_dry_run, "run the hooks, print what would be started, start nothing, let hooks take it back");
+void add_start_options(Arguments& arguments, StartOptions& options) {
+  arguments.flag("--paused", options.is_paused, "leave the VM paused");
+  arguments.flag("--dry-run", options.is_dry_run, "run the hooks, print what would be started, start nothing, let hooks take it back");
 }
 
 std::string done_with(const StartOptions& options, const std::string& success) {
@@ -23,8 +25,8 @@ int vm_start_main(int argc, char** argv) {
   VmCommand command("start", "web-01 --diff");
   StartOptions options;
   command.add_vm();
-  add_start_options(command.app(), options);
-  command.app().add_flag("--force-boot", options.forces_boot, "discard a managed save image");
+  add_start_options(command.arguments(), options);
+  command.arguments().flag("--force-boot", options.forces_boot, "discard a managed save image");
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     const auto ended = start_vm(host, command.vm(), options);
     success = done_with(options, "Domain " + in_quotes(command.vm()) + " started\n");
@@ -36,9 +38,9 @@ int vm_create_main(int argc, char** argv) {
   VmCommand command("create", "vm.xml");
   StartOptions options;
   std::string file;
-  command.app().add_option("FILE", file, "the domain XML; - is stdin")->required();
+  command.arguments().positional(kFile, &file, "the domain XML; - is stdin").required();
   command.uses("FILE", file, STDIN_FILENO);
-  add_start_options(command.app(), options);
+  add_start_options(command.arguments(), options);
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     const auto ended = create_vm(host, read_domain(file, host), options, command.named());
     success = done_with(options, "Domain " + in_quotes(command.vm()) + " created from " + file + "\n");
@@ -50,9 +52,9 @@ int vm_define_main(int argc, char** argv) {
   VmCommand command("define", "vm.xml");
   std::string file;
   bool validates = false;
-  command.app().add_option("FILE", file, "the domain XML; - is stdin")->required();
+  command.arguments().positional(kFile, &file, "the domain XML; - is stdin").required();
   command.uses("FILE", file, STDIN_FILENO);
-  command.app().add_flag("--validate", validates, "validate it against libvirt's schema");
+  command.arguments().flag("--validate", validates, "validate it against libvirt's schema");
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     const auto flags = validates ? unsigned{VIR_DOMAIN_DEFINE_VALIDATE} : 0U;
     const auto ended = define_vm(host, read_domain(file, host), flags, "Failed to define domain from " + file, command.named());
@@ -65,7 +67,7 @@ int vm_destroy_main(int argc, char** argv) {
   VmCommand command("destroy", "web-01");
   bool is_graceful = false;
   command.add_vm();
-  command.app().add_flag("--graceful", is_graceful, "do not kill a guest that does not end by itself");
+  command.arguments().flag("--graceful", is_graceful, "do not kill a guest that does not end by itself");
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     success = "Domain " + in_quotes(command.vm()) + " destroyed\n";
     return destroy_vm(host, command.vm(), is_graceful ? unsigned{VIR_DOMAIN_DESTROY_GRACEFUL} : 0U);

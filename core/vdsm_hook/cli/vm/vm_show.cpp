@@ -5,6 +5,7 @@
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/cli/options.hpp"
 #include "vdsm_hook/cli/props.hpp"
 #include "vdsm_hook/cli/vm/vm.hpp"
 #include "vdsm_hook/properties/devices.hpp"
@@ -33,10 +34,10 @@ int vm_list_main(int argc, char** argv) {
   VmCommand command("list", "--all");
   bool is_all = false, is_inactive = false, is_names = false;
   FormatOption format;
-  command.app().add_flag("--all", is_all, "also those that do not run");
-  command.app().add_flag("--inactive", is_inactive, "only those that do not run");
-  command.app().add_flag("--name", is_names, "only the names, one a line");
-  format.add_to(command.app());
+  command.arguments().flag("--all", is_all, "also those that do not run");
+  command.arguments().flag("--inactive", is_inactive, "only those that do not run");
+  command.arguments().flag("--name", is_names, "only the names, one a line");
+  format.add_to(command.arguments());
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     const unsigned flags = is_inactive ? unsigned{VIR_CONNECT_LIST_DOMAINS_INACTIVE} : is_all ? 0U : unsigned{VIR_CONNECT_LIST_DOMAINS_ACTIVE};
     Table table;
@@ -60,7 +61,7 @@ int vm_show_main(int argc, char** argv) {
   VmCommand command("show", "web-01");
   FormatOption format;
   command.add_vm();
-  format.add_to(command.app());
+  format.add_to(command.arguments());
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     const auto domain = host.find(command.vm());
     const auto xml = xml_of(domain.get(), 0);
