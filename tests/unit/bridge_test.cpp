@@ -177,7 +177,8 @@ BOOST_AUTO_TEST_CASE(events_that_a_command_fires_itself_are_left_out_and_the_sta
   auto lock = state.lock(host_uuid, {}, [](const auto&) { return false; });
   BOOST_TEST_REQUIRE(static_cast<bool>(lock));
   VmRun run;
-  run.command = run.phase = "start";
+  run.command = "start";
+  run.phase = &phases::kStart;
   run.own_events = {"before_device_create", "before_vm_start", "after_vm_start"};
   state.write_run(host_uuid, run);
   bridge.goes_well("prepare", "begin");

@@ -25,8 +25,8 @@ VmRun some_run() {
   run.command = "start";
   run.pid = 42;
   run.since = "2026-11-21T10:35:54Z";
-  run.phase = "start";
-  run.next_phases = {"continue"};
+  run.phase = &phases::kStart;
+  run.next_phases = {&phases::kContinue};
   run.stage = VmRun::Stage::acting;
   run.hooks_ran = true;
   run.fired = {{"before_device_create", "interface 52:54:00:00:00:01", true}, {"before_vm_start", "", false}};

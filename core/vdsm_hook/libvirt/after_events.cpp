@@ -10,7 +10,6 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
-#include "vdsm_hook/hookpoints/lifecycles.hpp"
 #include "vdsm_hook/libvirt_hooks/vm_state.hpp"
 #include "vdsm_hook/properties/devices.hpp"
 
@@ -144,7 +143,7 @@ struct AfterEvents::State {
   }
 
   // DEVICES: those among which ALIAS is. TAKEN: of take_expected(), when it was told.
-  void run_for_device(Vm& vm, std::string_view command, const Events& taken, const std::vector<DeviceElement>& devices,
+  void run_for_device(Vm& vm, const VmCommandFacts& command, const Events& taken, const std::vector<DeviceElement>& devices,
                       const std::string& alias) const {
     const auto* device = find_alias(devices, alias);
     if (device == nullptr) {
@@ -170,13 +169,12 @@ struct AfterEvents::State {
   }
 
   // Those of one phase of COMMAND that a command fires itself. Which type of device it is about is not known yet.
-  Events take_expected(const Vm& vm, std::string_view command) const {
+  Events take_expected(const Vm& vm, const VmCommandFacts& command) const {
     Events taken;
-    for (const auto& facts : vm_command_facts())
-      for (const auto name : facts.name == command ? facts.phases : EventNames())
-        if (taken.empty())
-          for (const auto event : phase(name).after)
-            if (!is_ours(vm, event)) taken.push_back(event);
+    for (const auto* phase : command.phases)
+      if (taken.empty())
+        for (const auto event : phase->after)
+          if (!is_ours(vm, event)) taken.push_back(event);
     return taken;
   }
 
@@ -217,30 +215,30 @@ void AfterEvents::look(const VmRef& vm, LiveXml live) {
   });
 }
 
-void AfterEvents::happened(const VmRef& vm, std::string_view phase_name, LiveXml live) {
+void AfterEvents::happened(const VmRef& vm, const Phase& phase, LiveXml live) {
   Events events;
-  for (const auto event : phase(phase_name).after)
+  for (const auto event : phase.after)
     if (state_->is_ours(*vm, event)) events.push_back(event);
   if (events.empty()) return look(vm, std::move(live));
-  state_->post(vm, phase_name, [state = state_.get(), phase_name, events = std::move(events), live = std::move(live)](Vm& one) {
-    state->run_after(one, phase_name, events, live);
+  state_->post(vm, phase.name, [state = state_.get(), &phase, events = std::move(events), live = std::move(live)](Vm& one) {
+    state->run_after(one, phase.name, events, live);
   });
 }
 
 void AfterEvents::plugged(const VmRef& vm, std::string alias, LiveXml live) {
   state_->post(vm, "the device " + printable(alias) + " came", [state = state_.get(), alias, live = std::move(live),
-                                                                  taken = state_->take_expected(*vm, "attach-device")](Vm& one) {
+                                                                  taken = state_->take_expected(*vm, vm_commands::kAttachDevice)](Vm& one) {
     if (auto document = live()) one.document_ = std::move(*document);
-    state->run_for_device(one, "attach-device", taken, device_elements(one.document_), alias);
+    state->run_for_device(one, vm_commands::kAttachDevice, taken, device_elements(one.document_), alias);
   });
 }
 
 void AfterEvents::unplugged(const VmRef& vm, std::string alias, LiveXml live) {
   state_->post(vm, "the device " + printable(alias) + " went", [state = state_.get(), alias, live = std::move(live),
-                                                                  taken = state_->take_expected(*vm, "detach-device")](Vm& one) {
+                                                                  taken = state_->take_expected(*vm, vm_commands::kDetachDevice)](Vm& one) {
     const auto devices = device_elements(one.document_);  // as they were when it was there
     if (auto document = live()) one.document_ = std::move(*document);
-    state->run_for_device(one, "detach-device", taken, devices, alias);
+    state->run_for_device(one, vm_commands::kDetachDevice, taken, devices, alias);
   });
 }
 

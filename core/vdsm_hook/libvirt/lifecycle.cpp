@@ -30,10 +30,9 @@ std::string holder_of_vm(const std::optional<VmRun>& run) {
   return (run ? "`vdsm-hook vm " + run->command + "` (process " + std::to_string(run->pid) + ")" : std::string("another command")) + ", which holds the VM";
 }
 
-Lifecycle::Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, std::string_view command)
-    : engine_(engine), options_(std::move(options)), observer_(observer), stop_(std::move(stop)) {
-  follow(command);
-  run_.command = command;
+Lifecycle::Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, const VmCommandFacts& command)
+    : engine_(engine), options_(std::move(options)), observer_(observer), stop_(std::move(stop)), phases_(command.phases) {
+  run_.command = command.name;
   run_.pid = ::getpid();
   run_.since = now_as_text();
   run_.properties = without_passwords(options_.properties);
@@ -41,11 +40,6 @@ Lifecycle::Lifecycle(const Engine& engine, HookOptions options, LifecycleObserve
 
 Lifecycle::~Lifecycle() {
   if (lock_) state_->unlock(host_uuid_, std::move(lock_));
-}
-
-void Lifecycle::follow(std::string_view command) {
-  for (const auto& facts : vm_command_facts())
-    if (facts.name == command) phases_ = facts.phases;
 }
 
 bool Lifecycle::begin(virConnect* connection, std::string_view vm_uuid, WhenLeft when_left) {
@@ -87,7 +81,7 @@ bool Lifecycle::begin(virConnect* connection, std::string_view vm_uuid, WhenLeft
     const auto what = named(*left) + " was killed before it came to its end, " +
                       (left->has_acted() ? "after libvirt had been asked" : "before libvirt was asked") +
                       (left->hooks_ran ? "; hooks had run" : "; no hook had run") + ": `vdsm-hook vm recover` takes that back or finishes it";
-    const bool is_start = !phase(left->phase).undo.empty();
+    const bool is_start = !left->phase->undo.empty();
     if (left->hooks_ran && (when_left == WhenLeft::refuse || (when_left == WhenLeft::refuse_start && is_start)))
       throw Error(Errc::refused, what + ", do that first");
     if (left->hooks_ran || left->has_acted()) observer_.on_note(what);
@@ -101,22 +95,21 @@ std::vector<std::string> Lifecycle::events_from(const Phase& current, bool is_ov
   std::vector<std::string> events;
   const auto add = [&events](EventNames names) { events.insert(events.end(), names.begin(), names.end()); };
   bool is_later = false;
-  for (const auto name : phases_) {
-    const auto& one = phase(name);
-    if (one.name != current.name && !is_later) continue;
-    add(one.before);
-    add(one.after);
-    if (is_later || !is_over) add(one.undo), add(one.failed);
+  for (const auto* one : phases_) {
+    if (one != &current && !is_later) continue;
+    add(one->before);
+    add(one->after);
+    if (is_later || !is_over) add(one->undo), add(one->failed);
     is_later = true;
   }
   return events;
 }
 
 void Lifecycle::enter(const Phase& current, VmRun::Stage stage, const Subject& subject, const std::function<void(VmRecord&)>& also) {
-  if (run_.phase != current.name) run_.fired.clear();
-  run_.phase = current.name;
+  if (run_.phase != &current) run_.fired.clear();
+  run_.phase = &current;
   run_.stage = stage;
-  const auto here = std::find(phases_.begin(), phases_.end(), current.name);
+  const auto here = std::find(phases_.begin(), phases_.end(), &current);
   run_.next_phases.assign(here == phases_.end() ? here : here + 1, phases_.end());
   run_.own_events = events_from(current, stage == VmRun::Stage::after);
   run_.document = without_passwords(subject.domain_xml);
@@ -243,7 +236,7 @@ void Lifecycle::give_up(const Phase& current, Subject& subject, Presence before)
   fail_after_error(current, subject, false);
   // It ended while it was asked for, and to the bridge that was this command's.
   if (current.state_after != Phase::State::off || before != Presence::runs || now != Presence::gone) return;
-  for (const auto event : phase("release").after) fire(event, subject);
+  for (const auto event : phases::kRelease.after) fire(event, subject);
 }
 
 void Lifecycle::after(const Phase& current, Subject& subject) {
@@ -251,8 +244,7 @@ void Lifecycle::after(const Phase& current, Subject& subject) {
   for (const auto event : current.after) fire(event, subject);
 }
 
-Ended Lifecycle::pass(std::string_view name, Subject& subject, const std::function<void()>& action, const std::function<void()>& refresh) {
-  const auto& current = phase(name);
+Ended Lifecycle::pass(const Phase& current, Subject& subject, const std::function<void()>& action, const std::function<void()>& refresh) {
   if (!before(current, subject)) return ended_;
   act(current, subject, action, refresh);
   after(current, subject);

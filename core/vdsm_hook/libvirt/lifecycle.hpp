@@ -65,12 +65,12 @@ enum class Ended { done, vetoed, cancelled };
 
 class Lifecycle {
  public:
-  /// COMMAND: of lifecycles.toml. ENGINE and OBSERVER must outlive this.
-  Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, std::string_view command);
+  /// ENGINE and OBSERVER must outlive this.
+  Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, const VmCommandFacts& command);
   ~Lifecycle();
 
   /// Goes on as COMMAND would: a start that restores.
-  void follow(std::string_view command);
+  void follow(const VmCommandFacts& command) { phases_ = command.phases; }
 
   /// Locks the VM, waiting for others. False: stopped while waiting. Throws refused when the observer does not want to wait,
   /// engine_failure, but for WHEN_LEFT overrule. A run that was killed is told to the observer, or by WHEN_LEFT refused.
@@ -91,7 +91,7 @@ class Lifecycle {
   /// Fires PHASE's hook points after. Cancelled, it leaves them to recover().
   void after(const Phase& phase, Subject& subject);
   /// All three.
-  Ended pass(std::string_view phase, Subject& subject, const std::function<void()>& act, const std::function<void()>& refresh = {});
+  Ended pass(const Phase& phase, Subject& subject, const std::function<void()>& act, const std::function<void()>& refresh = {});
   /// Lets hooks take back what they did in PHASE, if any ran; of devices those whose hooks ran, as they were then.
   void undo(const Phase& phase, Subject subject);
   /// Fires what follows when libvirt refused PHASE, but for undo().
@@ -136,7 +136,7 @@ class Lifecycle {
   LifecycleObserver& observer_;
   std::stop_token stop_;
   WaitsFor waits_for_ = WaitsFor::libvirt;  // while ACT runs
-  EventNames phases_;
+  Phases phases_;
   virConnect* connection_ = nullptr;
   std::optional<VmState> state_;
   std::string vm_uuid_, host_uuid_;

@@ -21,7 +21,7 @@ DomainHandle VmHost::find(const std::string& word) const { return find_domain(co
 
 std::string VmHost::uuid() const { return host_uuid_of(connection.get()); }
 
-Variables reason(std::string_view why) { return {{"VDSM_HOOK_REASON", std::string(why)}}; }
+Variables reason_of(const Phase& ending) { return {{"VDSM_HOOK_REASON", std::string(ending.reason)}}; }
 
 bool is_active(virDomain* domain) {
   const int active = ::virDomainIsActive(domain);
@@ -31,11 +31,11 @@ bool is_active(virDomain* domain) {
 
 bool is_paused(virDomain* domain) { return state_of(domain) == VIR_DOMAIN_PAUSED; }
 
-Ended on_running_vm(const VmHost& host, const std::string& vm, std::string_view command, const std::string& failure,
+Ended on_running_vm(const VmHost& host, const std::string& vm, const VmCommandFacts& command, const std::string& failure,
                     const std::function<Ended(virDomain* domain, Lifecycle& lifecycle)>& work) {
   const auto domain = host.find(vm);
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, command);
-  if (!lifecycle.begin(host.connection.get(), uuid_of(domain.get()), command == "destroy" ? WhenLeft::overrule : WhenLeft::refuse_start)) return lifecycle.ended();
+  if (!lifecycle.begin(host.connection.get(), uuid_of(domain.get()), &command == &vm_commands::kDestroy ? WhenLeft::overrule : WhenLeft::refuse_start)) return lifecycle.ended();
   if (!is_active(domain.get())) throw Error(Errc::refused, (failure.empty() ? "" : failure + "\n") + "Requested operation is not valid: domain is not running");
   const auto ended = work(domain.get(), lifecycle);
   lifecycle.finish();
@@ -84,19 +84,19 @@ void check_still_defined(const VmHost& host, virDomain* domain, const std::strin
 Ended pause(virDomain* domain, Lifecycle& lifecycle) {
   Subject subject{xml_of(domain, 0), "", {}};
   const auto suspend = [&] {
-    if (is_paused(domain)) lifecycle.expect(phase("pause"), false);  // libvirt will tell nobody of it
+    if (is_paused(domain)) lifecycle.expect(phases::kPause, false);  // libvirt will tell nobody of it
     if (::virDomainSuspend(domain) != 0) throw LibvirtError("Failed to suspend domain", domain);
   };
-  return lifecycle.pass("pause", subject, suspend, [&] { subject.domain_xml = xml_of(domain, 0); });
+  return lifecycle.pass(phases::kPause, subject, suspend, [&] { subject.domain_xml = xml_of(domain, 0); });
 }
 
 Ended go_on(virDomain* domain, Lifecycle& lifecycle, bool may_run) {
   Subject subject{xml_of(domain, 0), "", {}};
   const auto resume = [&] {
-    if (may_run && !is_paused(domain)) return lifecycle.expect(phase("continue"), false);
+    if (may_run && !is_paused(domain)) return lifecycle.expect(phases::kContinue, false);
     if (::virDomainResume(domain) != 0) throw LibvirtError("Failed to resume domain", domain);
   };
-  return lifecycle.pass("continue", subject, resume, [&] { subject.domain_xml = xml_of(domain, 0); });
+  return lifecycle.pass(phases::kContinue, subject, resume, [&] { subject.domain_xml = xml_of(domain, 0); });
 }
 
 }  // namespace vdsm_hook

@@ -26,9 +26,6 @@ struct VmHost {
   std::string uuid() const;
 };
 
-/// Parameters of a hook point: NAME=VALUE for VDSM_HOOK_REASON and FROM_SNAPSHOT.
-Variables reason(std::string_view why);
-
 // Every function below throws LibvirtError with virsh's words for what it could not do, after hooks have been told; and
 // what Lifecycle throws. Flags are libvirt's own, VIR_DOMAIN_*.
 

@@ -29,7 +29,7 @@ void change(virDomain* domain, Change function, Change undo, const std::string& 
   if (is_both && undo == nullptr && !to_definition()) throw LibvirtError("the running VM was changed, its definition was not");
 }
 
-Ended with_hooks(const VmHost& host, const std::string& vm, std::string_view command, const std::string& device_xml, unsigned flags,
+Ended with_hooks(const VmHost& host, const std::string& vm, const VmCommandFacts& command, const std::string& device_xml, unsigned flags,
                  const std::function<void(virDomain*, const std::string& left)>& work, bool hears_stop = false) {
   const auto domain = host.find(vm);
   const auto* around = phase_for_device(command, read_device_identity(device_xml).type);
@@ -42,7 +42,7 @@ Ended with_hooks(const VmHost& host, const std::string& vm, std::string_view com
   }
   Subject subject{xml_of(domain.get(), 0), device_xml, {}};
   if (hears_stop) lifecycle.act_hears_stop();
-  const auto ended = lifecycle.pass(around->name, subject, [&] { work(domain.get(), subject.device_xml); });
+  const auto ended = lifecycle.pass(*around, subject, [&] { work(domain.get(), subject.device_xml); });
   if (ended == Ended::done) lifecycle.finish();
   return ended;
 }
@@ -62,7 +62,7 @@ std::optional<std::string> device_of(virDomain* domain, const DeviceIdentity& wa
 }
 
 Ended attach_device(const VmHost& host, const std::string& vm, const std::string& device_xml, unsigned flags) {
-  return with_hooks(host, vm, "attach-device", device_xml, flags, [&](virDomain* domain, const std::string& left) {
+  return with_hooks(host, vm, vm_commands::kAttachDevice, device_xml, flags, [&](virDomain* domain, const std::string& left) {
     change(domain, &::virDomainAttachDeviceFlags, &::virDomainDetachDeviceFlags, device_xml, left, flags, "Failed to attach device");
   });
 }
@@ -88,7 +88,7 @@ Ended detach_device(const VmHost& host, const std::string& vm, const std::string
     }
   };
   try {
-    return with_hooks(host, vm, "detach-device", current, flags, detach, true);
+    return with_hooks(host, vm, vm_commands::kDetachDevice, current, flags, detach, true);
   } catch (const Error&) {
     if (!is_cancelled) throw;
     host.observer.on_note("the guest has been asked for " + wanted.to_text() + ", and may let go of it yet");
@@ -97,7 +97,7 @@ Ended detach_device(const VmHost& host, const std::string& vm, const std::string
 }
 
 Ended update_device(const VmHost& host, const std::string& vm, const std::string& device_xml, unsigned flags) {
-  return with_hooks(host, vm, "update-device", device_xml, flags, [&](virDomain* domain, const std::string& left) {
+  return with_hooks(host, vm, vm_commands::kUpdateDevice, device_xml, flags, [&](virDomain* domain, const std::string& left) {
     change(domain, &::virDomainUpdateDeviceFlags, nullptr, device_xml, left, flags, "Failed to update device");
   });
 }

@@ -20,7 +20,7 @@ DomainHandle defined_by(const VmHost& host, const std::string& domain_xml, std::
 
 }  // namespace
 
-Ended locked(const VmHost& host, virDomain* domain, std::string_view command, const std::function<void()>& work) {
+Ended locked(const VmHost& host, virDomain* domain, const VmCommandFacts& command, const std::function<void()>& work) {
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, command);
   if (!lifecycle.begin(host.connection.get(), uuid_of(domain), WhenLeft::tell)) return lifecycle.ended();
   work();
@@ -47,21 +47,21 @@ Ended define_vm(const VmHost& host, const std::string& domain_xml, unsigned flag
     });
   };
   const auto domain = defined_by(host, domain_xml, name);
-  if (domain) return locked(host, domain.get(), "define", define);
+  if (domain) return locked(host, domain.get(), vm_commands::kDefine, define);
   define();
   return Ended::done;
 }
 
 Ended shutdown_vm(const VmHost& host, const std::string& vm) {
   const auto domain = host.find(vm);
-  return locked(host, domain.get(), "shutdown", [&] {
+  return locked(host, domain.get(), vm_commands::kShutdown, [&] {
     if (::virDomainShutdown(domain.get()) != 0) throw LibvirtError("Failed to shutdown domain '" + vm + "'");
   });
 }
 
 Ended reboot_vm(const VmHost& host, const std::string& vm) {
   const auto domain = host.find(vm);
-  return locked(host, domain.get(), "reboot", [&] {
+  return locked(host, domain.get(), vm_commands::kReboot, [&] {
     if (::virDomainReboot(domain.get(), 0) != 0) throw LibvirtError("Failed to reboot domain '" + vm + "'");
   });
 }

@@ -33,8 +33,8 @@ Ended restore_image(const VmHost& host, Lifecycle& lifecycle, const Image& image
   Subject subject{image.domain_xml, "", not_from_snapshot()};
   DomainHandle domain;
   const auto refresh = [&] { subject.domain_xml = xml_of(domain.get(), 0); };
-  const auto& restoring = phase("dehibernate");
-  const bool pauses = stays_paused || lifecycle.has_hooks_before(phase("continue"));
+  const auto& restoring = phases::kDehibernate;
+  const bool pauses = stays_paused || lifecycle.has_hooks_before(phases::kContinue);
   if (!lifecycle.before(restoring, subject)) return lifecycle.ended();
   const auto restore = [&] { domain = image.restore(subject.domain_xml == image.domain_xml ? nullptr : subject.domain_xml.c_str(), pauses); };
   lifecycle.act(restoring, subject, restore, refresh);
@@ -47,7 +47,7 @@ Ended restore_image(const VmHost& host, Lifecycle& lifecycle, const Image& image
     }
     refresh();
   }
-  const auto ended = lifecycle.pass("dehibernated", subject, [] {});
+  const auto ended = lifecycle.pass(phases::kDehibernated, subject, [] {});
   lifecycle.finish();
   return ended;
 }
@@ -57,7 +57,7 @@ void let_go_on(const VmHost& host, Lifecycle& lifecycle, virDomain* domain) {
   try {
     if (!is_active(domain)) return;
     lifecycle.take_back_from_here();
-    if (is_paused(domain)) lifecycle.expect(phase("continue"), false);
+    if (is_paused(domain)) lifecycle.expect(phases::kContinue, false);
     try {
       go_on(domain, lifecycle, true);
       lifecycle.finish();
@@ -83,16 +83,16 @@ Ended save_vm(const VmHost& host, const std::string& vm, const std::string& file
         if (const auto ended = pause(domain, lifecycle); ended != Ended::done) return ended;
       Subject subject{xml_of(domain, 0), "", {}};
       lifecycle.act_hears_stop();
-      const auto ended = lifecycle.pass("hibernate", subject, [&] {
+      const auto ended = lifecycle.pass(phases::kHibernate, subject, [&] {
         // A VM that it cannot save libvirt lets go on by itself; what belongs to that is fired here, in its turn.
-        if (!was_paused) lifecycle.expect(phase("continue"), true);
+        if (!was_paused) lifecycle.expect(phases::kContinue, true);
         const AbortOnStop aborts(domain, host.stop);
         save_to(domain, file, flags | (was_paused ? VIR_DOMAIN_SAVE_PAUSED : VIR_DOMAIN_SAVE_RUNNING));
-        if (!was_paused) lifecycle.expect(phase("continue"), false);
+        if (!was_paused) lifecycle.expect(phases::kContinue, false);
       });
       if (ended != Ended::done) return ended;
-      subject.parameters = reason("saved");
-      return lifecycle.pass("release", subject, [] {});
+      subject.parameters = reason_of(phases::kHibernate);
+      return lifecycle.pass(phases::kRelease, subject, [] {});
     };
     try {
       const auto ended = do_save();
@@ -103,7 +103,7 @@ Ended save_vm(const VmHost& host, const std::string& vm, const std::string& file
       throw;
     }
   };
-  return unless_aborted(host, [&] { return on_running_vm(host, vm, file.empty() ? "managedsave" : "save", failure, save); });
+  return unless_aborted(host, [&] { return on_running_vm(host, vm, file.empty() ? vm_commands::kManagedsave : vm_commands::kSave, failure, save); });
 }
 
 Ended restore_vm(const VmHost& host, const std::string& file, const RestoreOptions& options) {
@@ -111,7 +111,7 @@ Ended restore_vm(const VmHost& host, const std::string& file, const RestoreOptio
   const auto failure = "Failed to restore domain from " + file;
   const auto xml = take_text(::virDomainSaveImageGetXMLDesc(connection, file.c_str(), VIR_DOMAIN_SAVE_IMAGE_XML_SECURE), failure);
   const auto uuid = read_domain_facts(xml).uuid;
-  Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, "restore");
+  Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, vm_commands::kRestore);
   if (!lifecycle.begin(host.connection.get(), uuid, WhenLeft::refuse)) return lifecycle.ended();
   const DomainHandle defined(::virDomainLookupByUUIDString(connection, uuid.c_str()));
   if (defined && is_active(defined.get())) throw Error(Errc::refused, failure + "\nthe domain '" + on_one_line(name_of(defined.get())) + "' is already active");
@@ -128,7 +128,7 @@ Ended restore_vm(const VmHost& host, const std::string& file, const RestoreOptio
 
 Ended restore_managed(const VmHost& host, Lifecycle& lifecycle, virDomain* domain, StartOptions& options) {
   const auto failure = "Failed to start domain '" + name_of(domain) + "'";
-  lifecycle.follow("restore");
+  lifecycle.follow(vm_commands::kRestore);
   LibvirtText text(::virDomainManagedSaveGetXMLDesc(domain, VIR_DOMAIN_SAVE_IMAGE_XML_SECURE));
   const auto xml = text ? std::string(text.get()) : xml_of(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
   if (options.is_dry_run) {

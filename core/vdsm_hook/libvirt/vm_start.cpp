@@ -12,7 +12,7 @@ namespace {
 Ended start(const VmHost& host, Lifecycle& lifecycle, virDomain* persistent, const std::string& uuid, std::string domain_xml,
             StartOptions& options, const std::string& failure) {
   Subject subject{std::move(domain_xml), "", {}};
-  const auto& starting = phase("start");
+  const auto& starting = phases::kStart;
   std::unique_ptr<LaunchFlags> flags;
   if (lifecycle.has_hooks_before(starting)) {
     flags = std::make_unique<LaunchFlags>(host.engine.settings().paths.launchflags_dir, uuid, options.is_paused ? unsigned{VIR_DOMAIN_START_PAUSED} : 0U);
@@ -47,7 +47,7 @@ Ended start(const VmHost& host, Lifecycle& lifecycle, virDomain* persistent, con
 Ended start_vm(const VmHost& host, const std::string& vm, StartOptions& options) {
   const auto domain = host.find(vm);
   const auto name = name_of(domain.get());
-  Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, "start");
+  Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, vm_commands::kStart);
   if (!lifecycle.begin(host.connection.get(), uuid_of(domain.get()), WhenLeft::refuse)) return lifecycle.ended();
   if (is_active(domain.get())) throw Error(Errc::refused, "Domain is already active");
   const auto failure = "Failed to start domain '" + on_one_line(name) + "'";
@@ -63,7 +63,7 @@ Ended create_vm(const VmHost& host, const std::string& domain_xml, StartOptions&
   name = facts.name;
   // libvirt would make one up, and hooks would work for a VM that nobody knows.
   if (!is_uuid(facts.uuid)) throw Error(Errc::bad_document, "the domain XML has no <uuid>: give it one, for hooks to know the VM by");
-  Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, "create");
+  Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, vm_commands::kCreate);
   if (!lifecycle.begin(host.connection.get(), facts.uuid, WhenLeft::refuse)) return lifecycle.ended();
   const DomainHandle defined(::virDomainLookupByUUIDString(host.connection.get(), facts.uuid.c_str()));
   if (defined && is_active(defined.get())) throw Error(Errc::refused, "Failed to create domain\nthe domain '" + on_one_line(name_of(defined.get())) + "' is already active");
@@ -71,9 +71,9 @@ Ended create_vm(const VmHost& host, const std::string& domain_xml, StartOptions&
 }
 
 Ended destroy_vm(const VmHost& host, const std::string& vm, unsigned flags) {
-  return on_running_vm(host, vm, "destroy", "Failed to destroy domain '" + on_one_line(vm) + "'", [&](virDomain* domain, Lifecycle& lifecycle) {
-    Subject subject{xml_of(domain, 0), "", reason("destroyed")};
-    const auto ended = lifecycle.pass("destroy", subject, [&] {
+  return on_running_vm(host, vm, vm_commands::kDestroy, "Failed to destroy domain '" + on_one_line(vm) + "'", [&](virDomain* domain, Lifecycle& lifecycle) {
+    Subject subject{xml_of(domain, 0), "", reason_of(phases::kDestroy)};
+    const auto ended = lifecycle.pass(phases::kDestroy, subject, [&] {
       if (::virDomainDestroyFlags(domain, flags) != 0) throw LibvirtError("Failed to destroy domain '" + on_one_line(vm) + "'");
     });
     if (ended == Ended::done) LaunchFlags::forget(host.engine.settings().paths.launchflags_dir, uuid_of(domain));  // of a start that was killed
@@ -82,11 +82,11 @@ Ended destroy_vm(const VmHost& host, const std::string& vm, unsigned flags) {
 }
 
 Ended suspend_vm(const VmHost& host, const std::string& vm) {
-  return on_running_vm(host, vm, "suspend", "Failed to suspend domain '" + on_one_line(vm) + "'", [&](virDomain* domain, Lifecycle& lifecycle) { return pause(domain, lifecycle); });
+  return on_running_vm(host, vm, vm_commands::kSuspend, "Failed to suspend domain '" + on_one_line(vm) + "'", [&](virDomain* domain, Lifecycle& lifecycle) { return pause(domain, lifecycle); });
 }
 
 Ended resume_vm(const VmHost& host, const std::string& vm) {
-  return on_running_vm(host, vm, "resume", "Failed to resume domain '" + on_one_line(vm) + "'", [&](virDomain* domain, Lifecycle& lifecycle) { return go_on(domain, lifecycle); });
+  return on_running_vm(host, vm, vm_commands::kResume, "Failed to resume domain '" + on_one_line(vm) + "'", [&](virDomain* domain, Lifecycle& lifecycle) { return go_on(domain, lifecycle); });
 }
 
 }  // namespace vdsm_hook

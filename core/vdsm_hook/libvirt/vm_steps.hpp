@@ -12,17 +12,20 @@
 
 namespace vdsm_hook {
 
+/// The parameters of the hook points of a VM's end, when ENDING ends it.
+Variables reason_of(const Phase& ending);
+
 /// Throws LibvirtError.
 bool is_active(virDomain* domain);
 bool is_paused(virDomain* domain);
 
 /// Finds VM, locks it for COMMAND, and has WORK done. What WORK leaves open is closed. Throws refused when it is not active: FAILURE are
 /// virsh's words for what was not done.
-Ended on_running_vm(const VmHost& host, const std::string& vm, std::string_view command, const std::string& failure,
+Ended on_running_vm(const VmHost& host, const std::string& vm, const VmCommandFacts& command, const std::string& failure,
                     const std::function<Ended(virDomain* domain, Lifecycle& lifecycle)>& work);
 
 /// Locks DOMAIN for COMMAND, which has no hook points, and has WORK done. What a command that was killed left stays as it is.
-Ended locked(const VmHost& host, virDomain* domain, std::string_view command, const std::function<void()>& work);
+Ended locked(const VmHost& host, virDomain* domain, const VmCommandFacts& command, const std::function<void()>& work);
 
 /// Has WORK done, whose LibvirtError is thrown on without SECRETS.
 void hiding(const Secrets& secrets, const std::function<void()>& work);

@@ -46,25 +46,25 @@ Ended set_vcpus(const VmHost& host, const std::string& vm, unsigned count, unsig
   const auto set = [&] {
     if (::virDomainSetVcpusFlags(domain.get(), count, flags) != 0) throw LibvirtError("");
   };
-  Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, "set-vcpus");
+  Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, vm_commands::kSetVcpus);
   if (!lifecycle.begin(host.connection.get(), uuid_of(domain.get()), WhenLeft::refuse_start)) return lifecycle.ended();
   const bool is_live = (flags & VIR_DOMAIN_VCPU_LIVE) != 0 || ((flags & VIR_DOMAIN_VCPU_CONFIG) == 0 && is_active(domain.get()));
   if (!is_live) return set(), Ended::done;
   Subject subject{xml_of(domain.get(), 0), "", {}};
-  const auto ended = lifecycle.pass("set_cpus", subject, set, [&] { subject.domain_xml = xml_of(domain.get(), 0); });
+  const auto ended = lifecycle.pass(phases::kSetCpus, subject, set, [&] { subject.domain_xml = xml_of(domain.get(), 0); });
   if (ended == Ended::done) lifecycle.finish();
   return ended;
 }
 
 Ended set_memory(const VmHost& host, const std::string& vm, std::uint64_t kib, unsigned flags) {
   const auto domain = host.find(vm);
-  return locked(host, domain.get(), "set-memory", [&] {
+  return locked(host, domain.get(), vm_commands::kSetMemory, [&] {
     if (::virDomainSetMemoryFlags(domain.get(), kib, flags) != 0) throw LibvirtError("");
   });
 }
 
 Ended set_password(const VmHost& host, const std::string& vm, const TicketOptions& options) {
-  return on_running_vm(host, vm, "set-password", "Failed to set the password", [&](virDomain* domain, Lifecycle& lifecycle) {
+  return on_running_vm(host, vm, vm_commands::kSetPassword, "Failed to set the password", [&](virDomain* domain, Lifecycle& lifecycle) {
     std::string console;
     for (const auto& device : device_elements(xml_of(domain, VIR_DOMAIN_XML_SECURE))) {
       if (device.identity.element != "graphics") continue;
@@ -83,7 +83,7 @@ Ended set_password(const VmHost& host, const std::string& vm, const TicketOption
     console = with_attribute(std::move(console), "passwdValidTo", options.valid_for ? std::optional(time_from_now(*options.valid_for)) : std::nullopt);
     if (!options.connected.empty()) console = with_attribute(std::move(console), "connected", options.connected);
     Subject subject{xml_of(domain, 0), "", options.parameters};
-    return lifecycle.pass("set_ticket", subject, [&] {
+    return lifecycle.pass(phases::kSetTicket, subject, [&] {
       if (::virDomainUpdateDeviceFlags(domain, console.c_str(), VIR_DOMAIN_AFFECT_LIVE) != 0) throw LibvirtError("Failed to set the password");
     });
   });

@@ -211,11 +211,11 @@ class Watch {
     const auto& known = known_[uuid] = {now, id, name, hooks_.vm(uuid, name)};
     const auto meaning = meaning_of_gap(last, now);
     if (!is_first_ && !is_same) log(LogLevel::warning, describe(uuid, name) + " started while nobody listened");
-    if (meaning.phase.empty()) {
+    if (meaning.phase == nullptr) {
       hooks_.look(known.vm, live_xml_of(domain));
     } else {
-      log(LogLevel::warning, describe(uuid, name) + " changed while nobody listened: " + std::string(meaning.phase));
-      hooks_.happened(known.vm, meaning.phase, live_xml_of(domain));
+      log(LogLevel::warning, describe(uuid, name) + " changed while nobody listened: " + std::string(meaning.phase->name));
+      hooks_.happened(known.vm, *meaning.phase, live_xml_of(domain));
     }
     if (!is_first_) hooks_.forget_lost(known.vm);
   }
@@ -231,10 +231,10 @@ class Watch {
         continue;  // an event is on its way
       const auto now = standing_of(state, reason, known->second.standing);
       const auto meaning = meaning_of_gap(known->second.standing, now);
-      if (now == Standing::off || meaning.phase.empty()) continue;
+      if (now == Standing::off || meaning.phase == nullptr) continue;
       known->second.standing = now;
-      log(LogLevel::warning, describe(known->first, known->second.name) + " changed while nobody listened: " + std::string(meaning.phase));
-      hooks_.happened(known->second.vm, meaning.phase, live_xml_of(domain.get()));
+      log(LogLevel::warning, describe(known->first, known->second.name) + " changed while nobody listened: " + std::string(meaning.phase->name));
+      hooks_.happened(known->second.vm, *meaning.phase, live_xml_of(domain.get()));
     }
   }
   void end_second_look() {
@@ -247,10 +247,10 @@ class Watch {
   void note_defined(virDomain* domain) {
     const auto uuid = uuid_of(domain);
     VmState state(runtime_dir_, uuid);
-    if (state.read().seen.word != "migrate") return;  // of one that comes with its memory QEMU runs by then, and the word is another
+    if (state.read().seen.word != seen::kMigrate) return;  // of one that comes with its memory QEMU runs by then, and the word is another
     state.change([](VmRecord& record) { record.seen = {}; });
     const std::string definition = take_text(::virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE), "cannot read the definition of a VM");
-    hooks_.happened(hooks_.vm(uuid, name_of(domain)), "arrive", [definition] { return std::optional(definition); });
+    hooks_.happened(hooks_.vm(uuid, name_of(domain)), phases::kArrive, [definition] { return std::optional(definition); });
   }
 
   void note_lifecycle(virDomain* domain, int event, int detail) {
@@ -264,8 +264,8 @@ class Watch {
     known.standing = meaning.standing;
     if (!known.vm) known.vm = hooks_.vm(uuid, known.name = name_of(domain));
     if (meaning.standing != Standing::off) known.id = ::virDomainGetID(domain);
-    if (!meaning.phase.empty()) {
-      hooks_.happened(known.vm, meaning.phase, live_xml_of(domain));
+    if (meaning.phase != nullptr) {
+      hooks_.happened(known.vm, *meaning.phase, live_xml_of(domain));
     } else if (meaning.standing != Standing::off) {
       hooks_.look(known.vm, live_xml_of(domain));
     }

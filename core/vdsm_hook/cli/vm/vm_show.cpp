@@ -30,7 +30,7 @@ std::string state_of(virDomain* domain) {
 }  // namespace
 
 int vm_list_main(int argc, char** argv) {
-  VmCommand command("list", "--all");
+  VmCommand command(vm_commands::kList, "--all");
   bool is_all = false, is_inactive = false, is_names = false;
   FormatOption format;
   command.app().add_flag("--all", is_all, "also those that do not run");
@@ -57,7 +57,7 @@ int vm_list_main(int argc, char** argv) {
 }
 
 int vm_show_main(int argc, char** argv) {
-  VmCommand command("show", "web-01");
+  VmCommand command(vm_commands::kShow, "web-01");
   FormatOption format;
   command.add_vm();
   format.add_to(command.app());
@@ -94,7 +94,7 @@ int vm_show_main(int argc, char** argv) {
 }
 
 int vm_recover_main(int argc, char** argv) {
-  VmCommand command("recover", "web-01");
+  VmCommand command(vm_commands::kRecover, "web-01");
   command.add_vm();
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     std::string what;
