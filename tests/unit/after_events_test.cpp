@@ -9,7 +9,8 @@
 #include "host.hpp"
 #include "vdsm_hook/hookpoints/lifecycles.hpp"
 #include "vdsm_hook/libvirt/after_events.hpp"
-#include "vdsm_hook/libvirt_hooks/vm_state.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_journal.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_lock.hpp"
 
 using namespace vdsm_hook;
 using namespace vdsm_hook::test;
@@ -32,8 +33,8 @@ LiveXml gone() {
   return [] { return std::nullopt; };
 }
 std::string_view after(const Phase& phase) { return phase.after[0]; }
-void expect(VmState state, std::string_view event) {
-  state.change([event](VmRecord& record) { record.expect(event); });
+void expect(VmJournal journal, std::string_view event) {
+  journal.change([event](VmRecord& record) { record.expect(event); });
 }
 
 // Hooks append to HOST/record what they are run for.
@@ -91,7 +92,7 @@ BOOST_FIXTURE_TEST_CASE(a_vms_events_run_in_order_and_others_do_not_wait_for_the
 }
 
 BOOST_FIXTURE_TEST_CASE(what_a_command_fires_itself_is_left_out_once_each, Fixture) {
-  expect(VmState(host.runtime_dir(), kOne), after(phases::kPause));
+  expect(VmJournal(VmDirectory(host.runtime_dir(), kOne)), after(phases::kPause));
   const auto vm = events.vm(kOne, "one");
   for (const auto* phase : {&phases::kContinue, &phases::kPause, &phases::kPause}) events.happened(vm, *phase, lives(domain(kOne)));
   BOOST_TEST(sees(2));
@@ -190,7 +191,7 @@ BOOST_FIXTURE_TEST_CASE(a_device_of_a_command_is_left_out_and_not_one_that_came_
   events.happened(vm, phases::kPause, lives(domain(kOne)));
   BOOST_REQUIRE(eventually([&] { return boost::filesystem::exists(host.root() + "/waits"); }));
   events.plugged(vm, "net1", lives(domain(kOne, nic("net1"))));
-  expect(VmState(host.runtime_dir(), kOne), after(phases::kPlugNic));  // a command's, while the hooks of the first wait
+  expect(VmJournal(VmDirectory(host.runtime_dir(), kOne)), after(phases::kPlugNic));  // a command's, while the hooks of the first wait
   events.plugged(vm, "net2", lives(domain(kOne, nic("net2"))));
   host.write("go", "");
   events.happened(vm, phases::kContinue, lives(domain(kOne)));
@@ -203,14 +204,14 @@ BOOST_FIXTURE_TEST_CASE(a_device_of_a_command_is_left_out_and_not_one_of_another
   record(after(phases::kPlugDisk));
   const std::string disk = "<disk type='file'><alias name='disk1'/></disk>";
   const auto vm = events.vm(kOne, "one");
-  expect(VmState(host.runtime_dir(), kOne), after(phases::kPlugDisk));
+  expect(VmJournal(VmDirectory(host.runtime_dir(), kOne)), after(phases::kPlugDisk));
   events.plugged(vm, "net1", lives(domain(kOne, nic("net1"))));
   events.plugged(vm, "disk1", lives(domain(kOne, nic("net1") + disk)));
   events.happened(vm, phases::kContinue, lives(domain(kOne)));
   BOOST_TEST(sees(2));
   BOOST_TEST(mentions(host.read("record"), nic("net1")));
   BOOST_TEST(!mentions(host.read("record"), disk));
-  BOOST_TEST(!VmState(host.runtime_dir(), kOne).take_expected(after(phases::kPlugDisk)));
+  BOOST_TEST(!VmJournal(VmDirectory(host.runtime_dir(), kOne)).take_expected(after(phases::kPlugDisk)));
 }
 
 BOOST_FIXTURE_TEST_CASE(when_all_threads_run_hooks_the_log_says_so_once, Fixture) {
@@ -230,18 +231,19 @@ BOOST_FIXTURE_TEST_CASE(when_all_threads_run_hooks_the_log_says_so_once, Fixture
 
 BOOST_FIXTURE_TEST_CASE(what_ended_commands_expected_is_forgotten_but_not_what_a_running_one_does, Fixture) {
   const std::string host_uuid = "99999999-9999-4999-8999-999999999999";
-  VmState state(host.runtime_dir(), kOne);
-  const auto lock = state.lock(host_uuid, {}, [](const auto&) { return false; });
+  const VmDirectory directory(host.runtime_dir(), kOne);
+  VmJournal journal(directory);
+  const auto lock = VmLock::take(directory, host_uuid, {}, [] { return false; });
   BOOST_REQUIRE(lock);
   VmRun run;
   run.own_events = {std::string(after(phases::kPause))};
   run.command = "suspend";
   run.phase = &phases::kPause;
   run.stage = VmRun::Stage::acting;
-  state.write_run(host_uuid, run);
-  for (const auto* phase : {&phases::kPause, &phases::kContinue, &phases::kPlugNic}) expect(state, after(*phase));
+  journal.change([&](VmRecord& record) { record.runs[host_uuid] = run; });
+  for (const auto* phase : {&phases::kPause, &phases::kContinue, &phases::kPlugNic}) expect(journal, after(*phase));
   forget_lost_events(host.runtime_dir(), kOne);
-  BOOST_TEST(state.take_expected(after(phases::kPause)));
-  BOOST_TEST(!state.take_expected(after(phases::kContinue)));
-  BOOST_TEST(!state.take_expected(after(phases::kPlugNic)));
+  BOOST_TEST(journal.take_expected(after(phases::kPause)));
+  BOOST_TEST(!journal.take_expected(after(phases::kContinue)));
+  BOOST_TEST(!journal.take_expected(after(phases::kPlugNic)));
 }

@@ -10,7 +10,7 @@
 #include "vdsm_hook/hookpoints/lifecycles.hpp"
 #include "vdsm_hook/libvirt/handles.hpp"
 #include "vdsm_hook/libvirt/watcher.hpp"
-#include "vdsm_hook/libvirt_hooks/vm_state.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_journal.hpp"
 
 using namespace vdsm_hook;
 using namespace vdsm_hook::test;
@@ -106,12 +106,12 @@ BOOST_AUTO_TEST_CASE(a_vm_that_another_host_sends_without_its_memory_gets_what_f
   const auto connection = connect_to("test:///default");
   Watched watched("test:///default");
   BOOST_REQUIRE(watched.says("up "));
-  VmState state(watched.host.runtime_dir(), uuid);
-  state.change([](VmRecord& record) { record.seen = {std::string(seen::kMigrate), false}; });  // as the bridge leaves it
+  VmJournal journal(VmDirectory(watched.host.runtime_dir(), uuid));
+  journal.change([](VmRecord& record) { record.seen = {std::string(seen::kMigrate), false}; });  // as the bridge leaves it
   DomainHandle vm(::virDomainDefineXML(connection.get(), xml.c_str()));
   BOOST_REQUIRE(vm);
   BOOST_TEST(watched.saw(line(phases::kArrive, uuid)), watched.host.read("record"));
-  BOOST_TEST(state.read().seen.word == "");
+  BOOST_TEST(journal.read().seen.word == "");
   vm.reset(::virDomainDefineXML(connection.get(), xml.c_str()));  // by anybody
   BOOST_REQUIRE(vm && ::virDomainCreate(vm.get()) == 0 && ::virDomainSuspend(vm.get()) == 0);
   BOOST_TEST(watched.saw(line(phases::kArrive, uuid) + line(phases::kPause, uuid)), watched.host.read("record"));

@@ -10,7 +10,7 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
-#include "vdsm_hook/libvirt_hooks/vm_state.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_journal.hpp"
 #include "vdsm_hook/properties/devices.hpp"
 
 namespace vdsm_hook {
@@ -51,10 +51,10 @@ std::vector<Request> requests_after(const HookPoint& point, const std::string& d
 }
 
 void forget_lost_events(const std::string& runtime_dir, const std::string& uuid) {
-  VmState state(runtime_dir, uuid);
-  if (state.read().expected.empty()) return;
-  state.change([&](VmRecord& record) {
-    std::erase_if(record.expected, [&](const VmRecord::Expected& one) { return !state.is_fired_by_command(one.event); });
+  VmJournal journal(VmDirectory(runtime_dir, uuid));
+  if (journal.read().expected.empty()) return;
+  journal.change([&](VmRecord& record) {
+    std::erase_if(record.expected, [&](const VmRecord::Expected& one) { return !journal.is_fired_by_command(one.event); });
   });
 }
 
@@ -114,10 +114,12 @@ struct AfterEvents::State {
       log(LogLevel::warning, "hooks of " + std::to_string(kThreads) + " VMs run: those of all others wait until one of these has ended");
   }
 
+  VmJournal journal_of(const Vm& vm) const { return VmJournal(VmDirectory(engine.settings().paths.runtime_dir, vm.uuid_)); }
+
   // False: a command fires it. Where that cannot be read it is ours: an event may come twice, and is not lost.
   bool is_ours(const Vm& vm, std::string_view event) const {
     try {
-      return !VmState(engine.settings().paths.runtime_dir, vm.uuid_).take_expected(event);
+      return !journal_of(vm).take_expected(event);
     } catch (const Error& error) {
       log(LogLevel::warning, vm.to_text() + ": " + error.what());
       return true;
@@ -155,7 +157,7 @@ struct AfterEvents::State {
     const EventNames own = after == nullptr ? EventNames(none) : after->after;
     for (const auto event : taken) {  // by a device of another type: the command's own is still to come
       if (has(own, event)) continue;
-      VmState(engine.settings().paths.runtime_dir, vm.uuid_).change([event](VmRecord& record) { record.expect(event); });
+      journal_of(vm).change([event](VmRecord& record) { record.expect(event); });
       vm.put_back_.push_back(event);
     }
     for (const auto event : own) {

@@ -1,9 +1,12 @@
-// recover
+#include "vdsm_hook/libvirt/vm_recover.hpp"
+
 #include <thread>
 
 #include "vdsm_hook/base/limits.hpp"
+#include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/libvirt/launch_flags.hpp"
-#include "vdsm_hook/libvirt/vm_steps.hpp"
+#include "vdsm_hook/libvirt/vm_devices.hpp"
+#include "vdsm_hook/libvirt/vm_end.hpp"
 #include "vdsm_hook/properties/devices.hpp"
 #include "vdsm_hook/properties/metadata.hpp"
 
@@ -94,7 +97,7 @@ void fire_what_follows(Lifecycle& lifecycle, const VmRun& run, bool has_happened
     is_told = is_by_the_way(*next);
     if (!next->does.empty() || !is_as(next->state_after, domain)) continue;
     if (next->state_after == State::off) subject.parameters = reason_of(*run.phase);
-    lifecycle.pass(*next, subject, [] {});
+    lifecycle.pass(*next, subject);
   }
 }
 
@@ -118,7 +121,7 @@ Ended recover_vm(const VmHost& host, const std::string& vm, std::string& what_wa
   QuietObserver observer(host.observer);
   Lifecycle lifecycle(host.engine, host.hooks, observer, host.stop, vm_commands::kRecover);
   if (!lifecycle.begin(host.connection.get(), uuid, WhenLeft::tell)) return lifecycle.ended();
-  const auto run = lifecycle.state().read_run(host.uuid());
+  const auto run = lifecycle.journal().run_of(host.uuid());
   const auto what = run ? "`vdsm-hook vm " + run->command + "` (" + run->since + ")" : "";
   if (run && !wait_for_libvirt(host, uuid, run->stage, what)) return Ended::cancelled;
   LaunchFlags::forget(host.engine.settings().paths.launchflags_dir, uuid);
@@ -137,7 +140,7 @@ Ended recover_vm(const VmHost& host, const std::string& vm, std::string& what_wa
     if (run->has_acted()) {
       lifecycle.after(current, subject);
     } else {
-      lifecycle.pass(current, subject, [] {});
+      lifecycle.pass(current, subject);
     }
     what_was_done = what + ": finished";
   } else if (happened == Happened::unknown) {

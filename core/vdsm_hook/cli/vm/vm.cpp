@@ -51,11 +51,7 @@ std::string sentence(std::string_view summary) {
   return text + ".";
 }
 
-std::string words(EventNames names) {
-  std::string text;
-  for (const auto name : names) text += (text.empty() ? "" : ", ") + std::string(name);
-  return text;
-}
+std::string words(EventNames names) { return vdsm_hook::joined(names, ", "); }
 
 std::string hook_points_of(const VmCommandFacts& facts) {
   std::string text = facts.phases.empty() ? "" : "Hook points, in this order:\n";

@@ -66,9 +66,9 @@ int vm_show_main(int argc, char** argv) {
     const auto xml = xml_of(domain.get(), 0);
     const auto facts = read_domain_facts(xml);
     const auto uuid = uuid_of(domain.get());
-    const VmState state(host.engine.settings().paths.runtime_dir, uuid);
-    const auto run = state.read_run(host.uuid());
-    const bool is_held = run && state.is_locked(host.uuid());
+    const VmDirectory directory(host.engine.settings().paths.runtime_dir, uuid);
+    const auto run = VmJournal(directory).run_of(host.uuid());
+    const bool is_held = run && VmLock::is_held(directory, host.uuid());
     boost::json::array properties, devices;
     for (const auto& [name, value] : facts.custom_properties) properties.push_back({{"name", printable(name)}, {"value", printable(value)}});
     for (const auto& device : device_elements(xml))

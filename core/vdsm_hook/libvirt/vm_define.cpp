@@ -1,5 +1,6 @@
-// define, shutdown, reboot: no hook points, but one after the other as all commands
-#include "vdsm_hook/libvirt/vm_steps.hpp"
+#include "vdsm_hook/libvirt/vm_define.hpp"
+
+#include "vdsm_hook/libvirt/locked_vm.hpp"
 #include "vdsm_hook/properties/metadata.hpp"
 
 namespace vdsm_hook {
@@ -20,22 +21,6 @@ DomainHandle defined_by(const VmHost& host, const std::string& domain_xml, std::
 
 }  // namespace
 
-Ended locked(const VmHost& host, virDomain* domain, const VmCommandFacts& command, const std::function<void()>& work) {
-  Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, command);
-  if (!lifecycle.begin(host.connection.get(), uuid_of(domain), WhenLeft::tell)) return lifecycle.ended();
-  work();
-  return Ended::done;
-}
-
-void hiding(const Secrets& secrets, const std::function<void()>& work) {
-  try {
-    work();
-  } catch (LibvirtError& error) {
-    error.set_what(secrets.hidden(error.what()));
-    throw;
-  }
-}
-
 Ended define_vm(const VmHost& host, const std::string& domain_xml, unsigned flags, const std::string& failure, std::string& name) {
   const auto define = [&] {
     Secrets secrets;
@@ -50,20 +35,6 @@ Ended define_vm(const VmHost& host, const std::string& domain_xml, unsigned flag
   if (domain) return locked(host, domain.get(), vm_commands::kDefine, define);
   define();
   return Ended::done;
-}
-
-Ended shutdown_vm(const VmHost& host, const std::string& vm) {
-  const auto domain = host.find(vm);
-  return locked(host, domain.get(), vm_commands::kShutdown, [&] {
-    if (::virDomainShutdown(domain.get()) != 0) throw LibvirtError("Failed to shutdown domain '" + vm + "'");
-  });
-}
-
-Ended reboot_vm(const VmHost& host, const std::string& vm) {
-  const auto domain = host.find(vm);
-  return locked(host, domain.get(), vm_commands::kReboot, [&] {
-    if (::virDomainReboot(domain.get(), 0) != 0) throw LibvirtError("Failed to reboot domain '" + vm + "'");
-  });
 }
 
 }  // namespace vdsm_hook

@@ -1,13 +1,12 @@
-// What is remembered of a VM, and its lock.
-#define BOOST_TEST_MODULE vm_state
-#include <signal.h>
-
+// What is written down of a VM.
+#define BOOST_TEST_MODULE vm_journal
 #include <boost/filesystem.hpp>
 #include <boost/test/unit_test.hpp>
 #include <thread>
 
 #include "support.hpp"
-#include "vdsm_hook/libvirt_hooks/vm_state.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_journal.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_lock.hpp"
 
 using namespace vdsm_hook;
 using vdsm_hook::test::TempDir;
@@ -16,8 +15,14 @@ namespace {
 
 const std::string kVm = "aaaaaaaa-2222-4333-8444-555555555555", kHost = "11111111-2222-4333-8444-555555555555", kOther = "22222222-2222-4333-8444-555555555555";
 
-UniqueFd lock_now(VmState& state, const std::string& host = kHost) {
-  return state.lock(host, {}, [](const auto&) { return false; });
+std::unique_ptr<VmLock> lock_now(const TempDir& dir, const std::string& host = kHost) {
+  return VmLock::take({dir.path(), kVm}, host, {}, [] { return false; });
+}
+
+VmJournal journal_in(const TempDir& dir) { return VmJournal(VmDirectory(dir.path(), kVm)); }
+
+void write_run(VmJournal& journal, const VmRun& run) {
+  journal.change([&](VmRecord& record) { record.runs[kHost] = run; });
 }
 
 VmRun some_run() {
@@ -43,12 +48,12 @@ VmRun some_run() {
 
 BOOST_AUTO_TEST_CASE(a_run_is_read_as_it_was_written) {
   const TempDir dir;
-  VmState state(dir.path(), kVm);
-  BOOST_TEST(!state.read_run(kHost));
-  const auto lock = lock_now(state);
+  auto journal = journal_in(dir);
+  BOOST_TEST(!journal.run_of(kHost));
+  const auto lock = lock_now(dir);
   const auto run = some_run();
-  state.write_run(kHost, run);
-  const auto read = VmState(dir.path(), "AAAAAAAA-2222-4333-8444-555555555555").read_run(kHost);
+  write_run(journal, run);
+  const auto read = VmJournal(VmDirectory(dir.path(), "AAAAAAAA-2222-4333-8444-555555555555")).run_of(kHost);
   BOOST_REQUIRE(read);
   BOOST_TEST(read->command == run.command);
   BOOST_TEST(read->pid == run.pid);
@@ -64,10 +69,9 @@ BOOST_AUTO_TEST_CASE(a_run_is_read_as_it_was_written) {
   BOOST_TEST((read->created == run.created));
   BOOST_TEST((read->properties == run.properties && read->parameters == run.parameters));
   BOOST_TEST(read->document == run.document);
-  BOOST_TEST(!state.read_run(kOther));
-  state.remove_run(kHost);
-  state.remove_run(kHost);
-  BOOST_TEST(!state.read_run(kHost));
+  BOOST_TEST(!journal.run_of(kOther));
+  for (int i = 0; i < 2; ++i) journal.change([](VmRecord& record) { record.runs.erase(kHost); });
+  BOOST_TEST(!journal.run_of(kHost));
 }
 
 namespace {
@@ -82,8 +86,8 @@ std::string with(std::string text, const std::string& from, const std::string& t
 
 BOOST_AUTO_TEST_CASE(a_record_that_cannot_be_read_or_is_of_another_version_names_its_file_and_changes_nothing) {
   const TempDir dir;
-  VmState state(dir.path(), kVm);
-  state.write_run(kHost, some_run());
+  auto journal = journal_in(dir);
+  write_run(journal, some_run());
   const auto file = dir.path() + "/vms/" + kVm + "/record";
   const auto good = vdsm_hook::test::content_of(file);
   for (const auto& text : {std::string(), std::string("{"), std::string("[]"), std::string("{}"), std::string("\xff"), with(good, "\"version\":1", "\"version\":2"),
@@ -92,23 +96,23 @@ BOOST_AUTO_TEST_CASE(a_record_that_cannot_be_read_or_is_of_another_version_names
                            with(good, "\"expected\"", "\"unexpected\"")}) {
     dir.file("vms/" + kVm + "/record", text);
     const auto names_it = [&](const Error& error) { return error.code() == Errc::engine_failure && std::string(error.what()).find(file) != std::string::npos; };
-    BOOST_CHECK_EXCEPTION(state.read_run(kHost), Error, names_it);
-    BOOST_CHECK_EXCEPTION(state.write_run(kHost, some_run()), Error, names_it);
-    BOOST_CHECK_EXCEPTION(state.is_fired_by_command("after_vm_start"), Error, names_it);
+    BOOST_CHECK_EXCEPTION(journal.run_of(kHost), Error, names_it);
+    BOOST_CHECK_EXCEPTION(write_run(journal, some_run()), Error, names_it);
+    BOOST_CHECK_EXCEPTION(journal.is_fired_by_command("after_vm_start"), Error, names_it);
     BOOST_TEST(vdsm_hook::test::content_of(file) == text);
   }
-  state.forget();
-  BOOST_TEST(!state.read_run(kHost));
-  state.write_run(kHost, some_run());
+  journal.forget();
+  BOOST_TEST(!journal.run_of(kHost));
+  write_run(journal, some_run());
 }
 
 BOOST_AUTO_TEST_CASE(what_the_first_version_wrote_down_cannot_be_read_and_can_be_forgotten) {
   const TempDir dir;
-  VmState state(dir.path(), kVm);
+  auto journal = journal_in(dir);
   const auto file = dir.file("vms/" + kVm + "/" + kHost + ".run", R"({"command":"start","phase":"start"})");
-  BOOST_CHECK_EXCEPTION(state.read(), Error, [&](const Error& error) { return std::string(error.what()).find(file) != std::string::npos; });
-  state.forget();
-  BOOST_TEST(!state.read_run(kHost));
+  BOOST_CHECK_EXCEPTION(journal.read(), Error, [&](const Error& error) { return std::string(error.what()).find(file) != std::string::npos; });
+  journal.forget();
+  BOOST_TEST(!journal.run_of(kHost));
 }
 
 BOOST_AUTO_TEST_CASE(changes_of_many_at_once_are_all_kept_and_a_writer_that_was_killed_is_in_nobodys_way) {
@@ -117,102 +121,54 @@ BOOST_AUTO_TEST_CASE(changes_of_many_at_once_are_all_kept_and_a_writer_that_was_
   std::vector<std::jthread> writers;
   for (int writer = 0; writer < 4; ++writer)
     writers.emplace_back([&dir] {
-      VmState state(dir.path(), kVm);
-      for (int i = 0; i < 25; ++i) state.change([](VmRecord& record) { record.expect("after_vm_pause"); });
+      auto journal = journal_in(dir);
+      for (int i = 0; i < 25; ++i) journal.change([](VmRecord& record) { record.expect("after_vm_pause"); });
     });
   writers.clear();
-  VmState state(dir.path(), kVm);
-  BOOST_TEST(state.read().expected.size() == 100U);
-  for (int i = 0; i < 100; ++i) BOOST_TEST(state.take_expected("after_vm_pause"));
-  BOOST_TEST(!state.take_expected("after_vm_pause"));
+  auto journal = journal_in(dir);
+  BOOST_TEST(journal.read().expected.size() == 100U);
+  for (int i = 0; i < 100; ++i) BOOST_TEST(journal.take_expected("after_vm_pause"));
+  BOOST_TEST(!journal.take_expected("after_vm_pause"));
   BOOST_TEST(!boost::filesystem::exists(dir.path() + "/vms/" + kVm));  // nothing is known of it any more
 }
 
 BOOST_AUTO_TEST_CASE(what_the_bridge_fired_is_noted_for_whoever_recovers_a_killed_command_and_not_for_one_that_runs) {
   const TempDir dir;
-  VmState state(dir.path(), kVm), bridge(dir.path(), kVm);
-  auto held = lock_now(state);
-  state.write_run(kHost, some_run());
+  auto journal = journal_in(dir), bridge = journal_in(dir);
+  auto held = lock_now(dir);
+  write_run(journal, some_run());
   bridge.note_fired("after_vm_destroy");
-  BOOST_TEST((state.read_run(kHost)->find_fired("after_vm_destroy", "") == nullptr));
-  held = {};
+  BOOST_TEST((journal.run_of(kHost)->find_fired("after_vm_destroy", "") == nullptr));
+  held.reset();
   bridge.note_fired("after_device_destroy");
-  const auto run = state.read_run(kHost);
+  const auto run = journal.run_of(kHost);
   const auto* fired = run->find_fired("after_device_destroy", "whichever device");
   BOOST_TEST((fired != nullptr && fired->is_over));
 }
 
-BOOST_AUTO_TEST_CASE(one_holds_a_vm_of_a_host_at_a_time) {
+BOOST_AUTO_TEST_CASE(what_a_command_fires_itself_is_its_matter_once_it_has_asked_libvirt_and_while_it_runs) {
   const TempDir dir;
-  VmState state(dir.path(), kVm), again(dir.path(), kVm), other(dir.path(), kOther);
-  auto held = lock_now(state);
-  BOOST_TEST(bool(held));
-  state.write_run(kHost, some_run());
-  std::optional<VmRun> holder;
-  BOOST_TEST(!again.lock(kHost, {}, [&](const auto& run) {
-    holder = run;
-    return false;
-  }));
-  BOOST_TEST((holder && holder->pid == 42));
-  BOOST_TEST(again.is_locked(kHost));
-  BOOST_TEST(again.is_fired_by_command("after_vm_start"));
-  BOOST_TEST(!again.is_fired_by_command("after_vm_destroy"));
-  BOOST_TEST(bool(lock_now(again, kOther)));
-  BOOST_TEST(bool(lock_now(other)));
-  held = {};
-  BOOST_TEST(!again.is_locked(kHost));
-  BOOST_TEST(!again.is_fired_by_command("after_vm_start"));  // of a run that was killed
-  BOOST_TEST(bool(lock_now(again)));
-}
-
-BOOST_AUTO_TEST_CASE(who_waits_gets_it_when_the_holder_is_killed) {
-  const TempDir dir;
-  VmState state(dir.path(), kVm);
-  int ready[2];
-  BOOST_REQUIRE(::pipe(ready) == 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    VmState childs(dir.path(), kVm);
-    const auto held = lock_now(childs);
-    static_cast<void>(::write(ready[1], held ? "y" : "n", 1));
-    ::pause();
-    ::_exit(0);
-  }
-  char answer = 0;
-  BOOST_REQUIRE(::read(ready[0], &answer, 1) == 1);
-  BOOST_REQUIRE(answer == 'y');
-  BOOST_TEST(!lock_now(state));
-  const auto held = state.lock(kHost, {}, [&](const auto&) {
-    ::kill(child, SIGKILL);
-    return true;
-  });
-  BOOST_TEST(bool(held));
-  ::waitpid(child, nullptr, 0);
-  ::close(ready[0]);
-  ::close(ready[1]);
-}
-
-BOOST_AUTO_TEST_CASE(who_waits_can_be_stopped) {
-  const TempDir dir;
-  VmState state(dir.path(), kVm);
-  const auto held = lock_now(state);
-  std::stop_source source;
-  BOOST_TEST(!VmState(dir.path(), kVm).lock(kHost, source.get_token(), [&](const auto&) {
-    source.request_stop();
-    return true;
-  }));
+  auto journal = journal_in(dir);
+  auto held = lock_now(dir);
+  auto run = some_run();
+  run.stage = VmRun::Stage::before;
+  write_run(journal, run);
+  BOOST_TEST(!journal.is_fired_by_command("after_vm_start"));
+  write_run(journal, some_run());
+  BOOST_TEST(journal.is_fired_by_command("after_vm_start"));
+  BOOST_TEST(!journal.is_fired_by_command("after_vm_destroy"));
+  held.reset();
+  BOOST_TEST(!journal.is_fired_by_command("after_vm_start"));  // of a run that was killed
 }
 
 BOOST_AUTO_TEST_CASE(a_uuid_is_no_path) {
-  for (const auto& uuid : std::vector<std::string>{"", "..", "../x", "/etc", kVm + "/..", kVm + "\n"}) BOOST_CHECK_THROW(VmState("/run/x", uuid), Error);
+  for (const auto& uuid : std::vector<std::string>{"", "..", "../x", "/etc", kVm + "/..", kVm + "\n"}) BOOST_CHECK_THROW(VmDirectory("/run/x", uuid), Error);
 }
 
-BOOST_AUTO_TEST_CASE(a_directory_that_others_can_write_or_a_link_for_a_lock_is_refused) {
+BOOST_AUTO_TEST_CASE(vms_with_a_directory_are_those_that_have_a_uuids) {
   const TempDir dir;
-  VmState state(dir.dir("open", 0777), kVm);
-  BOOST_CHECK_THROW(lock_now(state), Error);
-  VmState linked(dir.path(), kVm);
-  const auto victim = dir.file("victim", "");
-  dir.link("vms/" + kVm + "/" + kHost + ".lock", victim);
-  BOOST_CHECK_THROW(lock_now(linked), Error);
+  BOOST_TEST(vms_with_directory(dir.path()).empty());
+  dir.file("vms/" + kVm + "/record", "");
+  dir.file("vms/somebodys/file", "");
+  BOOST_TEST((vms_with_directory(dir.path()) == std::vector<std::string>{kVm}));
 }
