@@ -178,6 +178,16 @@ BOOST_AUTO_TEST_CASE(a_duration_is_said_in_its_shortest_form_and_reads_back) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(words_are_joined_by_what_stands_between_them) {
+  BOOST_TEST(joined(std::vector<std::string>{}, ", ") == "");
+  BOOST_TEST(joined(std::vector<std::string>{"a"}, ", ") == "a");
+  BOOST_TEST(joined(std::vector<std::string_view>{"", "b", ""}, ", ") == ", b, ");
+}
+
+BOOST_AUTO_TEST_CASE(small_letters_are_asciis_alone) {
+  BOOST_TEST(in_lower_case("AZaz[@09 \xC3\x84") == "azaz[@09 \xC3\x84");
+}
+
 BOOST_AUTO_TEST_CASE(a_uuid_is_8_4_4_4_12_hexadecimal_digits) {
   const std::string good = "0e4a0b1c-7D2f-4c3a-9b1E-0123456789ab";
   BOOST_TEST(is_uuid(good));

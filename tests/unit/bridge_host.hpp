@@ -9,7 +9,7 @@
 
 #include "host.hpp"
 #include "vdsm_hook/libvirt_hooks/bridge.hpp"
-#include "vdsm_hook/libvirt_hooks/vm_state.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_journal.hpp"
 
 namespace vdsm_hook::test {
 
@@ -96,10 +96,11 @@ class BridgeFixture {
     for (auto& line : found) line.resize(line.find('|'));
     return joined(found);
   }
-  VmState state() const { return VmState(settings.paths.runtime_dir, kUuid); }
-  std::string seen() const { return state().read().seen.word; }
+  VmDirectory vm_directory() const { return {settings.paths.runtime_dir, kUuid}; }
+  VmJournal journal() const { return VmJournal(vm_directory()); }
+  std::string seen() const { return journal().read().seen.word; }
   void set_seen(const std::string& word, bool was_running = true) const {
-    state().change([&](VmRecord& record) { record.seen = {word, was_running && !word.empty()}; });
+    journal().change([&](VmRecord& record) { record.seen = {word, was_running && !word.empty()}; });
   }
   std::string document() const { return host.read("document"); }
   /// A file below the host's directory, with the directories above it.

@@ -10,6 +10,7 @@
 #include "bridge_host.hpp"
 #include "support.hpp"
 #include "vdsm_hook/hookpoints/lifecycles.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_lock.hpp"
 
 namespace data = boost::unit_test::data;
 using namespace vdsm_hook;
@@ -172,18 +173,19 @@ BOOST_DATA_TEST_CASE(a_vm_that_comes_with_its_memory_is_known_by_qemus_command_l
 
 BOOST_AUTO_TEST_CASE(events_that_a_command_fires_itself_are_left_out_and_the_state_is_kept) {
   BridgeFixture bridge;
-  auto state = bridge.state();
+  auto journal = bridge.journal();
   const std::string host_uuid = "11111111-2222-3333-4444-555555555555";
-  auto lock = state.lock(host_uuid, {}, [](const auto&) { return false; });
+  auto lock = VmLock::take(bridge.vm_directory(), host_uuid, {}, [] { return false; });
   BOOST_TEST_REQUIRE(static_cast<bool>(lock));
   VmRun run;
-  run.command = run.phase = "start";
+  run.command = "start";
+  run.phase = &phases::kStart;
   run.own_events = {"before_device_create", "before_vm_start", "after_vm_start"};
-  state.write_run(host_uuid, run);
+  journal.change([&](VmRecord& record) { record.runs[host_uuid] = run; });
   bridge.goes_well("prepare", "begin");
   BOOST_TEST(bridge.fired() == joined(kBeforeStart));  // it has not asked libvirt yet: somebody else did
   run.stage = VmRun::Stage::acting;
-  state.write_run(host_uuid, run);
+  journal.change([&](VmRecord& record) { record.runs[host_uuid] = run; });
   bridge.goes_well("prepare", "begin");
   BOOST_TEST(bridge.fired() == "");
   BOOST_TEST(bridge.seen() == "prepare");

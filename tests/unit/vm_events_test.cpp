@@ -23,6 +23,7 @@ struct Row {
   const char* phase;
   Standing next;
 };
+std::string_view name_of(const Phase* phase) { return phase == nullptr ? "" : phase->name; }
 std::ostream& operator<<(std::ostream& out, const Row& row) {
   return out << "standing " << static_cast<int>(row.last) << ", event " << row.event << "/" << row.detail;
 }
@@ -131,7 +132,7 @@ std::ostream& operator<<(std::ostream& out, Standing standing) { return out << s
 
 BOOST_DATA_TEST_CASE(an_event_means_what_the_row_says, data::make(kRows), row) {
   const auto meaning = meaning_of(row.last, row.event, row.detail, true);
-  BOOST_TEST(meaning.phase == row.phase);
+  BOOST_TEST(name_of(meaning.phase) == row.phase);
   BOOST_TEST(meaning.standing == row.next);
 }
 
@@ -141,7 +142,7 @@ BOOST_DATA_TEST_CASE(what_qemu_was_seen_to_say_fires_each_phase_once, data::make
   for (const auto& [event, detail] : seen.events) {
     const auto meaning = meaning_of(standing, event, detail, true);
     standing = meaning.standing;
-    if (!meaning.phase.empty()) phases.emplace_back(meaning.phase);
+    if (meaning.phase != nullptr) phases.emplace_back(meaning.phase->name);
   }
   BOOST_TEST(phases == seen.phases, boost::test_tools::per_element());
 }
@@ -151,13 +152,13 @@ BOOST_AUTO_TEST_CASE(where_no_driver_tells_of_the_guest_a_start_is_a_vm_that_run
 }
 
 BOOST_DATA_TEST_CASE(a_gap_means_what_the_states_around_it_say, data::make(kGaps), gap) {
-  BOOST_TEST(meaning_of_gap(gap.last, gap.now).phase == gap.phase);
+  BOOST_TEST(name_of(meaning_of_gap(gap.last, gap.now).phase) == gap.phase);
   BOOST_TEST(meaning_of_gap(gap.last, gap.now).standing == gap.now);
 }
 
 BOOST_AUTO_TEST_CASE(every_phase_that_is_meant_is_in_the_table_and_fires_something) {
   for (const auto& row : kRows)
-    if (*row.phase != '\0') BOOST_TEST(!phase(row.phase).after.empty(), row.phase);
+    if (*row.phase != '\0') BOOST_TEST((find_phase(row.phase) != nullptr && !find_phase(row.phase)->after.empty()), row.phase);
 }
 
 BOOST_AUTO_TEST_CASE(states_of_libvirt_are_standings) {

@@ -10,7 +10,7 @@
 #include "vdsm_hook/hookpoints/lifecycles.hpp"
 #include "vdsm_hook/libvirt/handles.hpp"
 #include "vdsm_hook/libvirt/watcher.hpp"
-#include "vdsm_hook/libvirt_hooks/vm_state.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_journal.hpp"
 
 using namespace vdsm_hook;
 using namespace vdsm_hook::test;
@@ -22,8 +22,8 @@ namespace {
 class Watched {
  public:
   explicit Watched(std::string uri) {
-    for (const auto name : {"pause", "continue", "hibernate", "leave", "arrive"})
-      host.file(phase(name).after[0], "50_record", "#!/bin/sh\necho $VDSM_HOOK_EVENT $vmId >>" + host.root() + "/record\n");
+    for (const auto* phase : {&phases::kPause, &phases::kContinue, &phases::kHibernate, &phases::kLeave, &phases::kArrive})
+      host.file(phase->after[0], "50_record", "#!/bin/sh\necho $VDSM_HOOK_EVENT $vmId >>" + host.root() + "/record\n");
     options_.uri = std::move(uri);
     options_.first_pause = 5ms;
     options_.longest_pause = 20ms;
@@ -62,7 +62,7 @@ class Watched {
   std::jthread thread_;
 };
 
-std::string line(std::string_view name, const std::string& uuid) { return std::string(phase(name).after[0]) + " " + uuid + "\n"; }
+std::string line(const Phase& phase, const std::string& uuid) { return std::string(phase.after[0]) + " " + uuid + "\n"; }
 
 }  // namespace
 
@@ -75,17 +75,17 @@ BOOST_AUTO_TEST_CASE(a_vm_that_others_pause_save_and_start_fires_each_event_once
   BOOST_REQUIRE(watched.says("up listening to test:///default"));
   BOOST_REQUIRE(::virDomainSuspend(vm.get()) == 0);
   BOOST_REQUIRE(::virDomainResume(vm.get()) == 0);
-  std::string wanted = line("pause", uuid) + line("continue", uuid);
+  std::string wanted = line(phases::kPause, uuid) + line(phases::kContinue, uuid);
   BOOST_TEST(watched.saw(wanted), watched.host.read("record"));
   // This driver does not say that the guest runs: a start is enough.
   BOOST_REQUIRE(::virDomainDestroy(vm.get()) == 0);
   BOOST_REQUIRE(::virDomainCreate(vm.get()) == 0);
   BOOST_REQUIRE(::virDomainSuspend(vm.get()) == 0);
   BOOST_REQUIRE(::virDomainResume(vm.get()) == 0);
-  wanted += line("pause", uuid) + line("continue", uuid);
+  wanted += line(phases::kPause, uuid) + line(phases::kContinue, uuid);
   BOOST_TEST(watched.saw(wanted), watched.host.read("record"));
   BOOST_REQUIRE(::virDomainSave(vm.get(), (watched.host.root() + "/image").c_str()) == 0);
-  BOOST_TEST(watched.saw(wanted + line("hibernate", uuid)), watched.host.read("record"));
+  BOOST_TEST(watched.saw(wanted + line(phases::kHibernate, uuid)), watched.host.read("record"));
   watched.stop();
   BOOST_TEST(!has_children());
 }
@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(a_vm_that_is_paused_when_it_begins_to_listen_was_not_paused
   Watched watched("test:///default");
   BOOST_REQUIRE(watched.says("up "));
   BOOST_REQUIRE(::virDomainResume(vm.get()) == 0);
-  BOOST_TEST(watched.saw(line("continue", uuid_of(vm.get()))), watched.host.read("record"));
+  BOOST_TEST(watched.saw(line(phases::kContinue, uuid_of(vm.get()))), watched.host.read("record"));
 }
 
 BOOST_AUTO_TEST_CASE(a_vm_that_another_host_sends_without_its_memory_gets_what_follows_once) {
@@ -106,15 +106,15 @@ BOOST_AUTO_TEST_CASE(a_vm_that_another_host_sends_without_its_memory_gets_what_f
   const auto connection = connect_to("test:///default");
   Watched watched("test:///default");
   BOOST_REQUIRE(watched.says("up "));
-  VmState state(watched.host.runtime_dir(), uuid);
-  state.change([](VmRecord& record) { record.seen = {"migrate", false}; });  // as the bridge leaves it
+  VmJournal journal(VmDirectory(watched.host.runtime_dir(), uuid));
+  journal.change([](VmRecord& record) { record.seen = {std::string(seen::kMigrate), false}; });  // as the bridge leaves it
   DomainHandle vm(::virDomainDefineXML(connection.get(), xml.c_str()));
   BOOST_REQUIRE(vm);
-  BOOST_TEST(watched.saw(line("arrive", uuid)), watched.host.read("record"));
-  BOOST_TEST(state.read().seen.word == "");
+  BOOST_TEST(watched.saw(line(phases::kArrive, uuid)), watched.host.read("record"));
+  BOOST_TEST(journal.read().seen.word == "");
   vm.reset(::virDomainDefineXML(connection.get(), xml.c_str()));  // by anybody
   BOOST_REQUIRE(vm && ::virDomainCreate(vm.get()) == 0 && ::virDomainSuspend(vm.get()) == 0);
-  BOOST_TEST(watched.saw(line("arrive", uuid) + line("pause", uuid)), watched.host.read("record"));
+  BOOST_TEST(watched.saw(line(phases::kArrive, uuid) + line(phases::kPause, uuid)), watched.host.read("record"));
   ::virDomainDestroy(vm.get());
   ::virDomainUndefine(vm.get());
 }

@@ -3,17 +3,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "vdsm_hook/base/directory.hpp"
+#include "vdsm_hook/base/own_variable.hpp"
 
 namespace vdsm_hook {
 namespace {
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : std::string(value);
-}
+std::string environment(const char* name) { return own_variable(name).value_or(""); }
 
 }  // namespace
 

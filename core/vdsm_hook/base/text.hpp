@@ -26,8 +26,24 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 /// The shortest of these forms that says the same: 90s -> "90s", 600s -> "10min".
 std::string to_text(std::chrono::milliseconds duration);
 
+/// TEXT with small letters for the capital ones of ASCII.
+std::string in_lower_case(std::string_view text);
+
 /// TEXT without the blanks and line ends around it.
 std::string trimmed(std::string_view text);
+
+/// WORDS, a range of texts, with BETWEEN between them.
+template <class Words>
+std::string joined(const Words& words, std::string_view between) {
+  std::string text;
+  bool is_first = true;
+  for (const auto& word : words) {
+    if (!is_first) text += between;
+    text += word;
+    is_first = false;
+  }
+  return text;
+}
 
 /// 8-4-4-4-12 hexadecimal digits.
 bool is_uuid(std::string_view text);

@@ -11,7 +11,7 @@
 #include "vdsm_hook/cli/given_files.hpp"
 #include "vdsm_hook/cli/interrupts.hpp"
 #include "vdsm_hook/libvirt_hooks/bridge.hpp"
-#include "vdsm_hook/libvirt_hooks/curtain.hpp"
+#include "vdsm_hook/libvirt_hooks/hidden_libvirt.hpp"
 #include "vdsm_hook/process/hook_process.hpp"
 
 namespace vdsm_hook::cli {
@@ -57,11 +57,11 @@ int serve(const std::string& hooks_dir, LibvirtCall& call) {
   }
   if (call.driver != "daemon") call.input = read_input("-", settings.max_payload_bytes);
   const Engine engine(std::move(settings));
-  LibvirtCurtain curtain;
+  HiddenLibvirt libvirt;
   const auto waits_for_hooks = [&interrupts] { interrupts.waits_for(WaitsFor::hooks); };
   const auto make_runner = [&] { return waits_for_hooks(), make_helper_runner(paths.helper); };
-  const auto hide_libvirt = [&] { waits_for_hooks(), curtain.close(::getppid()); };
-  const BridgeHost host{hooks_dir, "/run/libvirt", make_runner, hide_libvirt, [&curtain] { curtain.open(); }};
+  const auto hide_libvirt = [&] { waits_for_hooks(), libvirt.hide(::getppid()); };
+  const BridgeHost host{hooks_dir, "/run/libvirt", make_runner, hide_libvirt, [&libvirt] { libvirt.show(); }};
   const auto result = (is_configured ? &run_bridge : &run_bridge_without_events)(call, engine, host, interrupts.token());
   interrupts.waits_for(WaitsFor::input);
   for (const auto& line : result.lines) tell(call, line.level, line.text);

@@ -7,16 +7,15 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdlib>
 
+#include "vdsm_hook/base/own_variable.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
 
 namespace vdsm_hook::cli {
 
 void notify_manager(std::string_view state) {
-  const char* name = std::getenv("NOTIFY_SOCKET");
-  if (name == nullptr || (name[0] != '/' && name[0] != '@')) return;
-  const std::string_view path = name;
+  const auto path = own_variable("NOTIFY_SOCKET").value_or("");
+  if (!path.starts_with('/') && !path.starts_with('@')) return;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) return;
@@ -28,10 +27,10 @@ void notify_manager(std::string_view state) {
 }
 
 bool logs_to_journal() {
-  const char* stream = std::getenv("JOURNAL_STREAM");
+  const auto stream = own_variable("JOURNAL_STREAM");
   struct stat st{};
-  if (stream == nullptr || ::fstat(STDERR_FILENO, &st) != 0) return false;
-  return stream == std::to_string(st.st_dev) + ":" + std::to_string(st.st_ino);
+  if (!stream || ::fstat(STDERR_FILENO, &st) != 0) return false;
+  return *stream == std::to_string(st.st_dev) + ":" + std::to_string(st.st_ino);
 }
 
 }  // namespace vdsm_hook::cli

@@ -1,39 +1,30 @@
 #include "vdsm_hook/hookpoints/lifecycles.hpp"
 
 #include <algorithm>
-#include <array>
-#include <string>
-
-#include "vdsm_hook/base/error.hpp"
 
 namespace vdsm_hook {
-namespace {
 
 #include "lifecycles.inc"
+
+namespace {
 
 bool has(EventNames words, std::string_view word) { return std::find(words.begin(), words.end(), word) != words.end(); }
 
 }  // namespace
 
 const Phase* find_phase(std::string_view name) noexcept {
-  for (const auto& one : kPhases)
-    if (one.name == name) return &one;
+  for (const auto* one : kPhases)
+    if (one->name == name) return one;
   return nullptr;
 }
 
-const Phase& phase(std::string_view name) {
-  if (const auto* found = find_phase(name)) return *found;
-  throw Error(Errc::engine_failure, "lifecycles.toml has no phase " + std::string(name));
-}
-
-const Phase* phase_for_device(std::string_view command, std::string_view type) {
-  for (const auto& facts : kVmCommands)
-    for (const auto name : facts.name == command ? facts.phases : EventNames())
-      if (const auto& one = phase(name); has(one.devices, type)) return &one;
+const Phase* phase_for_device(const VmCommandFacts& command, std::string_view type) noexcept {
+  for (const auto* one : command.phases)
+    if (has(one->devices, type)) return one;
   return nullptr;
 }
 
-std::span<const VmCommandFacts> vm_command_facts() noexcept { return kVmCommands; }
+std::span<const VmCommandFacts* const> vm_commands_in_order() noexcept { return kVmCommands; }
 
 const BridgeRow* bridge_row(std::string_view driver, std::string_view operation, std::string_view sub_operation, std::string_view seen) noexcept {
   for (const auto& row : kBridgeRows)

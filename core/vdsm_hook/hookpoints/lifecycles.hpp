@@ -17,32 +17,36 @@ struct Phase {
   std::string_view name;
   std::string_view does;     ///< what libvirt does, for people; empty: nothing, the hook points just fire
   State state_after;         ///< untold: libvirt cannot be asked whether it has done it
+  std::string_view reason;   ///< why the VM ends, where this ends it: VDSM_HOOK_REASON of its hook points
   EventNames devices;        ///< types of device that it is about; empty: the VM
   EventNames before;
   EventNames result_unused;  ///< of those: nobody uses what their hooks leave
   EventNames after;
   EventNames failed;         ///< when libvirt refused
+  EventNames undo;           ///< when it refused or a hook vetoed, and at least one hook had run; devices in reverse order
   bool is_watched;           ///< libvirt tells vdsm-hookd when it happened
-  bool failed_after_veto;    ///< ... or a hook vetoed
-  EventNames undo;           ///< when either happened and at least one hook had run; devices in reverse order
+  bool failed_after_veto;    ///< `failed` fires when a hook vetoed, too
+
+  bool is_about_device() const { return !devices.empty(); }
 };
 
-/// nullptr: there is none of this name.
+/// The phase of this name, which a file said; nullptr: this version has none.
 const Phase* find_phase(std::string_view name) noexcept;
-/// Throws engine_failure when there is none of this name.
-const Phase& phase(std::string_view name);
+
+using Phases = std::span<const Phase* const>;
 
 /// A command of `vdsm-hook vm`.
 struct VmCommandFacts {
   std::string_view name, summary, note;
-  EventNames phases;  ///< one after the other; of those with `devices` the one that fits
+  Phases phases;       ///< one after the other; of those about devices the one that fits
+  Phases also_phases;  ///< what it may come to besides
 };
 
 /// The phase of COMMAND that is about devices of TYPE; nullptr: it has none.
-const Phase* phase_for_device(std::string_view command, std::string_view type);
+const Phase* phase_for_device(const VmCommandFacts& command, std::string_view type) noexcept;
 
-/// In the order in which they are shown.
-std::span<const VmCommandFacts> vm_command_facts() noexcept;
+/// All commands, in the order in which they are shown.
+std::span<const VmCommandFacts* const> vm_commands_in_order() noexcept;
 
 /// What one call of libvirt's to a hook script means.
 struct BridgeRow {
@@ -59,5 +63,9 @@ struct BridgeRow {
 
 /// The first row for a call of DRIVER's; nullptr: nothing fires. SEEN: what was seen for the VM, "" nothing.
 const BridgeRow* bridge_row(std::string_view driver, std::string_view operation, std::string_view sub_operation, std::string_view seen) noexcept;
+
+// The rows of the table by their names, so that a name which the table has not does not compile: phases::kPlugNic,
+// vm_commands::kSetVcpus, and what bridge rows leave behind as seen, seen::kMigrate.
+#include "lifecycle_names.inc"
 
 }  // namespace vdsm_hook

@@ -10,8 +10,7 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
-#include "vdsm_hook/hookpoints/lifecycles.hpp"
-#include "vdsm_hook/libvirt_hooks/vm_state.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_journal.hpp"
 #include "vdsm_hook/properties/devices.hpp"
 
 namespace vdsm_hook {
@@ -52,10 +51,10 @@ std::vector<Request> requests_after(const HookPoint& point, const std::string& d
 }
 
 void forget_lost_events(const std::string& runtime_dir, const std::string& uuid) {
-  VmState state(runtime_dir, uuid);
-  if (state.read().expected.empty()) return;
-  state.change([&](VmRecord& record) {
-    std::erase_if(record.expected, [&](const VmRecord::Expected& one) { return !state.is_fired_by_command(one.event); });
+  VmJournal journal(VmDirectory(runtime_dir, uuid));
+  if (journal.read().expected.empty()) return;
+  journal.change([&](VmRecord& record) {
+    std::erase_if(record.expected, [&](const VmRecord::Expected& one) { return !journal.is_fired_by_command(one.event); });
   });
 }
 
@@ -115,10 +114,12 @@ struct AfterEvents::State {
       log(LogLevel::warning, "hooks of " + std::to_string(kThreads) + " VMs run: those of all others wait until one of these has ended");
   }
 
+  VmJournal journal_of(const Vm& vm) const { return VmJournal(VmDirectory(engine.settings().paths.runtime_dir, vm.uuid_)); }
+
   // False: a command fires it. Where that cannot be read it is ours: an event may come twice, and is not lost.
   bool is_ours(const Vm& vm, std::string_view event) const {
     try {
-      return !VmState(engine.settings().paths.runtime_dir, vm.uuid_).take_expected(event);
+      return !journal_of(vm).take_expected(event);
     } catch (const Error& error) {
       log(LogLevel::warning, vm.to_text() + ": " + error.what());
       return true;
@@ -144,7 +145,7 @@ struct AfterEvents::State {
   }
 
   // DEVICES: those among which ALIAS is. TAKEN: of take_expected(), when it was told.
-  void run_for_device(Vm& vm, std::string_view command, const Events& taken, const std::vector<DeviceElement>& devices,
+  void run_for_device(Vm& vm, const VmCommandFacts& command, const Events& taken, const std::vector<DeviceElement>& devices,
                       const std::string& alias) const {
     const auto* device = find_alias(devices, alias);
     if (device == nullptr) {
@@ -156,7 +157,7 @@ struct AfterEvents::State {
     const EventNames own = after == nullptr ? EventNames(none) : after->after;
     for (const auto event : taken) {  // by a device of another type: the command's own is still to come
       if (has(own, event)) continue;
-      VmState(engine.settings().paths.runtime_dir, vm.uuid_).change([event](VmRecord& record) { record.expect(event); });
+      journal_of(vm).change([event](VmRecord& record) { record.expect(event); });
       vm.put_back_.push_back(event);
     }
     for (const auto event : own) {
@@ -170,13 +171,12 @@ struct AfterEvents::State {
   }
 
   // Those of one phase of COMMAND that a command fires itself. Which type of device it is about is not known yet.
-  Events take_expected(const Vm& vm, std::string_view command) const {
+  Events take_expected(const Vm& vm, const VmCommandFacts& command) const {
     Events taken;
-    for (const auto& facts : vm_command_facts())
-      for (const auto name : facts.name == command ? facts.phases : EventNames())
-        if (taken.empty())
-          for (const auto event : phase(name).after)
-            if (!is_ours(vm, event)) taken.push_back(event);
+    for (const auto* phase : command.phases)
+      if (taken.empty())
+        for (const auto event : phase->after)
+          if (!is_ours(vm, event)) taken.push_back(event);
     return taken;
   }
 
@@ -217,30 +217,30 @@ void AfterEvents::look(const VmRef& vm, LiveXml live) {
   });
 }
 
-void AfterEvents::happened(const VmRef& vm, std::string_view phase_name, LiveXml live) {
+void AfterEvents::happened(const VmRef& vm, const Phase& phase, LiveXml live) {
   Events events;
-  for (const auto event : phase(phase_name).after)
+  for (const auto event : phase.after)
     if (state_->is_ours(*vm, event)) events.push_back(event);
   if (events.empty()) return look(vm, std::move(live));
-  state_->post(vm, phase_name, [state = state_.get(), phase_name, events = std::move(events), live = std::move(live)](Vm& one) {
-    state->run_after(one, phase_name, events, live);
+  state_->post(vm, phase.name, [state = state_.get(), &phase, events = std::move(events), live = std::move(live)](Vm& one) {
+    state->run_after(one, phase.name, events, live);
   });
 }
 
 void AfterEvents::plugged(const VmRef& vm, std::string alias, LiveXml live) {
   state_->post(vm, "the device " + printable(alias) + " came", [state = state_.get(), alias, live = std::move(live),
-                                                                  taken = state_->take_expected(*vm, "attach-device")](Vm& one) {
+                                                                  taken = state_->take_expected(*vm, vm_commands::kAttachDevice)](Vm& one) {
     if (auto document = live()) one.document_ = std::move(*document);
-    state->run_for_device(one, "attach-device", taken, device_elements(one.document_), alias);
+    state->run_for_device(one, vm_commands::kAttachDevice, taken, device_elements(one.document_), alias);
   });
 }
 
 void AfterEvents::unplugged(const VmRef& vm, std::string alias, LiveXml live) {
   state_->post(vm, "the device " + printable(alias) + " went", [state = state_.get(), alias, live = std::move(live),
-                                                                  taken = state_->take_expected(*vm, "detach-device")](Vm& one) {
+                                                                  taken = state_->take_expected(*vm, vm_commands::kDetachDevice)](Vm& one) {
     const auto devices = device_elements(one.document_);  // as they were when it was there
     if (auto document = live()) one.document_ = std::move(*document);
-    state->run_for_device(one, "detach-device", taken, devices, alias);
+    state->run_for_device(one, vm_commands::kDetachDevice, taken, devices, alias);
   });
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "vdsm_hook/engine/engine.hpp"
+#include "vdsm_hook/hookpoints/lifecycles.hpp"
 
 namespace vdsm_hook {
 
@@ -47,8 +48,8 @@ class AfterEvents {
   /// Keeps the domain XML that LIVE gives when all that happened before is done.
   void look(const VmRef& vm, LiveXml live);
 
-  /// PHASE, of lifecycles.toml, has happened: the hook points after it fire, but for those that a command fires itself.
-  void happened(const VmRef& vm, std::string_view phase, LiveXml live);
+  /// PHASE has happened: the hook points after it fire, but for those that a command fires itself.
+  void happened(const VmRef& vm, const Phase& phase, LiveXml live);
 
   /// The device of this alias was plugged or unplugged. Which hook points this means depends on its type.
   void plugged(const VmRef& vm, std::string alias, LiveXml live);

@@ -8,7 +8,7 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/limits.hpp"
-#include "vdsm_hook/libvirt/first_tag.hpp"
+#include "vdsm_hook/libvirt/with_attribute.hpp"
 #include "vdsm_hook/xml/reader.hpp"
 
 namespace vdsm_hook {

@@ -5,7 +5,7 @@
 #include <mutex>
 
 #include "vdsm_hook/base/text.hpp"
-#include "vdsm_hook/xml/reader.hpp"
+#include "vdsm_hook/xml/lookup.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -21,30 +21,6 @@ std::string last_text() {
   if (text == nullptr) return "unknown error";
   return last_code() == VIR_ERR_NO_DOMAIN ? on_one_line(text) : text;  // with the name as it was given
 }
-
-// <capabilities><host><uuid>
-class HostUuidReader final : public XmlHandler {
- public:
-  void start(const XmlName& name, const XmlAttributes&) override {
-    ++depth_;
-    is_in_host_ = is_in_host_ || (depth_ == 2 && name.local == "host");
-    is_open_ = depth_ == 3 && is_in_host_ && name.local == "uuid";
-  }
-  void end() override {
-    is_open_ = false;
-    if (--depth_ == 1) is_in_host_ = false;
-  }
-  void text(std::string_view piece) override {
-    if (is_open_) uuid += piece;
-  }
-  bool is_done() const override { return !uuid.empty(); }
-
-  std::string uuid;
-
- private:
-  std::size_t depth_ = 0;
-  bool is_in_host_ = false, is_open_ = false;
-};
 
 }  // namespace
 
@@ -101,9 +77,8 @@ std::vector<DomainHandle> domains_of(virConnect* connection, unsigned flags) {
 }
 
 std::string host_uuid_of(virConnect* connection) {
-  HostUuidReader reader;
-  static_cast<void>(read_xml(take_text(::virConnectGetCapabilities(connection), "cannot tell the UUID of the host"), reader));
-  auto uuid = trimmed(reader.uuid);
+  const auto capabilities = take_text(::virConnectGetCapabilities(connection), "cannot tell the UUID of the host");
+  const auto uuid = trimmed(text_at(capabilities, "*/host/uuid").value_or(""));
   // libvirt's test driver has none.
   return is_uuid(uuid) ? uuid : "00000000-0000-0000-0000-000000000000";
 }
@@ -118,6 +93,18 @@ std::string name_of(virDomain* domain) {
   const auto* name = ::virDomainGetName(domain);
   if (name == nullptr) throw LibvirtError("cannot tell the name of the domain");
   return name;
+}
+
+bool is_active(virDomain* domain) {
+  const int active = ::virDomainIsActive(domain);
+  if (active < 0) throw LibvirtError("cannot tell the state of domain", domain);
+  return active == 1;
+}
+
+bool is_paused(virDomain* domain) {
+  int state = 0, why = 0;
+  if (::virDomainGetState(domain, &state, &why, 0) != 0) throw LibvirtError("cannot tell the state of domain", domain);
+  return state == VIR_DOMAIN_PAUSED;
 }
 
 std::string xml_of(virDomain* domain, unsigned flags) {

@@ -62,6 +62,9 @@ std::string host_uuid_of(virConnect* connection);
 std::string uuid_of(virDomain* domain);
 /// It makes libvirt forget this thread's last error.
 std::string name_of(virDomain* domain);
+/// Whether it runs, paused or not. Throws LibvirtError.
+bool is_active(virDomain* domain);
+bool is_paused(virDomain* domain);
 /// FLAGS: VIR_DOMAIN_XML_*. Throws LibvirtError.
 std::string xml_of(virDomain* domain, unsigned flags);
 

@@ -3,49 +3,41 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
 
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/base/time.hpp"
 #include "vdsm_hook/libvirt/handles.hpp"
 #include "vdsm_hook/libvirt/reached.hpp"
 
 namespace vdsm_hook {
 namespace {
 
-std::string now_as_text() {
-  const auto now = std::time(nullptr);
-  std::tm parts{};
-  char text[32];
-  ::gmtime_r(&now, &parts);
-  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
-}
-
 std::string named(const VmRun& run) {
   return "`vdsm-hook vm " + run.command + "` (process " + std::to_string(run.pid) + ", since " + run.since + ")";
 }
 
-}  // namespace
+std::optional<VmRun> run_if_known(const VmJournal& journal, std::string_view host_uuid) {
+  try {
+    return journal.run_of(host_uuid);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
 
-std::string holder_of_vm(const std::optional<VmRun>& run) {
+std::string holder(const std::optional<VmRun>& run) {
   return (run ? "`vdsm-hook vm " + run->command + "` (process " + std::to_string(run->pid) + ")" : std::string("another command")) + ", which holds the VM";
 }
 
-Lifecycle::Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, std::string_view command)
-    : engine_(engine), options_(std::move(options)), observer_(observer), stop_(std::move(stop)) {
-  follow(command);
-  run_.command = command;
+}  // namespace
+
+std::string holder_of_vm(const VmJournal& journal, std::string_view host_uuid) { return holder(run_if_known(journal, host_uuid)); }
+
+Lifecycle::Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, const VmCommandFacts& command)
+    : engine_(engine), options_(std::move(options)), observer_(observer), stop_(std::move(stop)), phases_(command.phases) {
+  run_.command = command.name;
   run_.pid = ::getpid();
-  run_.since = now_as_text();
+  run_.since = utc_text(std::chrono::system_clock::now());
   run_.properties = without_passwords(options_.properties);
-}
-
-Lifecycle::~Lifecycle() {
-  if (lock_) state_->unlock(host_uuid_, std::move(lock_));
-}
-
-void Lifecycle::follow(std::string_view command) {
-  for (const auto& facts : vm_command_facts())
-    if (facts.name == command) phases_ = facts.phases;
 }
 
 bool Lifecycle::begin(virConnect* connection, std::string_view vm_uuid, WhenLeft when_left) {
@@ -53,14 +45,15 @@ bool Lifecycle::begin(virConnect* connection, std::string_view vm_uuid, WhenLeft
   vm_uuid_ = vm_uuid;
   observer_.on_waits_for(WaitsFor::itself);
   host_uuid_ = host_uuid_of(connection);
-  state_.emplace(engine_.settings().paths.runtime_dir, vm_uuid);
-  std::optional<VmRun> holder;
+  const VmDirectory directory(engine_.settings().paths.runtime_dir, vm_uuid);
+  journal_.emplace(directory);
+  std::optional<VmRun> other;
   bool waits = true;
   is_ending_ = when_left == WhenLeft::overrule;
   try {
-    lock_ = state_->lock(host_uuid_, stop_, [&](const std::optional<VmRun>& run) {
-      holder = run;
-      waits = observer_.on_wait(holder_of_vm(run));
+    lock_ = VmLock::take(directory, host_uuid_, stop_, [&] {
+      other = run_if_known(*journal_, host_uuid_);
+      waits = observer_.on_wait(holder(other));
       return waits;
     });
   } catch (const Error& error) {
@@ -69,7 +62,7 @@ bool Lifecycle::begin(virConnect* connection, std::string_view vm_uuid, WhenLeft
     return true;
   }
   if (!lock_ && !waits)
-    throw Error(Errc::refused, "the VM is held by " + (holder ? named(*holder) : "another command") + ", and --no-wait was given");
+    throw Error(Errc::refused, "the VM is held by " + (other ? named(*other) : "another command") + ", and --no-wait was given");
   if (!lock_) {
     ended_ = Ended::cancelled;
     return false;
@@ -77,17 +70,17 @@ bool Lifecycle::begin(virConnect* connection, std::string_view vm_uuid, WhenLeft
   reached("locked", run_.command);
   std::optional<VmRun> left;
   try {
-    left = state_->read_run(host_uuid_);
+    left = journal_->run_of(host_uuid_);
   } catch (const Error& error) {
     if (!is_ending_) throw;
     observer_.on_note(std::string("what was left of this VM counts no more: ") + error.what());
-    state_->forget();
+    journal_->forget();
   }
   if (left) {
     const auto what = named(*left) + " was killed before it came to its end, " +
                       (left->has_acted() ? "after libvirt had been asked" : "before libvirt was asked") +
                       (left->hooks_ran ? "; hooks had run" : "; no hook had run") + ": `vdsm-hook vm recover` takes that back or finishes it";
-    const bool is_start = !phase(left->phase).undo.empty();
+    const bool is_start = !left->phase->undo.empty();
     if (left->hooks_ran && (when_left == WhenLeft::refuse || (when_left == WhenLeft::refuse_start && is_start)))
       throw Error(Errc::refused, what + ", do that first");
     if (left->hooks_ran || left->has_acted()) observer_.on_note(what);
@@ -101,22 +94,21 @@ std::vector<std::string> Lifecycle::events_from(const Phase& current, bool is_ov
   std::vector<std::string> events;
   const auto add = [&events](EventNames names) { events.insert(events.end(), names.begin(), names.end()); };
   bool is_later = false;
-  for (const auto name : phases_) {
-    const auto& one = phase(name);
-    if (one.name != current.name && !is_later) continue;
-    add(one.before);
-    add(one.after);
-    if (is_later || !is_over) add(one.undo), add(one.failed);
+  for (const auto* one : phases_) {
+    if (one != &current && !is_later) continue;
+    add(one->before);
+    add(one->after);
+    if (is_later || !is_over) add(one->undo), add(one->failed);
     is_later = true;
   }
   return events;
 }
 
 void Lifecycle::enter(const Phase& current, VmRun::Stage stage, const Subject& subject, const std::function<void(VmRecord&)>& also) {
-  if (run_.phase != current.name) run_.fired.clear();
-  run_.phase = current.name;
+  if (run_.phase != &current) run_.fired.clear();
+  run_.phase = &current;
   run_.stage = stage;
-  const auto here = std::find(phases_.begin(), phases_.end(), current.name);
+  const auto here = std::find(phases_.begin(), phases_.end(), &current);
   run_.next_phases.assign(here == phases_.end() ? here : here + 1, phases_.end());
   run_.own_events = events_from(current, stage == VmRun::Stage::after);
   run_.document = without_passwords(subject.domain_xml);
@@ -132,7 +124,7 @@ void Lifecycle::enter(const Phase& current, VmRun::Stage stage, const Subject& s
 // Who cannot write down what it does does nothing, unless it ends the VM: that must be possible, also where the disk is full.
 void Lifecycle::write_down(const std::function<void(VmRecord&)>& change) {
   try {
-    state_->change(change);
+    journal_->change(change);
   } catch (const Error& error) {
     if (!is_ending_) throw;
     if (!std::exchange(is_untold_, false)) return;
@@ -180,7 +172,6 @@ Lifecycle::Presence Lifecycle::presence() const {
 bool Lifecycle::before(const Phase& current, Subject& subject) {
   secrets_.learn(subject.domain_xml);
   enter(current, VmRun::Stage::before, subject);
-  is_creating_ = !current.undo.empty();
   try {
     for (const auto event : current.before) {
       if (fire_and_use(event, current, subject) && ended_ == Ended::done) continue;
@@ -197,24 +188,23 @@ bool Lifecycle::before(const Phase& current, Subject& subject) {
     fail_after_error(current, subject, true);
     throw;
   }
-  is_creating_ = false;
   return true;
 }
 
-void Lifecycle::act(const Phase& current, Subject& subject, const std::function<void()>& act, const std::function<void()>& refresh) {
+void Lifecycle::act(const Phase& current, Subject& subject, const Act& act) {
   const auto before = presence();
   try {
     enter(current, VmRun::Stage::acting, subject, [&](VmRecord& record) {  // vdsm-hookd hears of it from libvirt
       if (current.is_watched)
         for (const auto event : current.after) record.expect(event);
     });
-    observer_.on_waits_for(std::exchange(waits_for_, WaitsFor::libvirt));
-    act();
+    observer_.on_waits_for(act.hears_stop ? WaitsFor::libvirt_job : WaitsFor::libvirt);
+    if (act.ask) act.ask();
     observer_.on_waits_for(WaitsFor::itself);
     reached("acted", current.name);
   } catch (LibvirtError& error) {
     observer_.on_waits_for(WaitsFor::itself);
-    error.add(blame(error.libvirt_text(), error.libvirt_code(), edits_));
+    error.add(hooks_behind(error.libvirt_text(), error.libvirt_code(), edits_));
     error.set_what(secrets_.hidden(error.what()));
     give_up(current, subject, before);
     throw;
@@ -225,7 +215,7 @@ void Lifecycle::act(const Phase& current, Subject& subject, const std::function<
   }
   // It is done: what goes wrong from here on takes nothing back, and is finished by recover().
   try {
-    if (refresh) refresh();
+    if (act.refresh) act.refresh();
   } catch (const LibvirtError& error) {
     observer_.on_note(std::string("hooks get the domain XML as it was before: ") + error.what());
   }
@@ -243,7 +233,7 @@ void Lifecycle::give_up(const Phase& current, Subject& subject, Presence before)
   fail_after_error(current, subject, false);
   // It ended while it was asked for, and to the bridge that was this command's.
   if (current.state_after != Phase::State::off || before != Presence::runs || now != Presence::gone) return;
-  for (const auto event : phase("release").after) fire(event, subject);
+  for (const auto event : phases::kRelease.after) fire(event, subject);
 }
 
 void Lifecycle::after(const Phase& current, Subject& subject) {
@@ -251,10 +241,9 @@ void Lifecycle::after(const Phase& current, Subject& subject) {
   for (const auto event : current.after) fire(event, subject);
 }
 
-Ended Lifecycle::pass(std::string_view name, Subject& subject, const std::function<void()>& action, const std::function<void()>& refresh) {
-  const auto& current = phase(name);
+Ended Lifecycle::pass(const Phase& current, Subject& subject, const Act& asked_for) {
   if (!before(current, subject)) return ended_;
-  act(current, subject, action, refresh);
+  act(current, subject, asked_for);
   after(current, subject);
   return ended_;
 }
@@ -264,17 +253,15 @@ void Lifecycle::failed(const Phase& current, Subject& subject) {
 }
 
 void Lifecycle::fail(const Phase& current, Subject& subject, bool is_veto) {
-  also_judge_ = nullptr;
-  is_creating_ = false;
+  direction_ = Direction::back;
   if (!current.undo.empty()) run_.stage = VmRun::Stage::before;  // what libvirt does from here on is somebody else's
-  const auto stop = std::exchange(stop_, std::stop_token());  // hooks take back what they did, also of a command that was cancelled
   if (!is_veto || current.failed_after_veto) failed(current, subject);
   if (current.undo.empty() || presence() != Presence::runs) {
     undo(current, subject);
   } else if (run_.hooks_ran) {
     observer_.on_note("the VM runs, and this command did not start it: hooks take nothing away from it");
   }
-  stop_ = stop;
+  direction_ = Direction::forward;
   reached("failed", current.name);
   write_down([this](VmRecord& record) { record.runs.erase(host_uuid_); });
 }
@@ -289,7 +276,7 @@ void Lifecycle::fail_after_error(const Phase& current, Subject& subject, bool is
 }
 
 void Lifecycle::take_back_from_here() {
-  stop_ = std::stop_token();
+  direction_ = Direction::back;
   ended_ = Ended::done;
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -13,10 +14,11 @@
 #include "vdsm_hook/base/waits_for.hpp"
 #include "vdsm_hook/engine/engine.hpp"
 #include "vdsm_hook/hookpoints/lifecycles.hpp"
-#include "vdsm_hook/libvirt/blame.hpp"
+#include "vdsm_hook/libvirt/refused_edits.hpp"
 #include "vdsm_hook/libvirt/handles.hpp"
 #include "vdsm_hook/xml/secrets.hpp"
-#include "vdsm_hook/libvirt_hooks/vm_state.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_journal.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_lock.hpp"
 
 namespace vdsm_hook {
 
@@ -49,6 +51,13 @@ struct Subject {
   Variables parameters;
 };
 
+/// What libvirt is asked for in a phase.
+struct Act {
+  std::function<void()> ask = {};      ///< may throw LibvirtError; null: nothing
+  std::function<void()> refresh = {};  ///< brings the subject up to date when it is done; that it cannot changes nothing
+  bool hears_stop = false;             ///< ASK comes to an end when stop is requested
+};
+
 /// What a command does where one before it was killed once hooks had run.
 enum class WhenLeft {
   refuse,        ///< whatever that was
@@ -57,20 +66,19 @@ enum class WhenLeft {
   overrule,      ///< the VM is to end: what was written down is told and does not count any more, also where it cannot be read
 };
 
-/// Who holds a VM, for LifecycleObserver::on_wait(). RUN: nullopt, nobody knows.
-std::string holder_of_vm(const std::optional<VmRun>& run);
+/// Who holds a VM for this host, for LifecycleObserver::on_wait(): "another command" where nobody can tell.
+std::string holder_of_vm(const VmJournal& journal, std::string_view host_uuid);
 
 /// How a command ended that libvirt did not refuse.
 enum class Ended { done, vetoed, cancelled };
 
 class Lifecycle {
  public:
-  /// COMMAND: of lifecycles.toml. ENGINE and OBSERVER must outlive this.
-  Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, std::string_view command);
-  ~Lifecycle();
+  /// ENGINE and OBSERVER must outlive this.
+  Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, const VmCommandFacts& command);
 
   /// Goes on as COMMAND would: a start that restores.
-  void follow(std::string_view command);
+  void follow(const VmCommandFacts& command) { phases_ = command.phases; }
 
   /// Locks the VM, waiting for others. False: stopped while waiting. Throws refused when the observer does not want to wait,
   /// engine_failure, but for WHEN_LEFT overrule. A run that was killed is told to the observer, or by WHEN_LEFT refused.
@@ -80,18 +88,15 @@ class Lifecycle {
   /// Fires PHASE's hook points before. False: vetoed or cancelled (ended() says which); then what follows a failure has been
   /// fired. Where a point's changes are used, SUBJECT has them afterwards.
   bool before(const Phase& phase, Subject& subject);
-  /// Lets libvirt do it: ACT asks it, and may throw LibvirtError; then what follows a failure is fired before it is thrown on, and it
-  /// names the hooks whose changes it may be about. Where it cannot be known whether libvirt did it, that is left to recover().
-  /// Then REFRESH brings SUBJECT up to date; that it cannot changes nothing.
-  void act(const Phase& phase, Subject& subject, const std::function<void()>& act, const std::function<void()>& refresh = {});
-  /// What ACT does next comes to an end when stop is requested.
-  void act_hears_stop() { waits_for_ = WaitsFor::libvirt_job; }
+  /// Lets libvirt do it. Where ACT throws LibvirtError, what follows a failure is fired before it is thrown on, and it names the hooks
+  /// whose changes it may be about. Where it cannot be known whether libvirt did it, that is left to recover().
+  void act(const Phase& phase, Subject& subject, const Act& act);
   /// For ACT: whether libvirt is going to tell vdsm-hookd of PHASE, whose events this command fires itself. Each true stands for one time.
   void expect(const Phase& phase, bool is_expected);
   /// Fires PHASE's hook points after. Cancelled, it leaves them to recover().
   void after(const Phase& phase, Subject& subject);
   /// All three.
-  Ended pass(std::string_view phase, Subject& subject, const std::function<void()>& act, const std::function<void()>& refresh = {});
+  Ended pass(const Phase& phase, Subject& subject, const Act& act = {});
   /// Lets hooks take back what they did in PHASE, if any ran; of devices those whose hooks ran, as they were then.
   void undo(const Phase& phase, Subject subject);
   /// Fires what follows when libvirt refused PHASE, but for undo().
@@ -104,7 +109,8 @@ class Lifecycle {
   /// Whether anything may run at PHASE's hook points before.
   bool has_hooks_before(const Phase& phase) const;
 
-  /// What follows takes back what was done: it is not cancelled any more, and a veto before it does not count.
+  /// What follows takes back what was done: it is not cancelled any more, no hook is judged by more than its exit code, and a veto before it
+  /// does not count.
   void take_back_from_here();
 
   /// Nothing is left to recover from, unless the command was cancelled when libvirt had acted.
@@ -112,9 +118,13 @@ class Lifecycle {
 
   Ended ended() const { return ended_; }
   Secrets& secrets() { return secrets_; }
-  VmState& state() { return *state_; }
+  const VmJournal& journal() const { return *journal_; }
 
  private:
+  /// Hooks that take back what was done run to their end, also of a command that was cancelled.
+  std::stop_token stop_of_hooks() const { return direction_ == Direction::forward ? stop_ : std::stop_token(); }
+  /// Whether hooks make what undo() takes back.
+  bool is_creating() const { return direction_ == Direction::forward && run_.stage == VmRun::Stage::before && !run_.phase->undo.empty(); }
   enum class Presence { runs, gone, unknown };
   Presence presence() const;
   bool has_hooks_at(std::string_view event) const;
@@ -134,19 +144,18 @@ class Lifecycle {
   const Engine& engine_;
   HookOptions options_;
   LifecycleObserver& observer_;
-  std::stop_token stop_;
-  WaitsFor waits_for_ = WaitsFor::libvirt;  // while ACT runs
-  EventNames phases_;
+  const std::stop_token stop_;
+  Phases phases_;
   virConnect* connection_ = nullptr;
-  std::optional<VmState> state_;
+  std::optional<VmJournal> journal_;
   std::string vm_uuid_, host_uuid_;
-  UniqueFd lock_;
+  std::unique_ptr<VmLock> lock_;
   VmRun run_;
   Ended ended_ = Ended::done;
+  enum class Direction { forward, back } direction_ = Direction::forward;
   bool is_ending_ = false;    // the VM is to end: what cannot be written down keeps nobody from it
   bool is_untold_ = true;     // that it cannot be written down
   bool is_used_ = true;       // what hooks leave is handed on
-  bool is_creating_ = false;  // hooks make what undo() takes back
   std::function<std::string(bool)> also_judge_;
   std::vector<Edit> edits_;  // that were adopted
   Secrets secrets_;

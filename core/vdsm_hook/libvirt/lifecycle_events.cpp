@@ -56,10 +56,10 @@ Report Lifecycle::run(std::string_view event, const std::string& document, const
   request.skips_what_is_there = true;
   request.deadline = options_.deadline;
   request.compat_vdsm = options_.compat_vdsm;
-  request.kept_descriptor = lock_.get();  // should this command be killed, nobody takes back what its hook still does
+  request.kept_descriptor = lock_ ? lock_->descriptor() : -1;  // should this command be killed, nobody takes back what its hook still does
   request.secrets = secrets_;
-  request.wants_diffs = options_.wants_diffs || rules.result_used;  // for blame()
-  if (rules.vetoes) request.also_judge = also_judge_;
+  request.wants_diffs = options_.wants_diffs || rules.result_used;  // for hooks_behind()
+  if (rules.vetoes && direction_ == Direction::forward) request.also_judge = also_judge_;
   // Written down before its first hook: what is killed together with its hook has to be taken back, or fired again.
   const bool has_hooks = has_hooks_at(event);
   if (has_hooks && !run_.hooks_ran) {
@@ -70,7 +70,7 @@ Report Lifecycle::run(std::string_view event, const std::string& document, const
   if (has_hooks) note_event(event, device, false);
   auto report = [&] {
     try {
-      return engine_.run(request, stop_);
+      return engine_.run(request, stop_of_hooks());
     } catch (const Error& error) {
       if (!is_ending_) throw;
       observer_.on_note(request.event + ": its hooks did not run: " + error.what());
@@ -110,7 +110,7 @@ bool Lifecycle::fire_for_devices(const HookPoint& point, Subject& subject) {
     if (has_properties(facts, devices[i].identity)) places.push_back(i);
   for (const auto place : places) {
     const auto name = devices[place].identity.to_text();
-    if (is_creating_) run_.created.emplace_back(name, without_passwords(devices[place].xml));  // written down with the event
+    if (is_creating()) run_.created.emplace_back(name, without_passwords(devices[place].xml));  // written down with the event
     const auto report = run(point.name, devices[place].xml, subject, name);
     if (report.vetoed || report.is_cancelled) return false;
     if (report.changed) subject.domain_xml = with_devices(subject.domain_xml, {{place, report.document}});

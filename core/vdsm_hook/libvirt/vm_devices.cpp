@@ -1,48 +1,62 @@
-// attach-device, detach-device, update-device
-#include <algorithm>
-#include <thread>
+#include "vdsm_hook/libvirt/vm_devices.hpp"
 
-#include "vdsm_hook/libvirt/vm_steps.hpp"
-#include "vdsm_hook/properties/devices.hpp"
+#include <functional>
+#include <thread>
+#include <utility>
+
+#include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/libvirt/locked_vm.hpp"
 
 namespace vdsm_hook {
 namespace {
-
-using Change = int (*)(virDomain*, const char*, unsigned);
 
 bool affects_running(virDomain* domain, unsigned flags) {
   const bool is_current = (flags & (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG)) == VIR_DOMAIN_AFFECT_CURRENT;
   return (flags & VIR_DOMAIN_AFFECT_LIVE) != 0 || (is_current && is_active(domain));
 }
 
-// The running VM gets what hooks left; its definition what was asked for, since hooks see that again at the next start.
-// UNDO takes out of the definition what was put there before the running VM refused; null: that cannot be done, it comes last.
-void change(virDomain* domain, Change function, Change undo, const std::string& asked_for, const std::string& left, unsigned flags, const std::string& failure) {
+struct Change {
+  int (*make)(virDomain*, const char* xml, unsigned flags);
+  // Takes out of the definition what was put there before the running VM refused; null: that cannot be done, it comes last.
+  int (*undo)(virDomain*, const char* xml, unsigned flags);
+  std::string failure;  // virsh's words for it
+};
+
+// The running VM gets what hooks LEFT; its definition what was ASKED_FOR, since hooks see that again at the next start.
+void apply(const Change& change, virDomain* domain, const std::string& asked_for, const std::string& left, unsigned flags) {
   const bool is_both = (flags & VIR_DOMAIN_AFFECT_CONFIG) != 0 && left != asked_for;
-  const auto to_definition = [&] { return function(domain, asked_for.c_str(), VIR_DOMAIN_AFFECT_CONFIG) == 0; };
-  if (is_both && undo != nullptr && !to_definition()) throw LibvirtError(failure + " in the definition");
-  if (function(domain, left.c_str(), is_both ? flags & ~unsigned{VIR_DOMAIN_AFFECT_CONFIG} : flags) != 0) {
-    const LibvirtError error(failure);
-    if (is_both && undo != nullptr) undo(domain, asked_for.c_str(), VIR_DOMAIN_AFFECT_CONFIG);
+  const auto to_definition = [&] { return change.make(domain, asked_for.c_str(), VIR_DOMAIN_AFFECT_CONFIG) == 0; };
+  if (is_both && change.undo != nullptr && !to_definition()) throw LibvirtError(change.failure + " in the definition");
+  if (change.make(domain, left.c_str(), is_both ? flags & ~unsigned{VIR_DOMAIN_AFFECT_CONFIG} : flags) != 0) {
+    const LibvirtError error(change.failure);
+    if (is_both && change.undo != nullptr) change.undo(domain, asked_for.c_str(), VIR_DOMAIN_AFFECT_CONFIG);
     throw error;
   }
-  if (is_both && undo == nullptr && !to_definition()) throw LibvirtError("the running VM was changed, its definition was not");
+  if (is_both && change.undo == nullptr && !to_definition()) throw LibvirtError("the running VM was changed, its definition was not");
 }
 
-Ended with_hooks(const VmHost& host, const std::string& vm, std::string_view command, const std::string& device_xml, unsigned flags,
-                 const std::function<void(virDomain*, const std::string& left)>& work, bool hears_stop = false) {
+// One device of one VM, and what a command does to it.
+struct DeviceWork {
+  const VmCommandFacts& command;
+  std::string device_xml;
+  unsigned flags;
+  std::function<void(virDomain*, const std::string& left)> ask;
+  bool hears_stop = false;
+};
+
+Ended with_hooks(const VmHost& host, const std::string& vm, const DeviceWork& work) {
   const auto domain = host.find(vm);
-  const auto* around = phase_for_device(command, read_device_identity(device_xml).type);
-  Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, command);
+  const auto* around = phase_for_device(work.command, read_device_identity(work.device_xml).type);
+  Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, work.command);
   if (!lifecycle.begin(host.connection.get(), uuid_of(domain.get()), WhenLeft::refuse_start)) return lifecycle.ended();
-  lifecycle.secrets().learn(device_xml);
-  if (around == nullptr || !affects_running(domain.get(), flags)) {
-    hiding(lifecycle.secrets(), [&] { work(domain.get(), device_xml); });
+  lifecycle.secrets().learn(work.device_xml);
+  if (around == nullptr || !affects_running(domain.get(), work.flags)) {
+    hiding(lifecycle.secrets(), [&] { work.ask(domain.get(), work.device_xml); });
     return Ended::done;
   }
-  Subject subject{xml_of(domain.get(), 0), device_xml, {}};
-  if (hears_stop) lifecycle.act_hears_stop();
-  const auto ended = lifecycle.pass(around->name, subject, [&] { work(domain.get(), subject.device_xml); });
+  Subject subject{xml_of(domain.get(), 0), work.device_xml, {}};
+  const auto ask = [&] { work.ask(domain.get(), subject.device_xml); };
+  const auto ended = lifecycle.pass(*around, subject, {.ask = ask, .hears_stop = work.hears_stop});
   if (ended == Ended::done) lifecycle.finish();
   return ended;
 }
@@ -62,9 +76,9 @@ std::optional<std::string> device_of(virDomain* domain, const DeviceIdentity& wa
 }
 
 Ended attach_device(const VmHost& host, const std::string& vm, const std::string& device_xml, unsigned flags) {
-  return with_hooks(host, vm, "attach-device", device_xml, flags, [&](virDomain* domain, const std::string& left) {
-    change(domain, &::virDomainAttachDeviceFlags, &::virDomainDetachDeviceFlags, device_xml, left, flags, "Failed to attach device");
-  });
+  const Change attach{&::virDomainAttachDeviceFlags, &::virDomainDetachDeviceFlags, "Failed to attach device"};
+  const auto ask = [&](virDomain* domain, const std::string& left) { apply(attach, domain, device_xml, left, flags); };
+  return with_hooks(host, vm, {vm_commands::kAttachDevice, device_xml, flags, ask});
 }
 
 Ended detach_device(const VmHost& host, const std::string& vm, const std::string& device_xml, unsigned flags, std::chrono::milliseconds wait) {
@@ -88,7 +102,7 @@ Ended detach_device(const VmHost& host, const std::string& vm, const std::string
     }
   };
   try {
-    return with_hooks(host, vm, "detach-device", current, flags, detach, true);
+    return with_hooks(host, vm, {vm_commands::kDetachDevice, current, flags, detach, true});
   } catch (const Error&) {
     if (!is_cancelled) throw;
     host.observer.on_note("the guest has been asked for " + wanted.to_text() + ", and may let go of it yet");
@@ -97,9 +111,9 @@ Ended detach_device(const VmHost& host, const std::string& vm, const std::string
 }
 
 Ended update_device(const VmHost& host, const std::string& vm, const std::string& device_xml, unsigned flags) {
-  return with_hooks(host, vm, "update-device", device_xml, flags, [&](virDomain* domain, const std::string& left) {
-    change(domain, &::virDomainUpdateDeviceFlags, nullptr, device_xml, left, flags, "Failed to update device");
-  });
+  const Change update{&::virDomainUpdateDeviceFlags, nullptr, "Failed to update device"};
+  const auto ask = [&](virDomain* domain, const std::string& left) { apply(update, domain, device_xml, left, flags); };
+  return with_hooks(host, vm, {vm_commands::kUpdateDevice, device_xml, flags, ask});
 }
 
 }  // namespace vdsm_hook

@@ -3,8 +3,7 @@
 namespace vdsm_hook {
 namespace {
 
-constexpr std::string_view kNothing;
-constexpr std::string_view kPause = "pause", kContinue = "continue", kHibernate = "hibernate", kLeave = "leave", kArrive = "arrive";
+constexpr const Phase* kNothing = nullptr;
 
 Meaning meaning_of_started(Standing last, int detail, bool tells_of_guest) {
   if (detail == VIR_DOMAIN_EVENT_STARTED_MIGRATED) return {kNothing, Standing::arriving};
@@ -22,8 +21,8 @@ Meaning meaning_of_suspended(Standing last, int detail) {
     case VIR_DOMAIN_EVENT_SUSPENDED_IOERROR:
     case VIR_DOMAIN_EVENT_SUSPENDED_WATCHDOG:
     case VIR_DOMAIN_EVENT_SUSPENDED_API_ERROR:
-      if (last == Standing::arriving) return {kArrive, Standing::paused};  // it was paused on the other host
-      return {last == Standing::running ? kPause : kNothing, Standing::paused};
+      if (last == Standing::arriving) return {&phases::kArrive, Standing::paused};  // it was paused on the other host
+      return {last == Standing::running ? &phases::kPause : kNothing, Standing::paused};
     default:
       return {kNothing, Standing::paused};
   }
@@ -32,9 +31,9 @@ Meaning meaning_of_suspended(Standing last, int detail) {
 Meaning meaning_of_resumed(Standing last, int detail) {
   switch (detail) {
     case VIR_DOMAIN_EVENT_RESUMED_UNPAUSED:
-      return {last == Standing::paused ? kContinue : kNothing, Standing::running};
+      return {last == Standing::paused ? &phases::kContinue : kNothing, Standing::running};
     case VIR_DOMAIN_EVENT_RESUMED_MIGRATED:  // also on the host that it was to leave, when the migration failed
-      return {last == Standing::arriving || last == Standing::starting ? kArrive : kNothing, Standing::running};
+      return {last == Standing::arriving || last == Standing::starting ? &phases::kArrive : kNothing, Standing::running};
     case VIR_DOMAIN_EVENT_RESUMED_FROM_SNAPSHOT:
       return {kNothing, Standing::running};
     case VIR_DOMAIN_EVENT_RESUMED_POSTCOPY:  // runs here while its memory still comes
@@ -46,8 +45,8 @@ Meaning meaning_of_resumed(Standing last, int detail) {
 
 Meaning meaning_of_stopped(Standing last, int detail) {
   const bool was_here = last != Standing::off && last != Standing::arriving;
-  if (was_here && detail == VIR_DOMAIN_EVENT_STOPPED_MIGRATED) return {kLeave, Standing::off};
-  if (was_here && detail == VIR_DOMAIN_EVENT_STOPPED_SAVED) return {kHibernate, Standing::off};
+  if (was_here && detail == VIR_DOMAIN_EVENT_STOPPED_MIGRATED) return {&phases::kLeave, Standing::off};
+  if (was_here && detail == VIR_DOMAIN_EVENT_STOPPED_SAVED) return {&phases::kHibernate, Standing::off};
   return {kNothing, Standing::off};  // what ended otherwise is the bridge's matter
 }
 
@@ -65,9 +64,9 @@ Meaning meaning_of(Standing last, int event, int detail, bool tells_of_guest) no
 }
 
 Meaning meaning_of_gap(Standing last, Standing now) noexcept {
-  if (last == Standing::running && now == Standing::paused) return {kPause, now};
-  if (last == Standing::paused && now == Standing::running) return {kContinue, now};
-  if (last == Standing::arriving && (now == Standing::running || now == Standing::paused)) return {kArrive, now};
+  if (last == Standing::running && now == Standing::paused) return {&phases::kPause, now};
+  if (last == Standing::paused && now == Standing::running) return {&phases::kContinue, now};
+  if (last == Standing::arriving && (now == Standing::running || now == Standing::paused)) return {&phases::kArrive, now};
   return {kNothing, now};
 }
 

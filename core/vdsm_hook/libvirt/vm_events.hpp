@@ -4,7 +4,7 @@
 
 #include <libvirt/libvirt.h>
 
-#include <string_view>
+#include "vdsm_hook/hookpoints/lifecycles.hpp"
 
 namespace vdsm_hook {
 
@@ -19,8 +19,8 @@ enum class Standing {
 };
 
 struct Meaning {
-  std::string_view phase;  ///< of lifecycles.toml: its hook points afterwards are to fire; empty: none
-  Standing standing;       ///< from now on
+  const Phase* phase;  ///< whose hook points afterwards are to fire; nullptr: none
+  Standing standing;   ///< from now on
 
   bool operator==(const Meaning&) const = default;
 };

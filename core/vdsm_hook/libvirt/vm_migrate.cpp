@@ -1,5 +1,8 @@
-// migrate
-#include "vdsm_hook/libvirt/vm_steps.hpp"
+#include "vdsm_hook/libvirt/vm_migrate.hpp"
+
+#include "vdsm_hook/libvirt/job_abort.hpp"
+#include "vdsm_hook/libvirt/locked_vm.hpp"
+#include "vdsm_hook/libvirt/vm_end.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -45,13 +48,13 @@ Ended migrate_vm(const VmHost& host, const std::string& vm, const MigrateOptions
   const auto migrate = [&](virDomain* domain, Lifecycle& lifecycle) {
     const auto destination = (options.flags & VIR_MIGRATE_PEER2PEER) != 0 ? nullptr : connect_to(options.destination);  // no hook runs for a wrong URI
     Subject subject{xml_of(domain, 0), "", {}};
-    lifecycle.act_hears_stop();
-    const auto ended = lifecycle.pass("leave", subject, [&] { transfer(host, domain, destination.get(), options); });
+    const auto ask = [&] { transfer(host, domain, destination.get(), options); };
+    const auto ended = lifecycle.pass(phases::kLeave, subject, {.ask = ask, .hears_stop = true});
     if (ended != Ended::done) return ended;
-    subject.parameters = reason("migrated");
-    return lifecycle.pass("release", subject, [] {});
+    subject.parameters = reason_of(phases::kLeave);
+    return lifecycle.pass(phases::kRelease, subject);
   };
-  return unless_aborted(host, [&] { return on_running_vm(host, vm, "migrate", "", migrate); });
+  return unless_aborted(host, [&] { return on_running_vm(host, vm, vm_commands::kMigrate, "", migrate); });
 }
 
 }  // namespace vdsm_hook

@@ -1,9 +1,12 @@
-// recover
+#include "vdsm_hook/libvirt/vm_recover.hpp"
+
 #include <thread>
 
 #include "vdsm_hook/base/limits.hpp"
+#include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/libvirt/launch_flags.hpp"
-#include "vdsm_hook/libvirt/vm_steps.hpp"
+#include "vdsm_hook/libvirt/vm_devices.hpp"
+#include "vdsm_hook/libvirt/vm_end.hpp"
 #include "vdsm_hook/properties/devices.hpp"
 #include "vdsm_hook/properties/metadata.hpp"
 
@@ -64,28 +67,20 @@ bool wait_for_libvirt(const VmHost& host, const std::string& uuid, Stage stage, 
 
 enum class Happened { yes, no, unknown };
 
-bool is_as(State state, virDomain* domain) {
-  const bool is_on = domain != nullptr && is_active(domain);
-  switch (state) {
-    case State::on: return is_on;
-    case State::off: return !is_on;
-    case State::paused: return is_on && is_paused(domain);
-    case State::running: return is_on && !is_paused(domain);
-    default: return false;
-  }
+bool is_as(State wanted, virDomain* domain) {
+  const auto now = domain == nullptr || !is_active(domain) ? State::off : is_paused(domain) ? State::paused : State::running;
+  return wanted == now || (wanted == State::on && now != State::off);
 }
 
 // Whether libvirt has done what the phase is about. After the phase it has; only that the VM may have changed since, and hooks after
 // a phase are not for a VM that is not as the phase left it.
 Happened has_happened(const Phase& current, const VmRun& run, virDomain* domain) {
-  const bool is_on = domain != nullptr && is_active(domain);
-  if (current.does.empty()) return is_as(current.state_after, domain) ? Happened::yes : Happened::no;
-  if (run.stage == Stage::before) return Happened::no;
-  const bool is_of_device = current.state_after == State::attached || current.state_after == State::detached;
-  if (current.state_after != State::untold && !is_of_device) return is_as(current.state_after, domain) ? Happened::yes : Happened::no;
-  if (!is_on) return Happened::no;
+  if (!current.does.empty() && run.stage == Stage::before) return Happened::no;
+  const bool is_told = current.state_after != State::untold;
+  if (is_told && !current.is_about_device()) return is_as(current.state_after, domain) ? Happened::yes : Happened::no;
+  if (!is_as(State::on, domain)) return Happened::no;
   if (run.stage == Stage::after) return Happened::yes;
-  if (!is_of_device) return Happened::unknown;
+  if (!is_told) return Happened::unknown;
   const bool is_there = device_of(domain, read_device_identity(run.device)).has_value();
   return is_there == (current.state_after == State::attached) ? Happened::yes : Happened::no;
 }
@@ -96,14 +91,13 @@ bool is_by_the_way(const Phase& one) { return one.state_after == State::paused |
 // Fires what just fires behind the run's phase. Up to the next phase that libvirt has not done, since what comes then is about a VM that
 // this has changed: nothing of its end for a VM that was to be saved, and lives.
 void fire_what_follows(Lifecycle& lifecycle, const VmRun& run, bool has_happened, virDomain* domain, Subject& subject) {
-  bool is_told = has_happened || is_by_the_way(phase(run.phase));
-  for (const auto& name : run.next_phases) {
-    const auto& next = phase(name);
+  bool is_told = has_happened || is_by_the_way(*run.phase);
+  for (const auto* next : run.next_phases) {
     if (!is_told || lifecycle.ended() != Ended::done) return;
-    is_told = is_by_the_way(next);
-    if (!next.does.empty() || !is_as(next.state_after, domain)) continue;
-    if (next.state_after == State::off) subject.parameters = reason(run.phase == "leave" ? "migrated" : "saved");
-    lifecycle.pass(name, subject, [] {});
+    is_told = is_by_the_way(*next);
+    if (!next->does.empty() || !is_as(next->state_after, domain)) continue;
+    if (next->state_after == State::off) subject.parameters = reason_of(*run.phase);
+    lifecycle.pass(*next, subject);
   }
 }
 
@@ -125,15 +119,15 @@ Ended recover_vm(const VmHost& host, const std::string& vm, std::string& what_wa
   auto domain = find_or_gone(host, vm);
   const auto uuid = domain ? uuid_of(domain.get()) : vm;
   QuietObserver observer(host.observer);
-  Lifecycle lifecycle(host.engine, host.hooks, observer, host.stop, "recover");
+  Lifecycle lifecycle(host.engine, host.hooks, observer, host.stop, vm_commands::kRecover);
   if (!lifecycle.begin(host.connection.get(), uuid, WhenLeft::tell)) return lifecycle.ended();
-  const auto run = lifecycle.state().read_run(host.uuid());
+  const auto run = lifecycle.journal().run_of(host.uuid());
   const auto what = run ? "`vdsm-hook vm " + run->command + "` (" + run->since + ")" : "";
   if (run && !wait_for_libvirt(host, uuid, run->stage, what)) return Ended::cancelled;
   LaunchFlags::forget(host.engine.settings().paths.launchflags_dir, uuid);
   if (!run) return Ended::done;
   lifecycle.take_over(*run);
-  const auto& current = phase(run->phase);
+  const auto& current = *run->phase;
   domain = find_or_gone(host, uuid);  // libvirt may have let go of it meanwhile, or made it
   const bool runs = domain && is_active(domain.get());
   if (runs && !run->has_acted() && !current.undo.empty())
@@ -146,7 +140,7 @@ Ended recover_vm(const VmHost& host, const std::string& vm, std::string& what_wa
     if (run->has_acted()) {
       lifecycle.after(current, subject);
     } else {
-      lifecycle.pass(current.name, subject, [] {});
+      lifecycle.pass(current, subject);
     }
     what_was_done = what + ": finished";
   } else if (happened == Happened::unknown) {

@@ -5,18 +5,18 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <vector>
 
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/base/time.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
 #include "vdsm_hook/libvirt/handles.hpp"
 #include "vdsm_hook/libvirt/vm_events.hpp"
-#include "vdsm_hook/libvirt_hooks/vm_state.hpp"
-#include "vdsm_hook/xml/reader.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_journal.hpp"
+#include "vdsm_hook/xml/lookup.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -27,28 +27,8 @@ constexpr unsigned kKeepaliveCount = 3;
 // libvirtd answers before it has found its guests again, and tells nobody what it finds changed.
 constexpr int kSecondLookMs = 3000;
 
-std::string utc(std::chrono::system_clock::time_point time) {
-  const auto seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm parts{};
-  char text[32] = "";
-  if (::gmtime_r(&seconds, &parts) != nullptr) std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
-
 // Whether a domain XML is that of a VM that runs, not what it was defined as.
-bool is_live(std::string_view xml) {
-  struct Root : XmlHandler {
-    void start(const XmlName&, const XmlAttributes& attributes) override {
-      if (std::exchange(is_root, false)) has_id = attributes.get("id").has_value();
-    }
-    void end() override {}
-    void text(std::string_view) override {}
-    bool is_root = true, has_id = false;
-  } root;
-  // Only the root's tag is read: the rest is cut off.
-  read_xml(xml.substr(0, xml.find('>') + 1), root);
-  return root.has_id;
-}
+bool is_live(std::string_view xml) { return root_attribute(xml, "id").has_value(); }
 
 LiveXml live_xml_of(virDomain* domain) {
   ::virDomainRef(domain);
@@ -152,7 +132,7 @@ class Watch {
       if (::virEventRunDefaultImpl() < 0) throw Error(Errc::engine_failure, "libvirt's event loop failed");
     if (lost_.empty()) return;
     lost_at_ = std::chrono::system_clock::now();
-    log(LogLevel::warning, "the connection to libvirt was lost at " + utc(*lost_at_) + ": " + lost_);
+    log(LogLevel::warning, "the connection to libvirt was lost at " + utc_text(*lost_at_) + ": " + lost_);
     options_.on_connection(false, "the connection to libvirt was lost: " + lost_);
   }
 
@@ -175,12 +155,12 @@ class Watch {
   void take_all() {
     const auto domains = domains_of(connection_.get(), VIR_CONNECT_LIST_DOMAINS_ACTIVE);
     if (is_first_) {
-      for (const auto& uuid : vms_with_state(runtime_dir_)) forget_lost_events(runtime_dir_, uuid);
+      for (const auto& uuid : vms_with_directory(runtime_dir_)) forget_lost_events(runtime_dir_, uuid);
     } else {
       const auto now = std::chrono::system_clock::now();
       const auto gap = std::chrono::duration_cast<std::chrono::milliseconds>(now - lost_at_.value_or(now));
-      log(LogLevel::warning, "connected to libvirt again at " + utc(now) + ": of the " + to_text(gap) + " since " +
-                                 utc(lost_at_.value_or(now)) + " only what VMs are now is known, events may be lost");
+      log(LogLevel::warning, "connected to libvirt again at " + utc_text(now) + ": of the " + to_text(gap) + " since " +
+                                 utc_text(lost_at_.value_or(now)) + " only what VMs are now is known, events may be lost");
     }
     auto gone = std::exchange(known_, {});
     for (const auto& domain : domains) {
@@ -211,11 +191,11 @@ class Watch {
     const auto& known = known_[uuid] = {now, id, name, hooks_.vm(uuid, name)};
     const auto meaning = meaning_of_gap(last, now);
     if (!is_first_ && !is_same) log(LogLevel::warning, describe(uuid, name) + " started while nobody listened");
-    if (meaning.phase.empty()) {
+    if (meaning.phase == nullptr) {
       hooks_.look(known.vm, live_xml_of(domain));
     } else {
-      log(LogLevel::warning, describe(uuid, name) + " changed while nobody listened: " + std::string(meaning.phase));
-      hooks_.happened(known.vm, meaning.phase, live_xml_of(domain));
+      log(LogLevel::warning, describe(uuid, name) + " changed while nobody listened: " + std::string(meaning.phase->name));
+      hooks_.happened(known.vm, *meaning.phase, live_xml_of(domain));
     }
     if (!is_first_) hooks_.forget_lost(known.vm);
   }
@@ -231,10 +211,10 @@ class Watch {
         continue;  // an event is on its way
       const auto now = standing_of(state, reason, known->second.standing);
       const auto meaning = meaning_of_gap(known->second.standing, now);
-      if (now == Standing::off || meaning.phase.empty()) continue;
+      if (now == Standing::off || meaning.phase == nullptr) continue;
       known->second.standing = now;
-      log(LogLevel::warning, describe(known->first, known->second.name) + " changed while nobody listened: " + std::string(meaning.phase));
-      hooks_.happened(known->second.vm, meaning.phase, live_xml_of(domain.get()));
+      log(LogLevel::warning, describe(known->first, known->second.name) + " changed while nobody listened: " + std::string(meaning.phase->name));
+      hooks_.happened(known->second.vm, *meaning.phase, live_xml_of(domain.get()));
     }
   }
   void end_second_look() {
@@ -246,11 +226,11 @@ class Watch {
   // A VM that comes from another host without its memory is defined here, and that is all: what fired before it, in the bridge, has its counterpart now.
   void note_defined(virDomain* domain) {
     const auto uuid = uuid_of(domain);
-    VmState state(runtime_dir_, uuid);
-    if (state.read().seen.word != "migrate") return;  // of one that comes with its memory QEMU runs by then, and the word is another
-    state.change([](VmRecord& record) { record.seen = {}; });
+    VmJournal journal(VmDirectory(runtime_dir_, uuid));
+    if (journal.read().seen.word != seen::kMigrate) return;  // of one that comes with its memory QEMU runs by then, and the word is another
+    journal.change([](VmRecord& record) { record.seen = {}; });
     const std::string definition = take_text(::virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE), "cannot read the definition of a VM");
-    hooks_.happened(hooks_.vm(uuid, name_of(domain)), "arrive", [definition] { return std::optional(definition); });
+    hooks_.happened(hooks_.vm(uuid, name_of(domain)), phases::kArrive, [definition] { return std::optional(definition); });
   }
 
   void note_lifecycle(virDomain* domain, int event, int detail) {
@@ -264,8 +244,8 @@ class Watch {
     known.standing = meaning.standing;
     if (!known.vm) known.vm = hooks_.vm(uuid, known.name = name_of(domain));
     if (meaning.standing != Standing::off) known.id = ::virDomainGetID(domain);
-    if (!meaning.phase.empty()) {
-      hooks_.happened(known.vm, meaning.phase, live_xml_of(domain));
+    if (meaning.phase != nullptr) {
+      hooks_.happened(known.vm, *meaning.phase, live_xml_of(domain));
     } else if (meaning.standing != Standing::off) {
       hooks_.look(known.vm, live_xml_of(domain));
     }

@@ -9,10 +9,11 @@
 #include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/hookpoints/lifecycles.hpp"
+#include "vdsm_hook/libvirt_hooks/find_scripts.hpp"
 #include "vdsm_hook/libvirt_hooks/scripts.hpp"
-#include "vdsm_hook/libvirt_hooks/vm_state.hpp"
+#include "vdsm_hook/libvirt_hooks/vm_journal.hpp"
 #include "vdsm_hook/properties/devices.hpp"
-#include "vdsm_hook/xml/reader.hpp"
+#include "vdsm_hook/xml/lookup.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -41,18 +42,7 @@ Variables parameters_of(const BridgeRow& row, const LibvirtCall& call) {
 // Whether a document has the part of a VM that has been running: the cgroup partition that libvirt gave it. It is in a saved
 // image and in what another host sends of a VM that runs, and not in the definition that a cold start or a migration without its
 // memory goes by, unless somebody wrote it there.
-bool was_running(const std::string& document) {
-  struct Search : XmlHandler {
-    void start(const XmlName& name, const XmlAttributes&) override { is_found = is_found || (++depth == 2 && name.local == "resource"); }
-    void end() override { --depth; }
-    void text(std::string_view) override {}
-    bool is_done() const override { return is_found; }
-    int depth = 0;
-    bool is_found = false;
-  } search;
-  read_xml(document, search);
-  return search.is_found;
-}
+bool was_running(const std::string& document) { return text_at(document, "*/resource").has_value(); }
 
 // What is in a file that libvirt keeps for itself; empty: there is none, or it cannot be told.
 std::string libvirts_file(const std::string& name, std::size_t max_bytes) {
@@ -77,7 +67,7 @@ class BridgeCall {
     });
     const bool never_fails = row_ != nullptr && row_->never_fails;
     is_well = is_well && (attempt(!never_fails, [this] { return run_tree(); }) || never_fails);
-    if (is_well && row_ != nullptr && row_->then && state_) is_well = attempt(is_vetoing, [this] { return keep_seen(), true; });
+    if (is_well && row_ != nullptr && row_->then && journal_) is_well = attempt(is_vetoing, [this] { return keep_seen(), true; });
     result_.exit_code = is_well ? 0 : 1;
     if (is_well && document_ != call_.input) result_.output = std::move(document_);
     return std::move(result_);
@@ -101,10 +91,10 @@ class BridgeCall {
 
   void look() {
     if (!call_.input.empty()) domain_ = read_domain_facts(call_.input);
-    if (is_uuid(domain_.uuid)) state_.emplace(engine_.settings().paths.runtime_dir, domain_.uuid);
+    if (is_uuid(domain_.uuid)) journal_.emplace(VmDirectory(engine_.settings().paths.runtime_dir, domain_.uuid));
     row_ = row_after("");
-    if (!state_) return;
-    attempt(row_ != nullptr && !row_->never_fails, [this] { return record_ = state_->read(), true; });
+    if (!journal_) return;
+    attempt(row_ != nullptr && !row_->never_fails, [this] { return record_ = journal_->read(), true; });
     row_ = row_after(record_.seen.word);
     if (row_ == nullptr || !row_->needs_memory || comes_with_memory()) return;
     row_ = row_after("");  // another start
@@ -139,7 +129,7 @@ class BridgeCall {
   // False: it went for something else at `prepare`, so that its hooks have not run.
   bool is_what_it_seemed() {
     if (!is_mistaken_) return true;
-    state_->change([](VmRecord& record) { record.seen = {}; });
+    journal_->change([](VmRecord& record) { record.seen = {}; });
     say(Level::error, "error: this start was taken for that of a VM from saved memory or another host, which never came, and so hooks have not run before it: "
                       "start it again");
     return false;
@@ -148,7 +138,7 @@ class BridgeCall {
   void keep_seen() {
     const VmRecord::Seen seen{std::string(*row_->then), row_->needs_memory || (row_->is_filter && was_running(document_))};
     if (seen.word != record_.seen.word || seen.was_running != record_.seen.was_running)
-      state_->change([&](VmRecord& record) { record.seen = seen; });
+      journal_->change([&](VmRecord& record) { record.seen = seen; });
   }
 
   bool fire_all() {
@@ -165,7 +155,7 @@ class BridgeCall {
   // Where nothing is known, it is not: an event may come twice, and is not lost.
   bool is_fired_by_command(std::string_view event) {
     bool is_fired = false;
-    if (state_) attempt(!row_->never_fails, [&] { return is_fired = state_->is_fired_by_command(event), true; });
+    if (journal_) attempt(!row_->never_fails, [&] { return is_fired = journal_->is_fired_by_command(event), true; });
     return is_fired;
   }
 
@@ -173,7 +163,7 @@ class BridgeCall {
   // recovered.
   bool fire_and_note(const HookPoint& point) {
     const bool is_fine = fire(point);
-    if (state_) state_->note_fired(point.name);
+    if (journal_) journal_->note_fired(point.name);
     return is_fine;
   }
 
@@ -253,7 +243,7 @@ class BridgeCall {
     if (is_hidden_) host_.show_libvirt();
     auto call = call_;
     call.input = document_;
-    auto report = run_scripts(scripts, AfterFailure::stop, call, settings, *host_.make_runner(), stop_);
+    auto report = run_scripts(scripts, {AfterFailure::stop, settings}, call, *host_.make_runner(), stop_);
     for (const auto& script : report.scripts)
       if (!script.failed) tell_words(script.path, script.process);
     if (report.failed) say(Level::error, "error: " + report.error);
@@ -268,7 +258,7 @@ class BridgeCall {
   const bool fires_;
   std::string document_;  // as hooks and scripts left it, where libvirt takes that
   DomainFacts domain_;
-  std::optional<VmState> state_;
+  std::optional<VmJournal> journal_;
   VmRecord record_;
   const BridgeRow* row_ = nullptr;
   bool is_mistaken_ = false;

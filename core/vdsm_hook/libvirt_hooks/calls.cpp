@@ -39,9 +39,7 @@ const auto& named(const Table& table, const std::string& name, const std::string
     if (each.name == name) return each;
     names.push_back(each.name);
   }
-  std::string all;
-  for (const auto each : names) all += (all.empty() ? "" : ", ") + std::string(each);
-  throw Error(Errc::wrong_use, "libvirt has no " + what + " '" + printable(name.substr(0, 80)) + "'" + did_you_mean(name, names) + ", but " + all);
+  throw Error(Errc::wrong_use, "libvirt has no " + what + " '" + printable(name.substr(0, 80)) + "'" + did_you_mean(name, names) + ", but " + joined(names, ", "));
 }
 
 }  // namespace

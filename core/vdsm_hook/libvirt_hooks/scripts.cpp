@@ -1,14 +1,15 @@
 #include "vdsm_hook/libvirt_hooks/scripts.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <optional>
 
 #include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/own_variable.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/engine/interpreters.hpp"
 #include "vdsm_hook/engine/report.hpp"
+#include "vdsm_hook/libvirt_hooks/find_scripts.hpp"
 #include "vdsm_hook/payload/private_file.hpp"
 #include "vdsm_hook/payload/soundness.hpp"
 #include "vdsm_hook/xml/secrets.hpp"
@@ -21,15 +22,12 @@ namespace {
 std::vector<std::string> libvirt_environment() {
   std::vector<std::string> entries{"LC_ALL=C"};
   for (const char* name : {"LD_PRELOAD", "LD_LIBRARY_PATH", "PATH", "HOME", "USER", "LOGNAME", "TMPDIR"})
-    if (const char* value = std::getenv(name)) entries.push_back(std::string(name) + "=" + value);
+    if (const auto value = own_variable(name)) entries.push_back(std::string(name) + "=" + *value);
   return entries;
 }
 
 // Where env(1) looks in such an environment.
-std::string libvirt_search_path() {
-  const char* path = std::getenv("PATH");
-  return path != nullptr ? path : "/bin:/usr/bin";
-}
+std::string libvirt_search_path() { return own_variable("PATH").value_or("/bin:/usr/bin"); }
 
 // WORD as one would have to type it.
 std::string quoted(const std::string& word) {
@@ -55,20 +53,20 @@ bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n\v\
 
 class ScriptsRun {
  public:
-  ScriptsRun(const LibvirtCall& call, bool filters, bool is_tree, const Settings& settings, Runner& runner, CallReport& report)
-      : call_(call), filters_(filters), is_tree_(is_tree), settings_(settings), runner_(runner), report_(report) {
+  ScriptsRun(const LibvirtCall& call, bool filters, const ScriptRules& rules, Runner& runner, CallReport& report)
+      : call_(call), filters_(filters), is_tree_(rules.after_failure == AfterFailure::stop), settings_(rules.settings), runner_(runner), report_(report) {
     if (filters)
       if (const auto wrong = unsound(PayloadKind::domain_xml, call.input, identity_))
         throw Error(Errc::bad_document, "the domain XML is " + (wrong->starts_with("not ") ? *wrong : "wrong: " + *wrong));
     // An empty document is read from /dev/null.
-    if (!call.input.empty()) file_.emplace(settings.paths.runtime_dir, random_uuid(), call.input);
+    if (!call.input.empty()) file_.emplace(settings_.paths.runtime_dir, random_uuid(), call.input);
     spec_.environment = libvirt_environment();
     spec_.arguments = {call.object, call.operation, call.sub_operation, call.extra};
-    spec_.deadline = settings.deadline;
-    spec_.grace = settings.grace;
-    spec_.runs_plain_text = is_tree;
+    spec_.deadline = settings_.deadline;
+    spec_.grace = settings_.grace;
+    spec_.runs_plain_text = is_tree_;
     spec_.is_marked = false;  // libvirt gives them nothing but these
-    if (filters) spec_.max_output_bytes = settings.max_payload_bytes;
+    if (filters) spec_.max_output_bytes = settings_.max_payload_bytes;
   }
 
   void run(ScriptOutcome& script, const std::stop_token& stop) {
@@ -85,7 +83,7 @@ class ScriptsRun {
       take_document(script);
     }
     hide_in(script);
-    if (script.failed) blame(script);
+    if (script.failed) add_error(script);
     if (file_) renew_input(script);
   }
 
@@ -131,7 +129,7 @@ class ScriptsRun {
     report_.document = script.process.out.text;
   }
 
-  void blame(const ScriptOutcome& script) {
+  void add_error(const ScriptOutcome& script) {
     std::string said = script.process.err.text;
     while (said.ends_with('\n')) said.pop_back();
     if (script.process.err.cut > 0) said.insert(0, "[...] ");
@@ -159,9 +157,8 @@ class ScriptsRun {
 
 }  // namespace
 
-CallReport run_scripts(const Discovery& scripts, AfterFailure after_failure, const LibvirtCall& call, const Settings& settings,
-                       Runner& runner, std::stop_token stop) {
-  const bool is_tree = after_failure == AfterFailure::stop;
+CallReport run_scripts(const Discovery& scripts, const ScriptRules& rules, const LibvirtCall& call, Runner& runner, std::stop_token stop) {
+  const bool is_tree = rules.after_failure == AfterFailure::stop;
   const std::string in_front = is_tree ? "" : "Hook script execution failed: ";
   CallReport report;
   report.document = call.input;
@@ -175,12 +172,12 @@ CallReport run_scripts(const Discovery& scripts, AfterFailure after_failure, con
   for (const auto& file : scripts.ignored)
     if (file.is_problem()) refuse(file.path, std::string(to_string(file.reason)) + ": " + file.text);
   std::map<std::string, std::string> refused;  // path -> reason
-  Interpreters interpreters(settings.trust, libvirt_search_path());
+  Interpreters interpreters(rules.settings.trust, libvirt_search_path());
   for (const auto& hook : scripts.hooks)
     if (const auto doubt = interpreters.doubt(hook.path)) refuse(hook.path, refused[hook.path] = "what runs it is untrusted: " + *doubt);
   std::optional<ScriptsRun> run;
   if (!scripts.hooks.empty() && why.empty())
-    run.emplace(call, filters(call), is_tree, settings, runner, report);
+    run.emplace(call, filters(call), rules, runner, report);
   for (const auto& hook : scripts.hooks) {
     auto& script = report.scripts.emplace_back();
     script.path = hook.path;
@@ -210,8 +207,7 @@ CallReport run_scripts(const Discovery& scripts, AfterFailure after_failure, con
 CallReport call_libvirt_scripts(const LibvirtCall& call, const std::string& hooks_dir, const Settings& settings, Runner& runner,
                                 std::stop_token stop) {
   operation_of(call);  // what libvirt does not call is not looked for
-  return run_scripts(find_driver_scripts(hooks_dir, call.driver, settings.trust), AfterFailure::go_on, call, settings, runner,
-                     std::move(stop));
+  return run_scripts(find_driver_scripts(hooks_dir, call.driver, settings.trust), {AfterFailure::go_on, settings}, call, runner, std::move(stop));
 }
 
 }  // namespace vdsm_hook

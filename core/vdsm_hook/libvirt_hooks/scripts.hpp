@@ -33,18 +33,6 @@ struct CallReport {
   std::size_t survivors = 0;  ///< processes that scripts left running
 };
 
-/// Where libvirtd looks: /etc/libvirt/hooks, for another user than root libvirt/hooks in $XDG_CONFIG_HOME.
-std::string default_libvirt_hooks_dir();
-
-/// The scripts of DRIVER as they are now: HOOKS_DIR/DRIVER, then what HOOKS_DIR/DRIVER.d holds in byte order. Its
-/// sub-directories get no verdict: they are trees of single VMs. Does not throw for what it finds.
-Discovery find_driver_scripts(const std::string& hooks_dir, const std::string& driver, const Trust& trust);
-
-/// The scripts of the one VM that CALL is about: HOOKS_DIR/DRIVER.d/OBJECT/OPERATION/SUB_OPERATION, a file or a directory of
-/// files. The name may hold anything; one that no directory can have (empty, `.`, `..`, with a slash) has no scripts.
-/// Every directory from HOOKS_DIR on must be trusted, and each link and what it leads to. Does not throw for what it finds.
-Discovery find_vm_scripts(const std::string& hooks_dir, const LibvirtCall& call, const Trust& trust);
-
 /// Whose rules hold.
 enum class AfterFailure {
   go_on,  ///< libvirt's: all run, then the call has failed. A script without #! does not start
@@ -52,18 +40,22 @@ enum class AfterFailure {
           ///< as sh would run it, as it did under the shell scripts that made these trees known
 };
 
+struct ScriptRules {
+  AfterFailure after_failure;
+  const Settings& settings;
+};
+
 /// Runs SCRIPTS one after the other with CALL's arguments, each with the document on its standard input. Where the operation
 /// filters, what a script prints is the document for the next one and of the report, if it succeeded, printed more than
 /// blanks, and this is a sound domain XML of the same VM; else it has failed. Elsewhere what is printed is not used.
 ///
-/// As for hooks of vdsm: SETTINGS' deadline, grace, max_payload_bytes and runtime_dir hold, an untrusted file is a failure,
+/// As for hooks of vdsm: the settings' deadline, grace, max_payload_bytes and runtime_dir hold, an untrusted file is a failure,
 /// a tree is stopped on the deadline and on STOP, after which nothing more is started. The environment is libvirt's and no
 /// more: LC_ALL=C, and of LD_PRELOAD, LD_LIBRARY_PATH, PATH, HOME, USER, LOGNAME and TMPDIR those this process has.
 ///
 /// A call that is not in libvirt_drivers() does not filter. Throws bad_document when a filter's input is not sound (only when there
 /// is something to run), engine_failure.
-CallReport run_scripts(const Discovery& scripts, AfterFailure after_failure, const LibvirtCall& call, const Settings& settings,
-                       Runner& runner, std::stop_token stop = {});
+CallReport run_scripts(const Discovery& scripts, const ScriptRules& rules, const LibvirtCall& call, Runner& runner, std::stop_token stop = {});
 
 /// find_driver_scripts(), and run_scripts() of all: what libvirtd does at CALL. Throws wrong_use, too, as operation_of().
 CallReport call_libvirt_scripts(const LibvirtCall& call, const std::string& hooks_dir, const Settings& settings, Runner& runner,

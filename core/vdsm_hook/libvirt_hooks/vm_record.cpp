@@ -7,7 +7,6 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
-#include "vdsm_hook/hookpoints/lifecycles.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -36,13 +35,14 @@ Variables variables_from(const json::value& pairs) {
 }
 
 json::value to_json(const VmRun& run) {
-  json::array fired;
+  json::array fired, next_phases;
+  for (const auto* next : run.next_phases) next_phases.emplace_back(next->name);
   for (const auto& one : run.fired) fired.push_back({{"event", one.event}, {"device", one.device}, {"is_over", one.is_over}});
   return {{"command", run.command},
           {"pid", run.pid},
           {"since", run.since},
-          {"phase", run.phase},
-          {"next_phases", json::value_from(run.next_phases)},
+          {"phase", run.phase == nullptr ? std::string_view() : run.phase->name},
+          {"next_phases", std::move(next_phases)},
           {"stage", kStages[static_cast<std::size_t>(run.stage)]},
           {"hooks_ran", run.hooks_ran},
           {"fired", std::move(fired)},
@@ -63,8 +63,10 @@ const json::object& object_of(const json::value& value, std::initializer_list<st
   return object;
 }
 
-void check_phase(std::string_view name) {
-  if (find_phase(name) == nullptr) throw Error(Errc::bad_document, "there is no phase '" + printable(name.substr(0, 80)) + "'");
+const Phase* phase_from(const json::value& value) {
+  const std::string_view name = value.as_string();
+  if (const auto* phase = find_phase(name)) return phase;
+  throw Error(Errc::bad_document, "there is no phase '" + printable(name.substr(0, 80)) + "'");
 }
 
 VmRun run_from(const json::value& value) {
@@ -74,10 +76,8 @@ VmRun run_from(const json::value& value) {
   run.command = object.at("command").as_string();
   run.pid = json::value_to<pid_t>(object.at("pid"));
   run.since = object.at("since").as_string();
-  run.phase = object.at("phase").as_string();
-  check_phase(run.phase);
-  run.next_phases = json::value_to<std::vector<std::string>>(object.at("next_phases"));
-  for (const auto& next : run.next_phases) check_phase(next);
+  run.phase = phase_from(object.at("phase"));
+  for (const auto& next : object.at("next_phases").as_array()) run.next_phases.push_back(phase_from(next));
   const std::string_view stage = object.at("stage").as_string();
   const auto* found = std::find(std::begin(kStages), std::end(kStages), stage);
   if (found == std::end(kStages)) throw Error(Errc::bad_document, "there is no stage '" + printable(stage.substr(0, 80)) + "'");

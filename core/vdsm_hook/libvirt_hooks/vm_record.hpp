@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "vdsm_hook/hookpoints/lifecycles.hpp"
 #include "vdsm_hook/process/environment.hpp"
 
 namespace vdsm_hook {
@@ -34,8 +35,8 @@ struct VmRun {
   std::string command;  ///< "start"
   pid_t pid = 0;
   std::string since;    ///< "2026-11-21T10:35:54Z"
-  std::string phase;    ///< of lifecycles.toml
-  std::vector<std::string> next_phases;  ///< what the command does after it
+  const Phase* phase = nullptr;           ///< that the command is in; nullptr: in none yet
+  std::vector<const Phase*> next_phases;  ///< what the command does after it
   Stage stage = Stage::before;
   bool hooks_ran = false;
   std::vector<FiredEvent> fired;        ///< of this phase, those of the bridge among them

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "vdsm_hook/base/own_variable.hpp"
+
 namespace vdsm_hook {
 namespace {
 
@@ -29,10 +31,7 @@ class Builder {
   std::unordered_map<std::string, std::size_t> index_;
 };
 
-std::string from_caller(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : std::string(value);
-}
+std::string from_caller(const char* name) { return own_variable(name).value_or(""); }
 
 }  // namespace
 

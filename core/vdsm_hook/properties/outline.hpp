@@ -64,9 +64,6 @@ class OutlineReader final : public XmlHandler {
   bool has_name_ = false, has_uuid_ = false, has_metadata_ = false;
 };
 
-/// ASCII letters as small ones.
-std::string in_lower_case(std::string_view text);
-
 /// "has two elements <NAME> in one place, in lines ...".
 std::string two_elements(std::string_view name, std::string_view document, const OutlineNode& first, const OutlineNode& second);
 /// "has N devices: ...", where they are more than are taken.

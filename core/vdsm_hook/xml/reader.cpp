@@ -54,6 +54,7 @@ void XMLCALL on_start(void* data, const XML_Char* name, const XML_Char** attribu
   reading.take_tag();
   if (++reading.depth > kMaxNesting) return reading.refuse("elements are nested more than " + std::to_string(kMaxNesting) + " deep");
   reading.handler.start(split(name), XmlAttributes(attributes));
+  if (reading.handler.is_done()) XML_StopParser(reading.parser, XML_FALSE);
 }
 void XMLCALL on_end(void* data, const XML_Char*) {
   auto& reading = *static_cast<XmlReading*>(data);

@@ -39,7 +39,7 @@ class XmlHandler {
   virtual void start(const XmlName& name, const XmlAttributes& attributes) = 0;
   virtual void end() = 0;
   virtual void text(std::string_view piece) = 0;
-  /// Asked after each end(): whether the rest of the document need not be read (nor judged).
+  /// Asked after each start() and end(): whether the rest of the document need not be read (nor judged).
   virtual bool is_done() const { return false; }
 
  protected:

@@ -15,15 +15,19 @@ bool is_true(int answer, virDomain* domain) {
 bool runs(virDomain* domain) { return is_true(::virDomainIsActive(domain), domain); }
 bool is_defined(virDomain* domain) { return is_true(::virDomainIsPersistent(domain), domain); }
 
+std::unique_ptr<VmLock> take_lock(const VmDirectory& vm, const std::string& host_uuid) {
+  return VmLock::take(vm, host_uuid, {}, [&] {
+    complain("note: waiting for " + holder_of_vm(VmJournal(vm), host_uuid));
+    return true;
+  });
+}
+
 // As the commands of `vdsm-hook vm` it holds the VM's lock, so that nothing which one of them writes is lost.
 class ChangedVm final : public ChangedDomain {
  public:
   ChangedVm(const std::string& uri, const std::string& vm, const Settings& settings)
       : connection_(connect_to(uri)), domain_(find_domain(connection_.get(), vm)),
-        lock_(VmState(settings.paths.runtime_dir, uuid_of(domain_.get())).lock(host_uuid_of(connection_.get()), {}, [](const std::optional<VmRun>& holder) {
-          complain("note: waiting for " + holder_of_vm(holder));
-          return true;
-        })) {
+        lock_(take_lock(VmDirectory(settings.paths.runtime_dir, uuid_of(domain_.get())), host_uuid_of(connection_.get()))) {
     if (runs(domain_.get())) metadata_.emplace_back(domain_.get(), VIR_DOMAIN_AFFECT_LIVE);
     if (is_defined(domain_.get())) metadata_.emplace_back(domain_.get(), VIR_DOMAIN_AFFECT_CONFIG);
     if (metadata_.empty()) throw Error(Errc::refused, "the domain '" + name_of(domain_.get()) + "' is gone");
@@ -48,7 +52,7 @@ class ChangedVm final : public ChangedDomain {
  private:
   ConnectionHandle connection_;
   DomainHandle domain_;
-  UniqueFd lock_;
+  std::unique_ptr<VmLock> lock_;
   std::vector<VmMetadata> metadata_;
 };
 

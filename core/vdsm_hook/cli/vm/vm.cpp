@@ -24,27 +24,32 @@ namespace vdsm_hook::cli {
 namespace {
 
 struct Main {
-  std::string_view name;
+  const VmCommandFacts& facts;
   int (*main)(int, char**);
 };
 constexpr Main kMains[] = {
-    {"start", &vm_start_main},           {"create", &vm_create_main},
-    {"define", &vm_define_main},         {"destroy", &vm_destroy_main},
-    {"shutdown", &vm_shutdown_main},     {"reboot", &vm_reboot_main},
-    {"suspend", &vm_suspend_main},       {"resume", &vm_resume_main},
-    {"save", &vm_save_main},             {"restore", &vm_restore_main},
-    {"managedsave", &vm_managedsave_main}, {"migrate", &vm_migrate_main},
-    {"attach-device", &vm_attach_device_main}, {"detach-device", &vm_detach_device_main},
-    {"update-device", &vm_update_device_main}, {"set-vcpus", &vm_set_vcpus_main},
-    {"set-memory", &vm_set_memory_main}, {"set-password", &vm_set_password_main},
-    {"list", &vm_list_main},             {"show", &vm_show_main},
-    {"recover", &vm_recover_main},
+    {vm_commands::kStart, &vm_start_main},
+    {vm_commands::kCreate, &vm_create_main},
+    {vm_commands::kDefine, &vm_define_main},
+    {vm_commands::kDestroy, &vm_destroy_main},
+    {vm_commands::kShutdown, &vm_shutdown_main},
+    {vm_commands::kReboot, &vm_reboot_main},
+    {vm_commands::kSuspend, &vm_suspend_main},
+    {vm_commands::kResume, &vm_resume_main},
+    {vm_commands::kSave, &vm_save_main},
+    {vm_commands::kRestore, &vm_restore_main},
+    {vm_commands::kManagedsave, &vm_managedsave_main},
+    {vm_commands::kMigrate, &vm_migrate_main},
+    {vm_commands::kAttachDevice, &vm_attach_device_main},
+    {vm_commands::kDetachDevice, &vm_detach_device_main},
+    {vm_commands::kUpdateDevice, &vm_update_device_main},
+    {vm_commands::kSetVcpus, &vm_set_vcpus_main},
+    {vm_commands::kSetMemory, &vm_set_memory_main},
+    {vm_commands::kSetPassword, &vm_set_password_main},
+    {vm_commands::kList, &vm_list_main},
+    {vm_commands::kShow, &vm_show_main},
+    {vm_commands::kRecover, &vm_recover_main},
 };
-
-const VmCommandFacts& facts_of(std::string_view name) {
-  const auto all = vm_command_facts();
-  return *std::find_if(all.begin(), all.end(), [name](const VmCommandFacts& facts) { return facts.name == name; });
-}
 
 std::string sentence(std::string_view summary) {
   std::string text(summary);
@@ -52,23 +57,18 @@ std::string sentence(std::string_view summary) {
   return text + ".";
 }
 
-std::string words(EventNames names) {
-  std::string text;
-  for (const auto name : names) text += (text.empty() ? "" : ", ") + std::string(name);
-  return text;
-}
+std::string words(EventNames names) { return vdsm_hook::joined(names, ", "); }
 
 void describe_hook_points(Arguments& arguments, const VmCommandFacts& facts) {
   const auto note = facts.note.empty() ? std::string() : folded(facts.note, 0);
   std::string lines;
-  for (const auto phase_name : facts.phases) {
-    const auto& one = phase(phase_name);
-    std::string line = words(one.before);
-    if (!one.does.empty()) line += (line.empty() ? "" : ", ") + ("(libvirt " + std::string(one.does)) + ")";
-    if (!one.after.empty()) line += (line.empty() ? "" : ", ") + words(one.after);
+  for (const auto* phase : facts.phases) {
+    std::string line = words(phase->before);
+    if (!phase->does.empty()) line += (line.empty() ? "" : ", ") + ("(libvirt " + std::string(phase->does)) + ")";
+    if (!phase->after.empty()) line += (line.empty() ? "" : ", ") + words(phase->after);
     lines += "  " + folded(line, 4);
-    if (!one.failed.empty()) lines += "    " + folded("failed: " + words(one.failed), 6);
-    if (!one.undo.empty()) lines += "    " + folded("failed once hooks have run: " + words(one.undo), 6);
+    if (!phase->failed.empty()) lines += "    " + folded("failed: " + words(phase->failed), 6);
+    if (!phase->undo.empty()) lines += "    " + folded("failed once hooks have run: " + words(phase->undo), 6);
   }
   if (!lines.empty()) arguments.note("Hook points, in this order:", lines + note);
   if (lines.empty() && !note.empty()) arguments.note(note.substr(0, note.size() - 1));
@@ -124,9 +124,9 @@ class VmCommand::Teller final : public LifecycleObserver {
   boost::json::array events_;
 };
 
-VmCommand::VmCommand(std::string_view name, const std::string& example)
-    : name_(name), arguments_("vdsm-hook vm " + std::string(name), sentence(facts_of(name).summary)) {
-  describe_hook_points(arguments_, facts_of(name));
+VmCommand::VmCommand(const VmCommandFacts& facts, const std::string& example)
+    : facts_(facts), name_(facts.name), arguments_("vdsm-hook vm " + name_, sentence(facts.summary)) {
+  describe_hook_points(arguments_, facts);
   arguments_.example("vdsm-hook vm " + name_ + (example.empty() ? "" : " " + example));
   arguments_.exit_codes("0 done; 1 vetoed, or libvirt refused it; 2 wrong use; 3 the engine could not do its work.");
 }
@@ -212,13 +212,11 @@ void VmCommand::write_report(std::string_view result, const std::string& error, 
 void VmCommand::check_skip(const Settings& settings, const std::vector<std::string>& skip) const {
   if (skip.empty()) return;
   std::vector<std::string> names;
-  std::vector<std::string_view> phases(facts_of(name_).phases.begin(), facts_of(name_).phases.end());
-  if (name_ == "start") phases.insert(phases.end(), facts_of("restore").phases.begin(), facts_of("restore").phases.end());  // of a managed save image
-  if (name_ == "save" || name_ == "managedsave") phases.emplace_back("continue");  // when it was not saved
-  for (const auto phase_name : phases)
-    for (const auto events : {phase(phase_name).before, phase(phase_name).after, phase(phase_name).failed, phase(phase_name).undo})
-      for (const auto event : events)
-        for (const auto& hook : discover(event, {settings.paths.hooks_dirs, true, true, settings.trust}).hooks) names.push_back(hook.name);
+  for (const auto phases : {facts_.phases, facts_.also_phases})
+    for (const auto* phase : phases)
+      for (const auto events : {phase->before, phase->after, phase->failed, phase->undo})
+        for (const auto event : events)
+          for (const auto& hook : discover(event, {settings.paths.hooks_dirs, true, true, settings.trust}).hooks) names.push_back(hook.name);
   for (const auto& name : skip)
     if (std::find(names.begin(), names.end(), name) == names.end())
       throw Error(Errc::wrong_use, "there is no hook " + printable(name) + " at the hook points of vm " + name_ + " to skip" +
@@ -233,9 +231,9 @@ void AffectOptions::add_to(Arguments& arguments) {
 
 int vm_main(int argc, char** argv) {
   std::vector<Command> commands;
-  for (const auto& facts : vm_command_facts())
+  for (const auto* facts : vm_commands_in_order())
     for (const auto& one : kMains)
-      if (one.name == facts.name) commands.push_back({facts.name, facts.summary, one.main});
+      if (&one.facts == facts) commands.push_back({facts->name, facts->summary, one.main});
   return run_action(commands, "vdsm-hook vm", "Drives VMs through libvirt, with their hooks.", argc, argv);
 }
 

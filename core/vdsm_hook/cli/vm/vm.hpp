@@ -45,8 +45,8 @@ std::string in_quotes(const std::string& vm);
 /// One command: its --help, the options that all of them take, and its work.
 class VmCommand {
  public:
-  /// NAME: of lifecycles.toml. EXAMPLE: behind "vdsm-hook vm NAME ".
-  VmCommand(std::string_view name, const std::string& example);
+  /// EXAMPLE stands behind "vdsm-hook vm NAME " in the help.
+  VmCommand(const VmCommandFacts& facts, const std::string& example);
 
   Arguments& arguments() { return arguments_; }
   /// The VM as a positional.
@@ -68,7 +68,8 @@ class VmCommand {
   void write_report(std::string_view result, const std::string& error, boost::json::array events) const;
   void check_skip(const Settings& settings, const std::vector<std::string>& skip) const;
 
-  std::string name_;
+  const VmCommandFacts& facts_;
+  const std::string name_;
   Arguments arguments_;
   std::string vm_, uri_, compat_, timeout_, report_file_;
   std::vector<std::string> properties_, skip_;

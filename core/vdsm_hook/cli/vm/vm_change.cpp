@@ -59,14 +59,14 @@ unsigned read_count(const std::string& text) {
 }  // namespace
 
 int vm_attach_device_main(int argc, char** argv) {
-  VmCommand command("attach-device", "web-01 nic.xml --live");
+  VmCommand command(vm_commands::kAttachDevice, "web-01 nic.xml --live");
   return device_main(command, "Device attached successfully", argc, argv, [&](const VmHost& host, const std::string& xml, unsigned flags) {
     return attach_device(host, command.vm(), xml, flags);
   });
 }
 
 int vm_detach_device_main(int argc, char** argv) {
-  VmCommand command("detach-device", "web-01 nic.xml --live");
+  VmCommand command(vm_commands::kDetachDevice, "web-01 nic.xml --live");
   std::string wait = "20s";
   command.arguments().option("--wait", &wait, "DURATION", "for the guest to let the device go; 20s unless given");
   return device_main(command, "Device detached successfully", argc, argv, [&](const VmHost& host, const std::string& xml, unsigned flags) {
@@ -77,14 +77,14 @@ int vm_detach_device_main(int argc, char** argv) {
 }
 
 int vm_update_device_main(int argc, char** argv) {
-  VmCommand command("update-device", "web-01 nic.xml --live");
+  VmCommand command(vm_commands::kUpdateDevice, "web-01 nic.xml --live");
   return device_main(command, "Device updated successfully", argc, argv, [&](const VmHost& host, const std::string& xml, unsigned flags) {
     return update_device(host, command.vm(), xml, flags);
   });
 }
 
 int vm_set_vcpus_main(int argc, char** argv) {
-  VmCommand command("set-vcpus", "web-01 4 --live");
+  VmCommand command(vm_commands::kSetVcpus, "web-01 4 --live");
   std::string count;
   AffectOptions affect;
   bool is_maximum = false;
@@ -100,7 +100,7 @@ int vm_set_vcpus_main(int argc, char** argv) {
 }
 
 int vm_set_memory_main(int argc, char** argv) {
-  VmCommand command("set-memory", "web-01 2GiB --live");
+  VmCommand command(vm_commands::kSetMemory, "web-01 2GiB --live");
   std::string size;
   AffectOptions affect;
   bool is_maximum = false;
@@ -114,7 +114,7 @@ int vm_set_memory_main(int argc, char** argv) {
 }
 
 int vm_set_password_main(int argc, char** argv) {
-  VmCommand command("set-password", "web-01 --password-file secret --valid-for 2min --param userName=jane");
+  VmCommand command(vm_commands::kSetPassword, "web-01 --password-file secret --valid-for 2min --param userName=jane");
   auto& arguments = command.arguments();
   TicketOptions options;
   std::string file = "-", valid_for;

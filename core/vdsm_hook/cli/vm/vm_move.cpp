@@ -49,17 +49,17 @@ int save_main(VmCommand& command, bool is_managed, int argc, char** argv) {
 }  // namespace
 
 int vm_save_main(int argc, char** argv) {
-  VmCommand command("save", "web-01 web-01.save");
+  VmCommand command(vm_commands::kSave, "web-01 web-01.save");
   return save_main(command, false, argc, argv);
 }
 
 int vm_managedsave_main(int argc, char** argv) {
-  VmCommand command("managedsave", "web-01");
+  VmCommand command(vm_commands::kManagedsave, "web-01");
   return save_main(command, true, argc, argv);
 }
 
 int vm_restore_main(int argc, char** argv) {
-  VmCommand command("restore", "web-01.save");
+  VmCommand command(vm_commands::kRestore, "web-01.save");
   std::string file;
   RestoreOptions options;
   bool bypasses = false;
@@ -76,7 +76,7 @@ int vm_restore_main(int argc, char** argv) {
 }
 
 int vm_migrate_main(int argc, char** argv) {
-  VmCommand command("migrate", "web-01 qemu+ssh://other/system --live --p2p --persistent");
+  VmCommand command(vm_commands::kMigrate, "web-01 qemu+ssh://other/system --live --p2p --persistent");
   auto& arguments = command.arguments();
   MigrateOptions options;
   std::string migrate_uri, graphics_uri, listen_address, destination_name, xml, persistent_xml;

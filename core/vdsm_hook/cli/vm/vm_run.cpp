@@ -22,7 +22,7 @@ std::string read_domain(const std::string& file, const VmHost& host) { return re
 }  // namespace
 
 int vm_start_main(int argc, char** argv) {
-  VmCommand command("start", "web-01 --diff");
+  VmCommand command(vm_commands::kStart, "web-01 --diff");
   StartOptions options;
   command.add_vm();
   add_start_options(command.arguments(), options);
@@ -35,7 +35,7 @@ int vm_start_main(int argc, char** argv) {
 }
 
 int vm_create_main(int argc, char** argv) {
-  VmCommand command("create", "vm.xml");
+  VmCommand command(vm_commands::kCreate, "vm.xml");
   StartOptions options;
   std::string file;
   command.arguments().positional(kFile, &file, "the domain XML; - is stdin").required();
@@ -49,7 +49,7 @@ int vm_create_main(int argc, char** argv) {
 }
 
 int vm_define_main(int argc, char** argv) {
-  VmCommand command("define", "vm.xml");
+  VmCommand command(vm_commands::kDefine, "vm.xml");
   std::string file;
   bool validates = false;
   command.arguments().positional(kFile, &file, "the domain XML; - is stdin").required();
@@ -64,7 +64,7 @@ int vm_define_main(int argc, char** argv) {
 }
 
 int vm_destroy_main(int argc, char** argv) {
-  VmCommand command("destroy", "web-01");
+  VmCommand command(vm_commands::kDestroy, "web-01");
   bool is_graceful = false;
   command.add_vm();
   command.arguments().flag("--graceful", is_graceful, "do not kill a guest that does not end by itself");
@@ -75,7 +75,7 @@ int vm_destroy_main(int argc, char** argv) {
 }
 
 int vm_shutdown_main(int argc, char** argv) {
-  VmCommand command("shutdown", "web-01");
+  VmCommand command(vm_commands::kShutdown, "web-01");
   command.add_vm();
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     success = "Domain " + in_quotes(command.vm()) + " is being shutdown\n";
@@ -84,7 +84,7 @@ int vm_shutdown_main(int argc, char** argv) {
 }
 
 int vm_reboot_main(int argc, char** argv) {
-  VmCommand command("reboot", "web-01");
+  VmCommand command(vm_commands::kReboot, "web-01");
   command.add_vm();
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     success = "Domain " + in_quotes(command.vm()) + " is being rebooted\n";
@@ -93,7 +93,7 @@ int vm_reboot_main(int argc, char** argv) {
 }
 
 int vm_suspend_main(int argc, char** argv) {
-  VmCommand command("suspend", "web-01");
+  VmCommand command(vm_commands::kSuspend, "web-01");
   command.add_vm();
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     success = "Domain " + in_quotes(command.vm()) + " suspended\n";
@@ -102,7 +102,7 @@ int vm_suspend_main(int argc, char** argv) {
 }
 
 int vm_resume_main(int argc, char** argv) {
-  VmCommand command("resume", "web-01");
+  VmCommand command(vm_commands::kResume, "web-01");
   command.add_vm();
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     success = "Domain " + in_quotes(command.vm()) + " resumed\n";

@@ -31,7 +31,7 @@ std::string state_of(virDomain* domain) {
 }  // namespace
 
 int vm_list_main(int argc, char** argv) {
-  VmCommand command("list", "--all");
+  VmCommand command(vm_commands::kList, "--all");
   bool is_all = false, is_inactive = false, is_names = false;
   FormatOption format;
   command.arguments().flag("--all", is_all, "also those that do not run");
@@ -58,7 +58,7 @@ int vm_list_main(int argc, char** argv) {
 }
 
 int vm_show_main(int argc, char** argv) {
-  VmCommand command("show", "web-01");
+  VmCommand command(vm_commands::kShow, "web-01");
   FormatOption format;
   command.add_vm();
   format.add_to(command.arguments());
@@ -67,9 +67,9 @@ int vm_show_main(int argc, char** argv) {
     const auto xml = xml_of(domain.get(), 0);
     const auto facts = read_domain_facts(xml);
     const auto uuid = uuid_of(domain.get());
-    const VmState state(host.engine.settings().paths.runtime_dir, uuid);
-    const auto run = state.read_run(host.uuid());
-    const bool is_held = run && state.is_locked(host.uuid());
+    const VmDirectory directory(host.engine.settings().paths.runtime_dir, uuid);
+    const auto run = VmJournal(directory).run_of(host.uuid());
+    const bool is_held = run && VmLock::is_held(directory, host.uuid());
     boost::json::array properties, devices;
     for (const auto& [name, value] : facts.custom_properties) properties.push_back({{"name", printable(name)}, {"value", printable(value)}});
     for (const auto& device : device_elements(xml))
@@ -95,7 +95,7 @@ int vm_show_main(int argc, char** argv) {
 }
 
 int vm_recover_main(int argc, char** argv) {
-  VmCommand command("recover", "web-01");
+  VmCommand command(vm_commands::kRecover, "web-01");
   command.add_vm();
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     std::string what;

@@ -1,12 +1,12 @@
-// Which files are scripts of a driver, or of one VM.
+#include "vdsm_hook/libvirt_hooks/find_scripts.hpp"
+
 #include <limits.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "vdsm_hook/base/open_path.hpp"
-#include "vdsm_hook/libvirt_hooks/scripts.hpp"
+#include "vdsm_hook/base/own_variable.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -34,10 +34,7 @@ DiscoveryRules rules_of(const std::string& hooks_dir, const Trust& trust) {
 }  // namespace
 
 std::string default_libvirt_hooks_dir() {
-  const auto from_caller = [](const char* name) {
-    const char* value = std::getenv(name);
-    return value == nullptr ? std::string() : std::string(value);
-  };
+  const auto from_caller = [](const char* name) { return own_variable(name).value_or(""); };
   if (::geteuid() != 0) {
     if (const auto configuration = from_caller("XDG_CONFIG_HOME"); configuration.starts_with('/')) return configuration + "/libvirt/hooks";
     if (const auto home = from_caller("HOME"); home.starts_with('/')) return home + "/.config/libvirt/hooks";

@@ -1,4 +1,4 @@
-#include "vdsm_hook/libvirt_hooks/curtain.hpp"
+#include "vdsm_hook/libvirt_hooks/hidden_libvirt.hpp"
 
 #include <sched.h>
 #include <sys/mount.h>
@@ -57,7 +57,7 @@ void cover(const char* with, const std::string& place, const char* kind, unsigne
 
 }  // namespace
 
-void LibvirtCurtain::close(pid_t daemon) {
+void HiddenLibvirt::hide(pid_t daemon) {
   const auto places = listening_places(daemon);
   UniqueFd outside = open_path("/proc/thread-self/ns/mnt", O_RDONLY).fd;
   if (!outside || ::unshare(CLONE_NEWNS) != 0) throw Error::from_errno("no mount namespace of its own", errno);
@@ -67,7 +67,7 @@ void LibvirtCurtain::close(pid_t daemon) {
   for (const auto& place : places) cover("/dev/null", place, nullptr, MS_BIND);
 }
 
-void LibvirtCurtain::open() {
+void HiddenLibvirt::show() {
   if (outside_ && ::setns(outside_.get(), CLONE_NEWNS) != 0) throw Error::from_errno("cannot leave its mount namespace", errno);
   outside_.reset();
 }

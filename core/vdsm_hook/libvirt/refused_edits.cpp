@@ -1,9 +1,11 @@
-#include "vdsm_hook/libvirt/blame.hpp"
+#include "vdsm_hook/libvirt/refused_edits.hpp"
 
 #include <libvirt/virterror.h>
 
 #include <algorithm>
 #include <set>
+
+#include "vdsm_hook/base/text.hpp"
 
 namespace vdsm_hook {
 namespace {
@@ -18,7 +20,7 @@ bool may_be_about_a_document(int code) {
 
 }  // namespace
 
-std::string blame(const std::string& error, int code, const std::vector<Edit>& edits) {
+std::string hooks_behind(const std::string& error, int code, const std::vector<Edit>& edits) {
   if (edits.empty()) return "";
   // The words of the error that stand in what a hook put in.
   std::set<std::string> suspects, all;
@@ -38,8 +40,7 @@ std::string blame(const std::string& error, int code, const std::vector<Edit>& e
     }
   }
   if (suspects.empty() && !may_be_about_a_document(code)) return "";
-  std::string names;
-  for (const auto& name : suspects.empty() ? all : suspects) names += (names.empty() ? "" : ", ") + name;
+  const auto names = joined(suspects.empty() ? all : suspects, ", ");
   return suspects.empty() ? "the domain XML that libvirt refused was changed by " + names : "what libvirt refuses was put into the domain XML by " + names;
 }
 

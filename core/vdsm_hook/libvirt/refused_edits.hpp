@@ -14,6 +14,6 @@ struct Edit {
 
 /// A line that names the hooks which put in what the ERROR of libvirt's quotes; where it quotes nothing of theirs, all of them. Empty:
 /// no EDITS, or nothing is quoted and CODE (virErrorNumber) is never about a document.
-std::string blame(const std::string& error, int code, const std::vector<Edit>& edits);
+std::string hooks_behind(const std::string& error, int code, const std::vector<Edit>& edits);
 
 }  // namespace vdsm_hook

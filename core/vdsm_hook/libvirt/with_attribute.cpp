@@ -1,4 +1,4 @@
-#include "vdsm_hook/libvirt/first_tag.hpp"
+#include "vdsm_hook/libvirt/with_attribute.hpp"
 
 #include "vdsm_hook/xml/reader.hpp"
 

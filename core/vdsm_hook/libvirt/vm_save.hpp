@@ -1,0 +1,13 @@
+// save and managedsave.
+#pragma once
+
+#include <string>
+
+#include "vdsm_hook/libvirt/vm_host.hpp"
+
+namespace vdsm_hook {
+
+/// FILE: empty is libvirt's own place, for the next start. FLAGS: VIR_DOMAIN_SAVE_BYPASS_CACHE.
+Ended save_vm(const VmHost& host, const std::string& vm, const std::string& file, unsigned flags);
+
+}  // namespace vdsm_hook
