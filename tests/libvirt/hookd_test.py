@@ -91,6 +91,29 @@ class Events(HookdTest):
             self.assertIn("<alias name='ua-data'/>", one.document)
             self.assertEqual((one.vm_id, one.env["lane"], one.env["colour"]), (ONE, "slow", "red"))
 
+    def test_no_password_is_in_its_journal(self):
+        host = self.host().start()
+        hookd = self.hookd(host)
+        (hookd.directory / "config/properties.toml").write_text("[UserDefinedVMProperties]\n'4.8' = 'root_password=.*;pin_secret=^[0-9]+$'\n")
+        hookd.hook(PAUSE, "10_say", "#!/bin/sh\necho \"it was $root_password\" >&2\ngrep hunter \"$_hook_domxml\" >&2\nexit 1\n")
+        hookd.start()
+        custom = "<ovirt-vm:root_password>hunter two, three</ovirt-vm:root_password>"
+        metadata = f"<ovirt-vm:vm xmlns:ovirt-vm='http://ovirt.org/vm/1.0'><ovirt-vm:custom>{custom}</ovirt-vm:custom></ovirt-vm:vm>"
+        host.virsh("create", host.file("vm.xml", domain_xml("vm", ONE, metadata=metadata)))
+        host.virsh("suspend", "vm")
+        paused, = hookd.wait_for_events(PAUSE)
+        self.assertEqual(paused.env["root_password"], "hunter two, three")
+        hookd.wait_for_log("it was ***")
+        metadata = metadata.replace("root_password", "pin_secret")
+        host.virsh("create", host.file("two.xml", domain_xml("two", TWO, metadata=metadata)))
+        host.virsh("suspend", "two")
+        hookd.wait_for_log("pin_secret=***: does not match")
+        hookd.wait_for_events(PAUSE, PAUSE)
+        hookd.stop()
+        for text in (hookd.text(), *(path.read_text() for path in (hookd.directory / "run").rglob("*") if path.is_file())):
+            for part in ("hunter", "two, three"):
+                self.assertNotIn(part, text)
+
     def test_migration_fires_on_both_hosts(self):
         hosts = [self.host("hosta").start(), self.host("hostb").start()]
         hookds = [self.hookd(host) for host in hosts]

@@ -116,3 +116,55 @@ BOOST_AUTO_TEST_CASE(with_more_passwords_than_can_be_looked_for_nothing_is_shown
   secrets.learn(document);
   BOOST_TEST(secrets.hidden("p100000 and p101000").find("p10") == std::string::npos);
 }
+
+BOOST_AUTO_TEST_CASE(a_password_with_blanks_is_hidden_whole_in_a_message_that_quotes_it) {
+  Secrets secrets;
+  secrets.learn({{"root_password", "my own words"}, {"api_token", "ends, here"}});
+  BOOST_TEST(secrets.hidden("root_password=my own words: does not match") == "root_password=***: does not match");
+  BOOST_TEST(secrets.hidden("api_token=ends, here; root_password=my own words") == "api_token=***; root_password=***");
+  BOOST_TEST(secrets.hidden("my own words=password=my own words") == "***=password=***");
+}
+
+BOOST_AUTO_TEST_CASE(a_password_that_is_a_name_itself_gives_no_other_away) {
+  Secrets secrets;
+  secrets.learn("<graphics passwd='passwd'/>");
+  BOOST_TEST(secrets.hidden("<graphics passwd='abc'/>") == "<graphics ***='***'/>");
+}
+
+BOOST_AUTO_TEST_CASE(the_rest_of_a_password_that_was_cut_off_is_hidden) {
+  Secrets secrets;
+  secrets.learn("<graphics passwd='hunter hunter'/><graphics passwd='first&#10;second'/><graphics passwd='ananas &amp; co'/>");
+  const std::pair<std::string, std::string> cases[] = {
+      {"unter hunter'/>\n", "***'/>\n"},  {"hunter and more", "*** and more"}, {"r and hunter hunter", "*** and ***"}, {"hunter hunter", "***"},
+      {"econd\n", "***\n"},              {"nanas &amp; co", "***"},            {"ananas", "ananas"},                  {"x", "x"},
+      {"", ""},                           {"r", "***"},                        {"as & co\n", "***\n"},
+  };
+  for (const auto& [text, expected] : cases) BOOST_TEST(secrets.hidden_end(text) == expected);
+  BOOST_TEST(secrets.hidden("unter hunter'/>") == "unter hunter'/>");  // whole, it is none
+  BOOST_TEST(Secrets().hidden_end("passwd='x'") == "passwd='***'");
+}
+
+BOOST_AUTO_TEST_CASE(the_placeholder_of_a_command_is_no_password) {
+  BOOST_TEST(without_passwords("vdsm-hook props define 'root_password=PATTERN'") == "vdsm-hook props define 'root_password=PATTERN'");
+  BOOST_TEST(without_passwords("<graphics password='PATTERN'/>") == "<graphics password='***'/>");
+  Secrets secrets;
+  secrets.learn({{"root_password", "PATTERN"}});
+  BOOST_TEST(secrets.hidden("root_password=PATTERN") == "root_password=***");
+}
+
+// As long as a document may be, and each would take hours if it took the square.
+BOOST_AUTO_TEST_CASE(the_time_to_look_for_passwords_grows_with_the_text) {
+  for (const std::string unit : {"passwd:", "data,", "a:passwd ", "<passwd>", "<passwd ", "passwd='", "passwd = ", "\"passwd\": ", "<cookie ", "<cookie>", "secret,data,", "<passwd>on",
+                                 "io.systemd.credential:"}) {
+    std::string text;
+    while (text.size() < 2U << 20) text += unit;
+    Secrets secrets;
+    secrets.learn(text);
+    BOOST_TEST(secrets.hidden(text).size() > 0U);
+  }
+  Secrets secrets;
+  const std::string many(1U << 20, 'a');
+  secrets.learn("<graphics passwd='aaaa'/><graphics passwd='" + many + "b'/>");
+  BOOST_TEST(secrets.hidden(many) == "***");
+  BOOST_TEST(secrets.hidden_end(many) == "***");
+}

@@ -8,6 +8,7 @@
 #include "vdsm_hook/discovery/discovery.hpp"
 #include "vdsm_hook/properties/example.hpp"
 #include "vdsm_hook/properties/names.hpp"
+#include "vdsm_hook/xml/secrets.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
@@ -130,11 +131,17 @@ class PropertyFaultFinder {
     }
   }
 
+  // One that quotes no password.
+  static std::string open_pattern_of(const PropertyProblem& problem) {
+    const bool is_secret = is_secret_name(problem.key) || without_passwords(problem.value) != problem.value;
+    return is_secret ? "PATTERN" : pattern_of(problem.value);
+  }
+
   // Of what nobody defines.
   static std::string withheld(const PropertyProblem& problem, const std::string& type, const std::string& take_out) {
     const bool can_be_defined = type.empty() || is_device_type(type);
     return "It is withheld from hooks. " +
-           (can_be_defined ? "To let it through: " + define_command(problem.key, pattern_of(problem.value), type) + ". Else take it out (" : "Take it out (") +
+           (can_be_defined ? "To let it through: " + define_command(problem.key, open_pattern_of(problem), type) + ". Else take it out (" : "Take it out (") +
            take_out + ").";
   }
 

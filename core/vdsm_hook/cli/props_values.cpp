@@ -8,6 +8,7 @@
 #include "vdsm_hook/cli/layout.hpp"
 #include "vdsm_hook/cli/options.hpp"
 #include "vdsm_hook/cli/props.hpp"
+#include "vdsm_hook/xml/secrets.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
@@ -123,7 +124,7 @@ int props_set_main(int argc, char** argv) {
   if (change.problems.empty()) {
     for (const auto& place : places) place.apply(to_changes(values));
     change.changed = domain->save();
-    for (const auto& [name, value] : values) {
+    for (const auto& [name, value] : without_passwords(values)) {
       change.done.push_back(text + ": " + name + "=" + value);
       if ((type.empty() ? host.readers_of_vm_property(name) : host.readers_of_device_property(type, name)).empty())
         change.notes.push_back("no installed hook reads " + name);

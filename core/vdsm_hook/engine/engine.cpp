@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/engine/planning.hpp"
 #include "vdsm_hook/payload/diff.hpp"
@@ -164,16 +165,22 @@ class EventRun {
   }
 
   void hide_in(HookOutcome& outcome) {
-    for (auto* text : {&outcome.reason, &outcome.process.why, &outcome.process.out.text, &outcome.process.err.text}) {
+    for (auto* text : {&outcome.reason, &outcome.process.why}) {
       if (text->empty()) continue;
       learn_given();
       *text = secrets_.hidden(*text);
+    }
+    for (auto* output : {&outcome.process.out, &outcome.process.err}) {
+      if (output->text.empty()) continue;
+      learn_given();
+      output->text = hidden(*output, secrets_);
     }
   }
 
   // Made of the documents without their passwords, so that none is found in pieces.
   std::string diff_to(const std::string& document) {
     if (!is_utf8(document) || document.find('\0') != std::string::npos) return "(not shown: it is not in UTF-8)\n";
+    if (std::max(file_.document().size(), document.size()) > kMaxDiffBytes) return unified_diff(file_.document(), document);  // which says so
     const auto diff = unified_diff(secrets_.hidden(file_.document()), secrets_.hidden(document));
     return diff.empty() ? "(only what is hidden here changed: a password)\n" : diff;
   }

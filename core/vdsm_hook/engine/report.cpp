@@ -56,6 +56,10 @@ std::string describe(const ProcessOutcome& outcome, const std::optional<std::chr
   return code;
 }
 
+std::string hidden(const OutputTail& tail, const Secrets& secrets) {
+  return tail.cut > 0 ? secrets.hidden_end(tail.text) : secrets.hidden(tail.text);
+}
+
 std::string last_lines(const OutputTail& tail) {
   constexpr std::size_t max_lines = 10, max_bytes = 2000;
   std::string_view text(tail.text);

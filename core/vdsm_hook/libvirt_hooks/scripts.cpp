@@ -88,12 +88,21 @@ class ScriptsRun {
   }
 
  private:
+  void learn_given() {
+    if (!std::exchange(has_learned_, true)) secrets_.learn(call_.input);
+  }
+
   void hide_in(ScriptOutcome& script) {
     if (filters_) secrets_.learn(script.process.out.text);
-    for (auto* text : {&script.reason, &script.process.why, &script.process.out.text, &script.process.err.text}) {
+    for (auto* text : {&script.reason, &script.process.why}) {
       if (text->empty()) continue;
-      if (!std::exchange(has_learned_, true)) secrets_.learn(call_.input);
+      learn_given();
       *text = secrets_.hidden(*text);
+    }
+    for (auto* output : {&script.process.out, &script.process.err}) {
+      if (output->text.empty()) continue;
+      learn_given();
+      output->text = hidden(*output, secrets_);
     }
   }
 

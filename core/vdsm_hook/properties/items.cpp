@@ -4,6 +4,7 @@
 
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/properties/names.hpp"
+#include "vdsm_hook/xml/secrets.hpp"
 
 namespace vdsm_hook {
 
@@ -15,7 +16,9 @@ PropertyItems read_items(std::string_view text) {
     const auto equals = item.find('=');
     const auto name = item.substr(0, equals);
     const auto place = "item " + std::to_string(found.items.size() + 1);
-    const auto shown = place + ", '" + printable(item.substr(0, 80)) + "'";
+    // The rest of a password that a ; divided has no name of its own.
+    const bool is_secret = is_secret_name(name) || (!found.items.empty() && is_secret_name(found.items.back().name));
+    const auto shown = place + (is_secret ? "" : ", '" + printable(item.substr(0, 80)) + "'");
     if (item.empty()) {
       found.fault = place + " is empty: one ; stands between two items";
     } else if (equals == std::string_view::npos) {

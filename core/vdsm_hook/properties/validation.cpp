@@ -5,12 +5,18 @@
 
 #include "vdsm_hook/properties/items.hpp"
 #include "vdsm_hook/properties/names.hpp"
+#include "vdsm_hook/xml/secrets.hpp"
 
 namespace vdsm_hook {
 namespace {
 
 constexpr int kMaxSearches = 10;
 constexpr std::string_view kForm = "NAME=VALUE;NAME=VALUE";
+
+// VALUE as it may be shown: the asterisks of NAME's password, or what a password within it is hidden by.
+std::string open_part(std::string_view name, std::string_view value) {
+  return without_passwords(without_passwords({{std::string(name), std::string(value)}})[0].second);
+}
 
 // On one line, and not longer than people read.
 std::string shown(std::string_view text) {
@@ -106,7 +112,7 @@ Views views_of(const PropertyValues& values) {
 
 std::vector<PropertyProblem> syntax_of(const PropertyValues& values) {
   for (const auto& [name, value] : values) {
-    const auto item = name + "=" + value;
+    const auto item = name + "=" + open_part(name, value);
     if (const auto why = refused_identifier(name)) return {syntax_error(item, "'" + item.substr(0, 80) + "': " + *why)};
     if (value.find(';') != std::string::npos) return {syntax_error(item, "'" + item.substr(0, 80) + "': a value cannot hold a ;")};
   }
@@ -137,7 +143,7 @@ std::string_view to_string(ProblemKind kind) {
 }
 
 std::string about_value(std::string_view name, std::string_view value, const std::string& why) {
-  return shown(name) + "=" + shown(value) + ": " + why;
+  return shown(name) + "=" + shown(open_part(name, value)) + ": " + why;
 }
 
 ReadValues read_values(std::string_view text) {

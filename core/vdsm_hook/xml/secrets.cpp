@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <functional>
 #include <optional>
 
@@ -16,8 +17,11 @@ using std::string_view_literals::operator""sv;
 
 constexpr auto kHidden = "***"sv;
 constexpr auto kBlanks = " \t\r\n"sv;
+constexpr auto kWordEnds = " \t\n'\"<>"sv;
 constexpr std::size_t kShortest = 4;
 constexpr std::array kParts{"passw"sv, "passphrase"sv, "secret"sv, "credential"sv, "api_key"sv, "apikey"sv};
+// No passwords, but what our own messages have in their place: hidden before, or for a person to fill in.
+constexpr std::array kStandIns{"***:"sv, "PATTERN"sv};
 // They say whether there is a password, and no more.
 constexpr std::array kWords{""sv, "true"sv, "false"sv, "yes"sv, "no"sv, "on"sv, "off"sv, "none"sv, "null"sv, "0"sv, "1"sv};
 
@@ -51,6 +55,8 @@ class Finder {
   void for_each(const std::function<void(const Value&)>& found) {
     for (std::size_t at = 0; at < text_.size();) {
       if (!is_in_name(text_[at])) {
+        if (kWordEnds.find(text_[at]) != std::string_view::npos) word_ = at + 1;
+        if (text_[at] != ':') qualified_ = at + 1;
         ++at;
         continue;
       }
@@ -68,12 +74,14 @@ class Finder {
     const auto name = text_.substr(begin, end - begin);
     const bool is_cookie = name == "cookie";
     if (!is_cookie && !is_secret_name(name) && !is_secret_here(name, begin)) return std::nullopt;
-    auto value = element_at(begin, end);
+    auto value = element_at(end);
     if (!value && !is_cookie) value = attribute_at(end);
     if (!value && !is_cookie) value = json_at(begin, end);
     if (!value && !is_cookie) value = bare_at(end);
     if (!value || is_cookie || name == "passwd") return value;
-    const auto word = lower(text_.substr(value->begin, value->end - value->begin));
+    const auto raw = text_.substr(value->begin, value->end - value->begin);
+    if (value->form == Form::bare && std::find(kStandIns.begin(), kStandIns.end(), raw) != kStandIns.end()) return std::nullopt;
+    const auto word = lower(raw);
     return std::find(kWords.begin(), kWords.end(), word) == kWords.end() ? value : std::nullopt;
   }
 
@@ -82,9 +90,7 @@ class Finder {
     if (begin > 0 && text_[begin - 1] == ':' && text_.substr(0, begin - 1).ends_with("io.systemd.credential")) return true;
     if (begin > 0 && text_[begin - 1] == ':' && text_.substr(0, begin - 1).ends_with("io.systemd.credential.binary")) return true;
     if (name != "data") return false;
-    const auto word = text_.find_last_of(" \t\n'\"<>", begin);
-    const auto option = text_.substr(word == std::string_view::npos ? 0 : word + 1, begin);
-    return option.starts_with("secret,");
+    return text_.substr(word_).starts_with("secret,");
   }
 
   std::size_t skip_blanks(std::size_t at) const { return std::min(text_.find_first_not_of(kBlanks, at), text_.size()); }
@@ -99,9 +105,8 @@ class Finder {
   }
 
   // <NAME x='y'>value</NAME>, with a prefix or without.
-  std::optional<Value> element_at(std::size_t begin, std::size_t end) const {
-    auto open = begin;
-    while (open > 0 && (is_in_name(text_[open - 1]) || text_[open - 1] == ':')) --open;
+  std::optional<Value> element_at(std::size_t end) const {
+    const auto open = qualified_;
     if (open == 0 || text_[open - 1] != '<' || end >= text_.size() || (text_[end] != '>' && kBlanks.find(text_[end]) == std::string_view::npos))
       return std::nullopt;
     auto at = end;
@@ -135,6 +140,9 @@ class Finder {
   }
 
   std::string_view text_;
+  // Where what holds the name begins. To look for it from each name again would take the square of the text's length.
+  std::size_t word_ = 0;       // of an option
+  std::size_t qualified_ = 0;  // of a name with its prefix
 };
 
 // The text of one element or the value of its one attribute, as readers have it.
@@ -211,18 +219,55 @@ void Secrets::learn_password(std::string_view password) {
 
 void Secrets::add(std::string_view form) {
   if (form.size() < kShortest || known_.size() > kMaxSecrets || std::find(known_.begin(), known_.end(), form) != known_.end()) return;
-  const auto is_shorter = [](const auto& known, const auto& other) { return known.size() > other.size(); };
-  known_.insert(std::upper_bound(known_.begin(), known_.end(), form, is_shorter), std::string(form));
+  known_.emplace_back(form);
 }
 
-std::string Secrets::hidden(std::string_view text) const {
+std::string Secrets::hidden(std::string_view text) const { return hidden_from(0, text); }
+
+std::string Secrets::hidden_from(std::size_t rest, std::string_view text) const {
   if (known_.size() > kMaxSecrets)
     return "(not shown: the documents have more than " + std::to_string(kMaxSecrets) + " passwords, too many to look for)\n";
-  auto result = without_passwords(text);
+  // Both are looked for in the text as it is: what one leaves of a password, the other would not find.
+  std::vector<bool> is_known(text.size());
+  std::fill_n(is_known.begin(), rest, true);
   for (const auto& secret : known_)
-    for (auto at = result.find(secret); at != std::string::npos; at = result.find(secret, at + kHidden.size()))
-      result.replace(at, secret.size(), kHidden);
+    for (auto at = text.find(secret); at != std::string_view::npos; at = text.find(secret, at + secret.size()))
+      std::fill_n(is_known.begin() + static_cast<std::ptrdiff_t>(at), secret.size(), true);
+  std::string result;
+  std::size_t at = 0;
+  const auto skip_known = [&] { while (at < text.size() && is_known[at]) ++at; };
+  const auto take_up_to = [&](std::size_t end) {
+    while (at < end) {
+      result += is_known[at] ? kHidden : text.substr(at, 1);
+      is_known[at] ? skip_known() : static_cast<void>(++at);
+    }
+  };
+  Finder(text).for_each([&](const Value& value) {
+    take_up_to(value.begin);
+    if (at == value.begin) result += kHidden;  // else the known one that goes on here stands for both
+    at = std::max(at, value.end);
+    skip_known();
+  });
+  take_up_to(text.size());
   return result;
+}
+
+std::string Secrets::hidden_end(std::string_view text) const {
+  // How much of the text's beginning is the end of a password, by the way of Knuth, Morris and Pratt: NEXT[i] is how long the longest
+  // beginning is that the first i bytes also end in.
+  std::vector<std::size_t> next(text.size() + 1);
+  const auto extended = [&](std::size_t length, char c) {
+    while (length > 0 && (length == text.size() || text[length] != c)) length = next[length];
+    return length < text.size() && text[length] == c ? length + 1 : 0;
+  };
+  for (std::size_t i = 1; i < text.size(); ++i) next[i + 1] = extended(next[i], text[i]);
+  std::size_t rest = 0;
+  for (const auto& secret : known_) {
+    std::size_t length = 0;
+    for (const char c : std::string_view(secret).substr(1)) length = extended(length, c);
+    rest = std::max(rest, length);
+  }
+  return hidden_from(rest, text);
 }
 
 }  // namespace vdsm_hook

@@ -33,12 +33,15 @@ class Secrets {
   /// is missing.
   /// Once more than kMaxSecrets were learned no text is shown any more, but a sentence that says so.
   std::string hidden(std::string_view text) const;
+  /// The same of a TEXT of which the beginning was cut off, and maybe a password with it: its rest is hidden, too.
+  std::string hidden_end(std::string_view text) const;
   bool is_empty() const { return known_.empty(); }
 
  private:
   void add(std::string_view form);
+  std::string hidden_from(std::size_t rest, std::string_view text) const;  // of which the first REST bytes are hidden, whatever they are
 
-  std::vector<std::string> known_;  // in every form; the longest first; none that is short
+  std::vector<std::string> known_;  // in every form; none that is short
 };
 
 }  // namespace vdsm_hook
