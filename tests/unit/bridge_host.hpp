@@ -10,6 +10,7 @@
 #include "host.hpp"
 #include "vdsm_hook/libvirt_hooks/bridge.hpp"
 #include "vdsm_hook/libvirt_hooks/vm_state.hpp"
+#include "vdsm_hook/process/hook_process.hpp"
 
 namespace vdsm_hook::test {
 

@@ -26,6 +26,9 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 /// The shortest of these forms that says the same: 90s -> "90s", 600s -> "10min".
 std::string to_text(std::chrono::milliseconds duration);
 
+/// TEXT with small letters for the capital ones of ASCII.
+std::string in_lower_case(std::string_view text);
+
 /// TEXT without the blanks and line ends around it.
 std::string trimmed(std::string_view text);
 

@@ -87,10 +87,6 @@ json::object to_json(const HookOutcome& hook) {
 
 }  // namespace
 
-std::string reason_of(const IgnoredFile& file) {
-  return std::string(to_string(file.reason)) + (file.text.empty() ? "" : ": " + file.text);
-}
-
 json::value to_json(const Report& report) {
   json::array hooks;
   for (const auto& hook : report.hooks) hooks.push_back(to_json(hook));

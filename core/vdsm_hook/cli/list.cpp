@@ -15,6 +15,7 @@
 #include "vdsm_hook/cli/command.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
+#include "vdsm_hook/discovery/discovery.hpp"
 
 namespace vdsm_hook::cli {
 namespace {

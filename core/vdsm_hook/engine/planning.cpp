@@ -7,6 +7,7 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/discovery/discovery.hpp"
 #include "vdsm_hook/engine/delivery.hpp"
 #include "vdsm_hook/engine/interpreters.hpp"
 #include "vdsm_hook/properties/metadata.hpp"

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-#include "vdsm_hook/properties/outline.hpp"
+#include "vdsm_hook/base/text.hpp"
 
 namespace vdsm_hook {
 namespace {

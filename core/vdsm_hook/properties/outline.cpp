@@ -145,12 +145,6 @@ void OutlineReader::text(std::string_view piece) {
 
 bool OutlineReader::is_done() const { return extent_ == Extent::facts && has_name_ && has_uuid_ && has_metadata_; }
 
-std::string in_lower_case(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return result;
-}
-
 LineCounter::LineCounter(std::string_view document) : document_(document) {}
 
 std::size_t LineCounter::line_of(std::size_t offset) {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "vdsm_hook/properties/metadata.hpp"
+#include "vdsm_hook/properties/domain_facts.hpp"
 #include "vdsm_hook/xml/reader.hpp"
 
 namespace vdsm_hook {
@@ -63,9 +63,6 @@ class OutlineReader final : public XmlHandler {
   std::unordered_map<std::string, std::size_t> counts_;  // of devices, by type
   bool has_name_ = false, has_uuid_ = false, has_metadata_ = false;
 };
-
-/// ASCII letters as small ones.
-std::string in_lower_case(std::string_view text);
 
 /// "has two elements <NAME> in one place, in lines ...".
 std::string two_elements(std::string_view name, std::string_view document, const OutlineNode& first, const OutlineNode& second);

@@ -25,15 +25,9 @@ bool is_in_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
 }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return result;
-}
-
 // By its name, and not only a word about one.
 bool is_secret(std::string_view name, std::string_view value) {
-  return is_secret_name(name) && std::find(kWords.begin(), kWords.end(), lower(value)) == kWords.end();
+  return is_secret_name(name) && std::find(kWords.begin(), kWords.end(), in_lower_case(value)) == kWords.end();
 }
 
 enum class Form { attribute, element, json, bare };
@@ -73,7 +67,7 @@ class Finder {
     if (!value && !is_cookie) value = json_at(begin, end);
     if (!value && !is_cookie) value = bare_at(end);
     if (!value || is_cookie || name == "passwd") return value;
-    const auto word = lower(text_.substr(value->begin, value->end - value->begin));
+    const auto word = in_lower_case(text_.substr(value->begin, value->end - value->begin));
     return std::find(kWords.begin(), kWords.end(), word) == kWords.end() ? value : std::nullopt;
   }
 
@@ -161,7 +155,7 @@ std::string decoded(std::string_view raw, Form form, char quote) {
 }  // namespace
 
 bool is_secret_name(std::string_view name) {
-  const auto word = lower(name);
+  const auto word = in_lower_case(name);
   if (word == "passwdvalidto" || word.ends_with("-secret")) return false;  // a time; the name of a secret that is elsewhere
   return word.ends_with("token") || std::any_of(kParts.begin(), kParts.end(), [&word](std::string_view part) { return word.find(part) != std::string::npos; });
 }
