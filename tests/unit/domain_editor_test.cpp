@@ -12,7 +12,6 @@
 #include "support.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/base/limits.hpp"
-#include "vdsm_hook/base/limits.hpp"
 
 using namespace vdsm_hook;
 using namespace vdsm_hook::test;

@@ -29,6 +29,9 @@ std::string to_text(std::chrono::milliseconds duration);
 /// TEXT with small letters for the capital ones of ASCII.
 std::string in_lower_case(std::string_view text);
 
+/// "2026-11-21T09:30:00Z".
+std::string utc_text(std::chrono::system_clock::time_point time);
+
 /// TEXT without the blanks and line ends around it.
 std::string trimmed(std::string_view text);
 

@@ -1,6 +1,12 @@
 #include "vdsm_hook/engine/plan.hpp"
 
+#include <algorithm>
+
 namespace vdsm_hook {
+
+bool Plan::runs_something() const {
+  return std::any_of(hooks.begin(), hooks.end(), [](const PlannedHook& hook) { return hook.runs; });
+}
 
 std::string_view to_string(OnFailure policy) {
   switch (policy) {

@@ -51,6 +51,8 @@ struct Plan {
   std::vector<Problem> problems;
   std::vector<std::string> notes;  ///< worth knowing, nothing wrong
   bool is_blocked = false;         ///< a problem that keeps every hook from being started
+
+  bool runs_something() const;     ///< at least one hook would be started
 };
 
 }  // namespace vdsm_hook

@@ -1,7 +1,6 @@
 // What is known of an event before it runs. Inside core/vdsm_hook/engine only.
 #pragma once
 
-#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -19,10 +18,6 @@ struct Prepared {
   Variables device_properties;  ///< the vNIC profile's, overlaid by the document's, overlaid by the request's
   DocumentIdentity identity;    ///< of the payload, if a hook runs
   std::optional<std::string> document;  ///< what the first hook gets instead of the request's
-
-  bool runs_something() const {
-    return std::any_of(plan.hooks.begin(), plan.hooks.end(), [](const PlannedHook& hook) { return hook.runs; });
-  }
 };
 
 /// What is read once and kept until its file changes.

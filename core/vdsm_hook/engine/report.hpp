@@ -25,7 +25,10 @@ struct HookOutcome {
 
 /// What became of one event. Passwords are hidden in `problems`, `notes` and all texts of `hooks`; not in `document`.
 struct Report {
-  std::string event, vm_id;
+  std::string run_id;         ///< a UUID, of this one run; hooks know it as VDSM_HOOK_RUN_ID
+  std::string event, vm_id, vm_name;  ///< the VM's are empty where they are not known, or nothing was there to run
+  std::chrono::system_clock::time_point started_at;
+  std::chrono::microseconds duration{};
   bool vetoed = false;        ///< the caller must not go on
   bool is_cancelled = false;
   bool changed = false;       ///< `document` differs from the one that was given
