@@ -16,6 +16,7 @@
 
 #include "vdsm_hook/engine/engine.hpp"
 #include "vdsm_hook/properties/editor.hpp"
+#include "vdsm_hook/properties/validation.hpp"
 
 namespace {
 

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "vdsm_hook/hookpoints/lifecycles.hpp"
 #include "vdsm_hook/libvirt/vm.hpp"
 
 namespace {
@@ -64,7 +65,7 @@ double milliseconds(const Engine& engine, virConnect* connection, int threads) {
 
 int main() {
   const auto root = fs::temp_directory_path() / fs::unique_path("vdsm-hook-bench-%%%%%%%%");
-  const auto hooks = root / "hooks" / std::string(phase("start").before.back());
+  const auto hooks = root / "hooks" / std::string(phases::kStart.before.back());
   fs::create_directories(hooks);
   for (int n = 0; n < kHooks; ++n) {
     const auto hook = hooks / ("50_noop" + std::to_string(n));

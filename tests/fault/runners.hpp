@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "host.hpp"
+#include "vdsm_hook/process/hook_process.hpp"
 #include "vdsm_hook/process/local_runner.hpp"
 
 namespace vdsm_hook::test {

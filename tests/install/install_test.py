@@ -91,6 +91,15 @@ class InstalledTree(unittest.TestCase):
         out = self.consume(build / "consumer", build / "consumer_hook")
         self.assertEqual(out, "<domain>\n  <name>guest</name>\n  <title>red</title>\n</domain>\n done\n")
 
+    def test_each_installed_header_needs_no_other_that_is_not(self):
+        include = self.usr / "include"
+        headers = sorted(path.relative_to(include) for path in include.rglob("*.hpp"))
+        self.assertIn(pathlib.Path("vdsm_hook/engine/engine.hpp"), headers)
+        self.assertNotIn(pathlib.Path("vdsm_hook/process/hook_process.hpp"), headers)
+        for header in headers:  # first of its own file, so that it brings all it needs
+            (self.root / f"{str(header).replace('/', '_')}.cpp").write_text(f"#include <{header}>\n")
+        must("c++", "-std=c++20", "-fsyntax-only", "-I", include, *sorted(self.root.glob("*.hpp.cpp")))
+
     def test_pkg_config_knows_the_flags(self):
         environment = {**self.environment(), "PKG_CONFIG_PATH": f"{self.dest}{LIBDIR}/pkgconfig",
                        "PKG_CONFIG_SYSROOT_DIR": str(self.dest)}

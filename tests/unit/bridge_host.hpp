@@ -70,8 +70,7 @@ class BridgeFixture {
   BridgeResult call(const std::string& operation, const std::string& sub_operation, const std::string& extra = "-",
                     const std::string& driver = "qemu", const std::string& input = kVm) {
     const Engine engine(settings);
-    const BridgeHost program{host.root() + "/libvirt/hooks", host.root() + "/run-libvirt", [this] { return make_helper_runner(settings.paths.helper); },
-                             [this] { hidden += "hide "; if (cannot_hide) throw Error(Errc::engine_failure, "not allowed"); },
+    const BridgeHost program{host.root() + "/libvirt/hooks", host.root() + "/run-libvirt", [this] { hidden += "hide "; if (cannot_hide) throw Error(Errc::engine_failure, "not allowed"); },
                              [this] { hidden += "show "; }};
     const auto is_daemon = driver == "daemon";
     return run_bridge({driver, is_daemon ? "-" : "web 1", operation, sub_operation, extra, is_daemon ? "" : input}, engine, program);

@@ -10,7 +10,7 @@
 
 #include "edit_checks.hpp"
 #include "support.hpp"
-#include "vdsm_hook/base/limits.hpp"
+#include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/base/limits.hpp"
 
 using namespace vdsm_hook;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
+#include <ctime>
 #include <numeric>
 
 #include "vdsm_hook/base/error.hpp"

@@ -56,12 +56,11 @@ int serve(const std::string& hooks_dir, LibvirtCall& call) {
     tell(call, Level::warning, std::string("warning: no hooks run, only the VM's own scripts, with the default settings: ") + error.what());
   }
   if (call.driver != "daemon") call.input = read_input("-", settings.max_payload_bytes);
-  const Engine engine(std::move(settings));
   HiddenLibvirt libvirt;
   const auto waits_for_hooks = [&interrupts] { interrupts.waits_for(WaitsFor::hooks); };
-  const auto make_runner = [&] { return waits_for_hooks(), make_helper_runner(paths.helper); };
+  const Engine engine(std::move(settings), {.runner = [&](int kept) { return waits_for_hooks(), make_helper_runner(paths.helper, kept); }});
   const auto hide_libvirt = [&] { waits_for_hooks(), libvirt.hide(::getppid()); };
-  const BridgeHost host{hooks_dir, "/run/libvirt", make_runner, hide_libvirt, [&libvirt] { libvirt.show(); }};
+  const BridgeHost host{hooks_dir, "/run/libvirt", hide_libvirt, [&libvirt] { libvirt.show(); }};
   const auto result = (is_configured ? &run_bridge : &run_bridge_without_events)(call, engine, host, interrupts.token());
   interrupts.waits_for(WaitsFor::input);
   for (const auto& line : result.lines) tell(call, line.level, line.text);

@@ -16,6 +16,7 @@
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
 #include "vdsm_hook/cli/json.hpp"
+#include "vdsm_hook/discovery/discovery.hpp"
 #include "vdsm_hook/engine/interpreters.hpp"
 #include "vdsm_hook/engine/sidecar.hpp"
 #include "vdsm_hook/process/environment.hpp"

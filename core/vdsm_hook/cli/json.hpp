@@ -1,18 +1,16 @@
-// Plans and reports as JSON: the forms of the schemas in schemas/.
+// What commands print as JSON.
 #pragma once
 
 #include <boost/json/value.hpp>
 #include <string>
 
-#include "vdsm_hook/engine/report.hpp"
+#include "vdsm_hook/engine/json.hpp"
 
 namespace vdsm_hook::cli {
 
-boost::json::value to_json(const Report& report);
-boost::json::value to_json(const Plan& plan);
 /// VALUE on one line, with a line end.
 std::string to_line(const boost::json::value& value);
-/// "untrusted: /x is writable by its group": one string a reason, the same in text and JSON.
-std::string reason_of(const IgnoredFile& file);
+
+using vdsm_hook::to_json;
 
 }  // namespace vdsm_hook::cli

@@ -240,21 +240,6 @@ void resolve(const std::string& name, const std::vector<Entry>& layers, std::str
 
 }  // namespace
 
-std::string_view to_string(Reason reason) {
-  switch (reason) {
-    case Reason::not_executable: return "not executable";
-    case Reason::leftover: return "leftover name";
-    case Reason::subdirectory: return "sub-directory";
-    case Reason::not_regular: return "not a regular file";
-    case Reason::masked: return "masked";
-    case Reason::overridden: return "overridden";
-    case Reason::untrusted: return "untrusted";
-    case Reason::unreadable: return "unreadable";
-    case Reason::in_doubt: return "in doubt";
-  }
-  return "ignored";
-}
-
 bool is_leftover_name(std::string_view name) {
   constexpr std::array<std::string_view, 9> endings{"~",        ".bak",    ".swp",     ".orig",  ".rej",
                                                     ".rpmsave", ".rpmnew", ".rpmorig", ".dpkg-"};

@@ -8,6 +8,7 @@
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/properties/editor.hpp"
 #include "vdsm_hook/properties/names.hpp"
+#include "vdsm_hook/properties/validation.hpp"
 
 namespace vdsm_hook {
 namespace {

@@ -4,7 +4,9 @@
 #include <memory>
 #include <vector>
 
-#include "vdsm_hook/engine/planning.hpp"
+#include "vdsm_hook/engine/prepared.hpp"
+#include "vdsm_hook/engine/request.hpp"
+#include "vdsm_hook/engine/settings.hpp"
 #include "vdsm_hook/properties/metadata.hpp"
 
 namespace vdsm_hook {

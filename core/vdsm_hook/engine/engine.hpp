@@ -1,48 +1,48 @@
 // The engine: one event from request to report.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <stop_token>
-#include <string>
-#include <vector>
 
-#include "vdsm_hook/base/payload_kind.hpp"
+#include "vdsm_hook/engine/plan.hpp"
 #include "vdsm_hook/engine/report.hpp"
+#include "vdsm_hook/engine/request.hpp"
 #include "vdsm_hook/engine/settings.hpp"
-#include "vdsm_hook/process/environment.hpp"
-#include "vdsm_hook/xml/secrets.hpp"
+#include "vdsm_hook/process/runner.hpp"
 
 namespace vdsm_hook {
 
-/// What is asked for.
-struct Request {
-  std::string event;
-  std::string document;     ///< the payload, of the kind the hook point carries; empty at points without one
-  std::string domain_xml;   ///< the domain that a device, JSON or payload-less event belongs to; may be empty
-  std::string vm_id;        ///< a UUID; empty: taken from the domain
-  Variables properties;         ///< of the VM; they win over those in the domain's metadata
-  Variables device_properties;
-  Variables parameters;         ///< of the call
-  std::vector<std::string> skip;  ///< names of hooks that shall not run this time
-  bool skips_what_is_there = false;  ///< a name in `skip` that no hook of the event has is no wrong use
-  std::optional<bool> vetoes;     ///< instead of what the hook point says
-  std::optional<std::chrono::milliseconds> deadline;  ///< of each hook, instead of sidecar and configuration
-  std::optional<PayloadKind> adhoc;  ///< lets `event` be a name that no table has, with a payload of this kind
-  /// Called when a hook has ended, before its document is looked at and the next is started; what it returns, if not empty,
-  /// makes that hook a failed one. For what hooks can do besides the document, which a failed one shall not have done.
-  std::function<std::string(bool has_failed)> also_judge;
-  /// Called when planning is over and the first hook is about to be started; not at all where none runs.
-  std::function<void()> before_hooks;
-  /// A descriptor (-1: none; not owned), such as of a lock: nobody gets the lock before the hook that runs is gone with its tree,
-  /// even when this process is killed meanwhile. Hooks do not have it.
-  int kept_descriptor = -1;
-  bool compat_vdsm = false;          ///< upstream's rules (DESIGN: exactly what `--compat vdsm` says)
-  bool wants_diffs = false;
-  Secrets secrets;  ///< that the caller knows of; those in the documents and among the properties are found
-  bool libvirt_waits = false;  ///< for the event to end: hooks that need libvirt are not started, which is a problem but no veto
+/// What an embedder has the engine do in another way. Both may be called from any thread that uses the engine.
+struct EngineOptions {
+  /// Makes what starts the hooks of one event. KEPT: Request::kept_descriptor. Empty: in the installed helper process.
+  std::function<std::unique_ptr<Runner>(int kept)> runner{};
+  /// Is called at the end of every event that was run: also of one that was vetoed or cancelled, and of one without hooks. Not where
+  /// run() throws. What it throws does not lose the event: the report has it as a problem that vetoes nothing.
+  std::function<void(const Request&, const Report&)> recorder{};
+};
+
+/// An event that was planned and can be run. It has no use for another time: run it soon, since it goes by what the files were when it was
+/// prepared. Its engine must outlive it.
+class PreparedEvent {
+ public:
+  PreparedEvent(PreparedEvent&&) noexcept;
+  PreparedEvent& operator=(PreparedEvent&&) noexcept;
+  ~PreparedEvent();
+
+  const Request& request() const noexcept;
+  const Plan& plan() const noexcept;
+
+  /// Runs the hooks of the plan, in a helper process when there are any, and that once. Should this process die, the helper stops the hook
+  /// that runs with its whole tree. On a request of STOP the running hook's tree is stopped, nothing more is started, and the report
+  /// says so. Throws engine_failure.
+  Report run(std::stop_token stop = {});
+
+ private:
+  friend class Engine;
+  struct State;
+  explicit PreparedEvent(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
 };
 
 /// Finds, starts, bounds and judges hooks. Any number of threads may use one engine at once, each for an event of
@@ -52,20 +52,22 @@ struct Request {
 /// any hook ran), engine_failure. What hooks do, and what is wrong with their files, is in the report.
 class Engine {
  public:
-  explicit Engine(Settings settings);
+  explicit Engine(Settings settings, EngineOptions options = {});
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
   const Settings& settings() const noexcept;
 
-  /// What run() would do, now. Starts nothing, writes nothing.
-  Plan plan(const Request& request) const;
+  /// Plans the event. Starts nothing, writes nothing. The document is only looked at when there is something to run.
+  PreparedEvent prepare(Request request) const;
 
-  /// Runs the event, in a helper process when it starts something. Should this process die, the helper stops the hook that runs
-  /// with its whole tree. On a request of STOP the running hook's tree is stopped, nothing more is started, and the report
-  /// says so. The document is only looked at when there is something to run.
-  Report run(const Request& request, std::stop_token stop = {}) const;
+  /// prepare(), and what came of it.
+  Plan plan(Request request) const;
+  Report run(Request request, std::stop_token stop = {}) const;
+
+  /// What starts the hooks of an event, for what else is started as they are.
+  std::unique_ptr<Runner> make_runner(int kept = -1) const;
 
  private:
   struct State;

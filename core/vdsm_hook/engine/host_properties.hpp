@@ -14,7 +14,6 @@
 #include "vdsm_hook/engine/settings.hpp"
 #include "vdsm_hook/engine/sidecar.hpp"
 #include "vdsm_hook/properties/definitions.hpp"
-#include "vdsm_hook/properties/metadata.hpp"
 #include "vdsm_hook/properties/store.hpp"
 
 namespace vdsm_hook {

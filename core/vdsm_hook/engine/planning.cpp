@@ -7,6 +7,7 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/discovery/discovery.hpp"
 #include "vdsm_hook/engine/delivery.hpp"
 #include "vdsm_hook/engine/interpreters.hpp"
 #include "vdsm_hook/properties/metadata.hpp"
@@ -192,8 +193,8 @@ Prepared prepare(const Request& request, const Settings& settings, Caches& cache
   Delivery delivery(found.hooks, request, settings, caches, prepared);
   delivery.deliver(domain);
   for (const auto& file : found.hooks) plan_hook(file, request, settings, caches.sidecars, prepared);
-  if (!request.compat_vdsm && prepared.runs_something()) judge_interpreters(settings, plan);
-  if (!plan.is_blocked && prepared.runs_something()) {
+  if (!request.compat_vdsm && plan.runs_something()) judge_interpreters(settings, plan);
+  if (!plan.is_blocked && plan.runs_something()) {
     check_soundness(request, prepared);
     delivery.prepare_devices(domain);
   }

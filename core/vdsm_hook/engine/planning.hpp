@@ -1,33 +1,11 @@
 // From a request to a plan, with what run() needs besides. Inside core/vdsm_hook/engine only.
 #pragma once
 
-#include <algorithm>
-
-#include "vdsm_hook/engine/engine.hpp"
-#include "vdsm_hook/engine/host_properties.hpp"
-#include "vdsm_hook/engine/sidecar.hpp"
-#include "vdsm_hook/payload/soundness.hpp"
+#include "vdsm_hook/engine/prepared.hpp"
+#include "vdsm_hook/engine/request.hpp"
+#include "vdsm_hook/engine/settings.hpp"
 
 namespace vdsm_hook {
-
-struct Prepared {
-  Plan plan;
-  Variables vm_properties;      ///< what is delivered: the document's, overlaid by the request's
-  Variables device_properties;  ///< the vNIC profile's, overlaid by the document's, overlaid by the request's
-  DocumentIdentity identity;    ///< of the payload, if a hook runs
-  std::optional<std::string> document;  ///< what the first hook gets instead of the request's
-
-  bool runs_something() const {
-    return std::any_of(plan.hooks.begin(), plan.hooks.end(), [](const PlannedHook& hook) { return hook.runs; });
-  }
-};
-
-/// What is read once and kept until its file changes.
-struct Caches {
-  SidecarCache sidecars;
-  StoreCache store;
-  HostPropertiesCache host;
-};
 
 /// Throws wrong_use, bad_document, and bad_configuration where the properties' store is needed and cannot be read.
 Prepared prepare(const Request& request, const Settings& settings, Caches& caches);

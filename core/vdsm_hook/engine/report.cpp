@@ -4,17 +4,6 @@
 
 namespace vdsm_hook {
 
-std::string_view to_string(OnFailure policy) {
-  switch (policy) {
-    case OnFailure::veto: return "veto";
-    case OnFailure::warn: return "warn";
-    case OnFailure::ignore: return "ignore";
-  }
-  return "veto";
-}
-
-std::string to_text(const Problem& problem) { return (problem.vetoes ? "error: " : "warning: ") + problem.what + ": " + problem.why; }
-
 namespace {
 
 // "stopped with all its processes", if that was seen.

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "vdsm_hook/base/file_stamp.hpp"
-#include "vdsm_hook/engine/report.hpp"
+#include "vdsm_hook/engine/plan.hpp"
 #include "vdsm_hook/hookpoints/hookpoints.hpp"
 #include "vdsm_hook/process/environment.hpp"
 #include "vdsm_hook/properties/definitions.hpp"

@@ -60,20 +60,18 @@ Report Lifecycle::run(std::string_view event, const std::string& document, const
   request.secrets = secrets_;
   request.wants_diffs = options_.wants_diffs || rules.result_used;  // for hooks_behind()
   if (rules.vetoes && direction_ == Direction::forward) request.also_judge = also_judge_;
-  // Written down before its first hook: what is killed together with its hook has to be taken back, or fired again.
-  const bool has_hooks = has_hooks_at(event);
-  if (has_hooks && !run_.hooks_ran) {
-    const auto plan = engine_.plan(request);
-    run_.hooks_ran = !plan.is_blocked && std::any_of(plan.hooks.begin(), plan.hooks.end(), [](const PlannedHook& hook) { return hook.runs; });
-  }
   request.before_hooks = [this] { observer_.on_waits_for(WaitsFor::hooks); };
-  if (has_hooks) note_event(event, device, false);
+  const bool has_hooks = has_hooks_at(event);
   auto report = [&] {
     try {
-      return engine_.run(request, stop_of_hooks());
+      auto prepared = engine_.prepare(std::move(request));
+      run_.hooks_ran = run_.hooks_ran || prepared.plan().runs_something();
+      // Written down before its first hook: what is killed together with its hook has to be taken back, or fired again.
+      if (has_hooks) note_event(event, device, false);
+      return prepared.run(stop_of_hooks());
     } catch (const Error& error) {
       if (!is_ending_) throw;
-      observer_.on_note(request.event + ": its hooks did not run: " + error.what());
+      observer_.on_note(std::string(event) + ": its hooks did not run: " + error.what());
       return Report();
     }
   }();

@@ -189,7 +189,7 @@ class BridgeCall {
 
   bool fire(Request& request, const HookPointRules& rules) {
     request.before_hooks = [this] { hide_libvirt(); };
-    auto report = engine_.run(request, stop_);
+    auto report = engine_.run(std::move(request), stop_);
     tell(report);
     if (report.vetoed) return false;
     const bool is_used = row_->is_filter && rules.payload == PayloadKind::domain_xml;
@@ -243,7 +243,7 @@ class BridgeCall {
     if (is_hidden_) host_.show_libvirt();
     auto call = call_;
     call.input = document_;
-    auto report = run_scripts(scripts, {AfterFailure::stop, settings}, call, *host_.make_runner(), stop_);
+    auto report = run_scripts(scripts, {AfterFailure::stop, settings}, call, *engine_.make_runner(), stop_);
     for (const auto& script : report.scripts)
       if (!script.failed) tell_words(script.path, script.process);
     if (report.failed) say(Level::error, "error: " + report.error);

@@ -2,14 +2,12 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "vdsm_hook/engine/engine.hpp"
 #include "vdsm_hook/libvirt_hooks/calls.hpp"
-#include "vdsm_hook/process/hook_process.hpp"
 
 namespace vdsm_hook {
 
@@ -17,7 +15,6 @@ namespace vdsm_hook {
 struct BridgeHost {
   std::string hooks_dir;  ///< libvirt's: DRIVER.d below it has the trees of VMs, and DRIVER beside it the definitions of VMs
   std::string run_dir;    ///< libvirt's: DRIVER below it has the process ids of VMs that run
-  std::function<std::unique_ptr<Runner>()> make_runner;  ///< for scripts of those trees
   /// Once, before the first hook of an event is started: libvirt must not be asked while it waits for us. Throws Error where
   /// that cannot be done; the call goes on then, and says so.
   std::function<void()> hide_libvirt;
@@ -47,7 +44,7 @@ bool must_refuse(const LibvirtCall& call);
 bool never_fails(const LibvirtCall& call) noexcept;
 
 /// Fires the events of CALL's row in lifecycles.toml, but not those that a command of `vdsm-hook vm` fires itself, and then
-/// runs the scripts of the VM's own tree. Events of devices fire for each device with properties, in the order of the document.
+/// runs the scripts of the VM's own tree, as ENGINE runs hooks. Events of devices fire for each device with properties, in the order of the document.
 /// Takes no lock: it runs inside of such a command.
 ///
 /// - A veto fails the call, and so does an engine that cannot do its work where an event could veto: nothing more is run.

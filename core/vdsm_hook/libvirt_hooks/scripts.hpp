@@ -8,7 +8,7 @@
 #include "vdsm_hook/discovery/discovery.hpp"
 #include "vdsm_hook/engine/settings.hpp"
 #include "vdsm_hook/libvirt_hooks/calls.hpp"
-#include "vdsm_hook/process/hook_process.hpp"
+#include "vdsm_hook/process/runner.hpp"
 
 namespace vdsm_hook {
 

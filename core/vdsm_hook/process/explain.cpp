@@ -35,11 +35,6 @@ std::optional<std::string> chain_obstacle(const std::string& interpreter) {
 
 }  // namespace
 
-std::string signal_name(int signal) {
-  const char* name = ::sigabbrev_np(signal);
-  return name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(signal);
-}
-
 std::optional<std::string> start_obstacle(const std::string& program) {
   const auto line = first_line(program);
   if (line.is_utf16) return "it is a text in UTF-16, which neither the kernel nor sh can read: store it as UTF-8, without a byte order mark";

@@ -11,6 +11,7 @@
 
 #include "vdsm_hook/base/open_path.hpp"
 #include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/process/hook_process.hpp"
 #include "vdsm_hook/process/local_runner.hpp"
 #include "vdsm_hook/process/start.hpp"
 #include "vdsm_hook/process/wire.hpp"

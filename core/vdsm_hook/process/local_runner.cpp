@@ -15,6 +15,7 @@
 #include "vdsm_hook/base/open_path.hpp"
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/process/local_runner.hpp"
+#include "vdsm_hook/process/hook_process.hpp"
 #include "vdsm_hook/process/output.hpp"
 #include "vdsm_hook/process/start.hpp"
 #include "vdsm_hook/process/tree.hpp"
@@ -285,17 +286,6 @@ class LocalRunner final : public Runner {
 };
 
 }  // namespace
-
-void Runner::run_while_clean(const std::vector<ProcessSpec>& specs, const WatchedFile& file, std::stop_token stop,
-                             const OnOutcome& on_outcome) {
-  for (const auto& spec : specs) {
-    auto outcome = run(spec, stop);
-    const bool is_last = &spec == &specs.back() || !outcome.is_success() || outcome.may_still_run() ||
-                         stop.stop_requested() || !file.is_untouched();
-    on_outcome(std::move(outcome), is_last);
-    if (is_last) return;
-  }
-}
 
 std::unique_ptr<Runner> make_local_runner() {
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) throw Error::from_errno("cannot become a child subreaper", errno);

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "vdsm_hook/process/hook_process.hpp"
+#include "vdsm_hook/process/runner.hpp"
 
 namespace vdsm_hook {
 

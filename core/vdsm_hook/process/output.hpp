@@ -7,7 +7,7 @@
 #include <functional>
 
 #include "vdsm_hook/base/unique_fd.hpp"
-#include "vdsm_hook/process/hook_process.hpp"
+#include "vdsm_hook/process/runner.hpp"
 
 namespace vdsm_hook {
 

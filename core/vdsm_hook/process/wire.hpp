@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "vdsm_hook/process/hook_process.hpp"
+#include "vdsm_hook/process/runner.hpp"
 
 namespace vdsm_hook {
 

@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "vdsm_hook/properties/metadata.hpp"
+#include "vdsm_hook/properties/device_metadata.hpp"
 
 namespace vdsm_hook {
 

@@ -57,9 +57,7 @@ bool is_reserved(std::string_view name) {
   if (std::binary_search(kReserved.begin(), kReserved.end(), name)) return true;
   for (const auto family : kReservedFamilies)
     if (name.starts_with(family)) return true;
-  std::string lower(name);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return std::find(kReservedAnyCase.begin(), kReservedAnyCase.end(), lower) != kReservedAnyCase.end();
+  return std::find(kReservedAnyCase.begin(), kReservedAnyCase.end(), in_lower_case(name)) != kReservedAnyCase.end();
 }
 
 }  // namespace

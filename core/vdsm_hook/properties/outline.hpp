@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "vdsm_hook/properties/metadata.hpp"
+#include "vdsm_hook/properties/domain_facts.hpp"
 #include "vdsm_hook/xml/reader.hpp"
 
 namespace vdsm_hook {

@@ -3,15 +3,12 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "vdsm_hook/properties/definitions.hpp"
+#include "vdsm_hook/properties/values.hpp"
 
 namespace vdsm_hook {
-
-/// In the order in which they were given.
-using PropertyValues = std::vector<std::pair<std::string, std::string>>;
 
 enum class ProblemKind { syntax_error, key_does_not_exist, incorrect_value, duplicate_key, invalid_device_type };
 /// "SYNTAX_ERROR", ...: oVirt's words.

@@ -29,15 +29,9 @@ bool is_in_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
 }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return result;
-}
-
 // By its name, and not only a word about one.
 bool is_secret(std::string_view name, std::string_view value) {
-  return is_secret_name(name) && std::find(kWords.begin(), kWords.end(), lower(value)) == kWords.end();
+  return is_secret_name(name) && std::find(kWords.begin(), kWords.end(), in_lower_case(value)) == kWords.end();
 }
 
 enum class Form { attribute, element, json, bare };
@@ -81,7 +75,7 @@ class Finder {
     if (!value || is_cookie || name == "passwd") return value;
     const auto raw = text_.substr(value->begin, value->end - value->begin);
     if (value->form == Form::bare && std::find(kStandIns.begin(), kStandIns.end(), raw) != kStandIns.end()) return std::nullopt;
-    const auto word = lower(raw);
+    const auto word = in_lower_case(raw);
     return std::find(kWords.begin(), kWords.end(), word) == kWords.end() ? value : std::nullopt;
   }
 
@@ -169,7 +163,7 @@ std::string decoded(std::string_view raw, Form form, char quote) {
 }  // namespace
 
 bool is_secret_name(std::string_view name) {
-  const auto word = lower(name);
+  const auto word = in_lower_case(name);
   if (word == "passwdvalidto" || word.ends_with("-secret")) return false;  // a time; the name of a secret that is elsewhere
   return word.ends_with("token") || std::any_of(kParts.begin(), kParts.end(), [&word](std::string_view part) { return word.find(part) != std::string::npos; });
 }
