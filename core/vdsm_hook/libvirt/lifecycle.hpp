@@ -121,8 +121,8 @@ class Lifecycle {
   const VmJournal& journal() const { return *journal_; }
 
  private:
-  /// Hooks that take back what was done run to their end, also of a command that was cancelled.
-  std::stop_token stop_of_hooks() const { return direction_ == Direction::forward ? stop_ : std::stop_token(); }
+  /// What takes back what was done runs to its end, also when the command is cancelled.
+  std::stop_token stop() const { return direction_ == Direction::forward ? stop_ : std::stop_token(); }
   /// Whether hooks make what undo() takes back.
   bool is_creating() const { return direction_ == Direction::forward && run_.stage == VmRun::Stage::before && !run_.phase->undo.empty(); }
   enum class Presence { runs, gone, unknown };

@@ -70,7 +70,7 @@ Report Lifecycle::run(std::string_view event, const std::string& document, const
   if (has_hooks) note_event(event, device, false);
   auto report = [&] {
     try {
-      return engine_.run(request, stop_of_hooks());
+      return engine_.run(request, stop());
     } catch (const Error& error) {
       if (!is_ending_) throw;
       observer_.on_note(request.event + ": its hooks did not run: " + error.what());
