@@ -121,7 +121,7 @@ const DefinitionKeyFacts& find_key(const std::vector<Key>& keys, const EngineCon
         "; engine-config -l" + (file.empty() ? "" : " -p " + file) + " lists them");
 }
 
-std::string ovirts_levels() { return joined({compatibility_levels().begin(), compatibility_levels().end()}); }
+std::string ovirts_levels() { return joined(compatibility_levels(), ", "); }
 
 void list(const std::vector<Key>& keys) {
   for (const auto& key : keys)

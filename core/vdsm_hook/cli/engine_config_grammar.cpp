@@ -18,7 +18,7 @@ std::string block_of(std::string_view type) {
 }
 
 std::string any_block() {
-  return block_of("(" + joined({device_types().begin(), device_types().end()}, "|") + ")");
+  return block_of("(" + joined(device_types(), "|") + ")");
 }
 
 // To oVirt each type has at most one block, and they stand in the order of its types.

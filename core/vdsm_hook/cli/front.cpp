@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/open_path.hpp"
+#include "vdsm_hook/base/own_variable.hpp"
 #include "vdsm_hook/base/paths.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/cli/console.hpp"
@@ -42,7 +42,7 @@ void tell_refused(const std::string& text) {
 
 // Without these the places of the user are not known (see Paths::installed()), and errors name others.
 void tell_where_places_are() {
-  const auto is_set = [](const char* name) { return std::getenv(name) != nullptr && *std::getenv(name) != '\0'; };
+  const auto is_set = [](const char* name) { return !own_variable(name).value_or("").empty(); };
   if (::geteuid() != 0 && !is_set("HOME") && !is_set("XDG_CONFIG_HOME"))
     complain("note: neither HOME nor XDG_CONFIG_HOME is set: hooks and configuration are the host's, not this user's");
 }

@@ -5,6 +5,7 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
+#include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/cli/arguments.hpp"
 #include "vdsm_hook/cli/layout.hpp"
 
@@ -14,7 +15,7 @@ namespace {
 // "-p, --property NAME=VALUE ..."
 std::string left_column(const Argument& argument) {
   if (argument.is_positional()) return argument.name();
-  auto text = joined(argument.names());
+  auto text = joined(argument.names(), ", ");
   if (!argument.is_flag()) text += " " + argument.metavar();
   return argument.is_repeated() ? text + " ..." : text;
 }

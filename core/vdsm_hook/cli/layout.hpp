@@ -14,8 +14,6 @@ using Table = std::vector<std::vector<std::string>>;
 std::vector<std::string> aligned(const Table& table, std::size_t indent);
 /// TEXT as lines of at most 80 columns where its words let it be so, INDENT in front of all but the first.
 std::string folded(std::string_view text, std::size_t indent);
-/// "a, b, c".
-std::string joined(const std::vector<std::string>& words, std::string_view separator = ", ");
 /// "1 hook", "2 hooks".
 std::string counted(std::size_t count, const std::string& what);
 

@@ -72,7 +72,7 @@ boost::json::array to_json(const std::vector<PropertyProblem>& problems) {
 }
 
 std::string having_levels(const DefinitionKeyFacts& key, const std::vector<std::string>& levels) {
-  return std::string(key.name) + " has the versions " + joined(levels);
+  return std::string(key.name) + " has the versions " + joined(levels, ", ");
 }
 
 std::string several_levels(const DefinitionKeyFacts& key, const std::vector<std::string>& levels) {

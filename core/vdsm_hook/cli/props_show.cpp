@@ -107,7 +107,7 @@ void add_rows(const std::vector<Shown>& properties, Table& table) {
   for (const auto& one : properties) {
     std::string remarks = one.declared_by.empty() ? "" : "declared by " + one.declared_by;
     const auto add = [&remarks](const std::string& text) { remarks += (remarks.empty() ? "" : "; ") + text; };
-    if (!one.readers.empty()) add("read by " + joined(one.readers));
+    if (!one.readers.empty()) add("read by " + joined(one.readers, ", "));
     for (const auto& note : one.notes) add(note);
     for (const auto& problem : one.problems) add("WRONG: " + problem);
     table.push_back({printable(one.name) + " = " + printable(one.value), printable("of the " + one.origin), printable(remarks)});

@@ -77,7 +77,7 @@ void name_owners(std::vector<PropertyProblem>& problems, const std::string& type
     if (!type.empty() && host.vm.find(problem.key) != nullptr) {
       problem.text = about_value(problem.key, problem.value, "it is a property of VMs: leave out --device");
     } else if (!types.empty()) {
-      problem.text = about_value(problem.key, problem.value, "it is a property of " + joined(types) + " devices: give " +
+      problem.text = about_value(problem.key, problem.value, "it is a property of " + joined(types, ", ") + " devices: give " +
                                                                  (type.empty() ? "--device" : "one of them with --device"));
     }
   }

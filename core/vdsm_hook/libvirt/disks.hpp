@@ -9,7 +9,7 @@ namespace vdsm_hook {
 
 /// The disk as one JSON object: path, format, diskType (file, block, network, ...), device (disk, cdrom, ...), name (of the target,
 /// "vda"), iface (its bus), and serial, readonly, cache, io where the disk has them. Empty: it has no volume (an empty
-/// CD drive). DISK_XML: the element, well-formed.
+/// CD drive). DISK_XML is the element, and well-formed.
 std::string disk_to_json(std::string_view disk_xml);
 
 struct ChangedDisk {

@@ -21,20 +21,21 @@ using ConnectionHandle = std::unique_ptr<virConnect, LibvirtFree>;
 using DomainHandle = std::unique_ptr<virDomain, LibvirtFree>;
 using LibvirtText = std::unique_ptr<char, LibvirtFree>;
 
-/// libvirt refused something: Errc::refused, with libvirt's own words.
+/// What is thrown when libvirt refuses something: Errc::refused, with libvirt's own words.
 class LibvirtError : public Error {
  public:
-  /// Of this thread's last error. WHAT, in virsh's words, comes in front, on one line whatever a name in it has: "Failed to start domain 't1'".
+  /// Takes this thread's last error of libvirt's. WHAT comes in front in virsh's words, "Failed to start domain 't1'", and stays on one
+  /// line whatever a name in it has.
   explicit LibvirtError(const std::string& what);
-  /// The same for WHAT 'NAME OF THE DOMAIN'BEHIND.
+  /// The same, with the domain's name in quotes between WHAT and BEHIND.
   LibvirtError(const std::string& what, virDomain* domain, const std::string& behind = {});
 
   int libvirt_code() const { return code_; }           ///< virErrorNumber; VIR_ERR_RPC for all that is about the connection
   const std::string& libvirt_text() const { return text_; }  ///< its words alone
   const char* what() const noexcept override { return all_.c_str(); }
-  /// Instead of what() up to now.
+  /// Replaces what() said up to now.
   void set_what(std::string text) { all_ = std::move(text); }
-  /// Another line of what().
+  /// Adds a line to what(); an empty one adds nothing.
   void add(const std::string& line) { all_ += line.empty() ? "" : "\n" + line; }
 
  private:
@@ -43,29 +44,29 @@ class LibvirtError : public Error {
   std::string text_, all_;
 };
 
-/// Keeps libvirt from printing to stderr, and makes it ready for any number of threads. Any number of calls.
+/// Keeps libvirt from printing to stderr, and makes it ready for any number of threads. It may be called any number of times.
 void prepare_libvirt();
 
-/// URI: empty is libvirt's own default. Throws LibvirtError.
+/// Connects to URI; an empty one is libvirt's own default. Throws LibvirtError.
 ConnectionHandle connect_to(const std::string& uri);
 
-/// Throws LibvirtError saying WHAT when TEXT is null.
+/// Takes TEXT, which libvirt made, and frees it. Throws LibvirtError that says WHAT when it is null.
 std::string take_text(char* text, const std::string& what);
 
 /// The domain that WORD means, as virsh has it: an id, a UUID or a name. Throws LibvirtError.
 DomainHandle find_domain(virConnect* connection, const std::string& word);
-/// FLAGS: VIR_CONNECT_LIST_DOMAINS_*. By name. Throws LibvirtError.
+/// All domains that FLAGS, VIR_CONNECT_LIST_DOMAINS_*, ask for, in the order of their names. Throws LibvirtError.
 std::vector<DomainHandle> domains_of(virConnect* connection, unsigned flags);
-/// Of the host, lower case. Throws LibvirtError.
+/// The host's UUID in small letters. Throws LibvirtError.
 std::string host_uuid_of(virConnect* connection);
 
 std::string uuid_of(virDomain* domain);
-/// It makes libvirt forget this thread's last error.
+/// The domain's name. The call makes libvirt forget this thread's last error.
 std::string name_of(virDomain* domain);
 /// Whether it runs, paused or not. Throws LibvirtError.
 bool is_active(virDomain* domain);
 bool is_paused(virDomain* domain);
-/// FLAGS: VIR_DOMAIN_XML_*. Throws LibvirtError.
+/// The domain XML as FLAGS, VIR_DOMAIN_XML_*, ask for it. Throws LibvirtError.
 std::string xml_of(virDomain* domain, unsigned flags);
 
 }  // namespace vdsm_hook

@@ -8,7 +8,7 @@
 
 namespace vdsm_hook {
 
-/// Of one start. The file is removed, with the VM's directory when nothing else is in it, at the end.
+/// The flags of one start. The file is removed, with the VM's directory when nothing else is in it, at the end.
 class LaunchFlags {
  public:
   /// Writes FLAGS. DIR is made where it is missing; it must be this user's or root's and not writable by others. Throws
@@ -21,7 +21,7 @@ class LaunchFlags {
   /// Removes what a start that was killed left.
   static void forget(const std::string& dir, std::string_view vm_id);
 
-  /// What was read last.
+  /// The flags that were read last.
   unsigned flags() const { return flags_; }
 
   /// Takes what stands in the file now. Flags that virDomainCreateXML() has not, AUTODESTROY (the VM would end with this command),

@@ -179,7 +179,7 @@ bool Lifecycle::before(const Phase& current, Subject& subject) {
       fail(current, subject, true);
       return false;
     }
-    if (!current.does.empty() && stop_.stop_requested()) {
+    if (!current.does.empty() && stop().stop_requested()) {
       ended_ = Ended::cancelled;
       fail(current, subject, true);
       return false;
@@ -253,7 +253,7 @@ void Lifecycle::failed(const Phase& current, Subject& subject) {
 }
 
 void Lifecycle::fail(const Phase& current, Subject& subject, bool is_veto) {
-  direction_ = Direction::back;
+  const auto direction = std::exchange(direction_, Direction::back);
   if (!current.undo.empty()) run_.stage = VmRun::Stage::before;  // what libvirt does from here on is somebody else's
   if (!is_veto || current.failed_after_veto) failed(current, subject);
   if (current.undo.empty() || presence() != Presence::runs) {
@@ -261,7 +261,7 @@ void Lifecycle::fail(const Phase& current, Subject& subject, bool is_veto) {
   } else if (run_.hooks_ran) {
     observer_.on_note("the VM runs, and this command did not start it: hooks take nothing away from it");
   }
-  direction_ = Direction::forward;
+  direction_ = direction;
   reached("failed", current.name);
   write_down([this](VmRecord& record) { record.runs.erase(host_uuid_); });
 }

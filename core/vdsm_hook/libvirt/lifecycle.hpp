@@ -91,11 +91,12 @@ class Lifecycle {
   /// Lets libvirt do it. Where ACT throws LibvirtError, what follows a failure is fired before it is thrown on, and it names the hooks
   /// whose changes it may be about. Where it cannot be known whether libvirt did it, that is left to recover().
   void act(const Phase& phase, Subject& subject, const Act& act);
-  /// For ACT: whether libvirt is going to tell vdsm-hookd of PHASE, whose events this command fires itself. Each true stands for one time.
+  /// An ACT says with it whether libvirt is going to tell vdsm-hookd of PHASE, whose events this command fires itself. Each true stands for
+  /// one time.
   void expect(const Phase& phase, bool is_expected);
   /// Fires PHASE's hook points after. Cancelled, it leaves them to recover().
   void after(const Phase& phase, Subject& subject);
-  /// All three.
+  /// Does all three: before(), act() and after().
   Ended pass(const Phase& phase, Subject& subject, const Act& act = {});
   /// Lets hooks take back what they did in PHASE, if any ran; of devices those whose hooks ran, as they were then.
   void undo(const Phase& phase, Subject subject);
@@ -104,7 +105,7 @@ class Lifecycle {
   /// Goes on with a run that was killed: of its events those fire that were not over.
   void take_over(VmRun run);
 
-  /// Request::also_judge of every hook before.
+  /// FUNCTION becomes Request::also_judge of every hook before.
   void judge_before_with(std::function<std::string(bool)> function) { also_judge_ = std::move(function); }
   /// Whether anything may run at PHASE's hook points before.
   bool has_hooks_before(const Phase& phase) const;
@@ -121,8 +122,8 @@ class Lifecycle {
   const VmJournal& journal() const { return *journal_; }
 
  private:
-  /// Hooks that take back what was done run to their end, also of a command that was cancelled.
-  std::stop_token stop_of_hooks() const { return direction_ == Direction::forward ? stop_ : std::stop_token(); }
+  /// What takes back what was done runs to its end, also when the command is cancelled.
+  std::stop_token stop() const { return direction_ == Direction::forward ? stop_ : std::stop_token(); }
   /// Whether hooks make what undo() takes back.
   bool is_creating() const { return direction_ == Direction::forward && run_.stage == VmRun::Stage::before && !run_.phase->undo.empty(); }
   enum class Presence { runs, gone, unknown };

@@ -68,7 +68,7 @@ Report Lifecycle::run(std::string_view event, const std::string& document, const
       run_.hooks_ran = run_.hooks_ran || prepared.plan().runs_something();
       // Written down before its first hook: what is killed together with its hook has to be taken back, or fired again.
       if (has_hooks) note_event(event, device, false);
-      return prepared.run(stop_of_hooks());
+      return prepared.run(stop());
     } catch (const Error& error) {
       if (!is_ending_) throw;
       observer_.on_note(std::string(event) + ": its hooks did not run: " + error.what());

@@ -1,4 +1,4 @@
-// A command has its VM to itself while it works.
+// How a command has its VM to itself while it works.
 #pragma once
 
 #include <functional>
@@ -8,8 +8,8 @@
 
 namespace vdsm_hook {
 
-/// Finds VM, locks it for COMMAND, and has WORK done. What WORK leaves open is closed. Throws refused when it is not active: FAILURE are
-/// virsh's words for what was not done.
+/// Finds VM, locks it for COMMAND, and has WORK done. What WORK leaves open is closed. Throws refused when it is not active, behind
+/// FAILURE, which says in virsh's words what was not done.
 Ended on_running_vm(const VmHost& host, const std::string& vm, const VmCommandFacts& command, const std::string& failure,
                     const std::function<Ended(virDomain* domain, Lifecycle& lifecycle)>& work);
 

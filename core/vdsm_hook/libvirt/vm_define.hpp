@@ -1,4 +1,4 @@
-// define.
+// The command define.
 #pragma once
 
 #include <string>
@@ -7,7 +7,8 @@
 
 namespace vdsm_hook {
 
-/// FLAGS: VIR_DOMAIN_DEFINE_*. FAILURE: virsh's words. NAME gets the domain's, as soon as it is known.
+/// Defines what DOMAIN_XML says. FLAGS are VIR_DOMAIN_DEFINE_*, FAILURE is what virsh says when it cannot be. NAME gets the domain's name as
+/// soon as it is known.
 Ended define_vm(const VmHost& host, const std::string& domain_xml, unsigned flags, const std::string& failure, std::string& name);
 
 }  // namespace vdsm_hook

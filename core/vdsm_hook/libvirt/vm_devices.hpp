@@ -1,4 +1,4 @@
-// attach-device, detach-device and update-device.
+// The commands attach-device, detach-device and update-device.
 #pragma once
 
 #include <chrono>
@@ -10,9 +10,9 @@
 
 namespace vdsm_hook {
 
-/// FLAGS: VIR_DOMAIN_AFFECT_*; hook points fire where a running VM is affected.
+/// FLAGS are VIR_DOMAIN_AFFECT_*, here and below. Hook points fire where a running VM is affected.
 Ended attach_device(const VmHost& host, const std::string& vm, const std::string& device_xml, unsigned flags);
-/// WAIT: for the guest to let the device go.
+/// Waits as long as WAIT for the guest to let the device go.
 Ended detach_device(const VmHost& host, const std::string& vm, const std::string& device_xml, unsigned flags, std::chrono::milliseconds wait);
 Ended update_device(const VmHost& host, const std::string& vm, const std::string& device_xml, unsigned flags);
 

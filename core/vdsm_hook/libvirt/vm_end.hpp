@@ -1,4 +1,4 @@
-// destroy, shutdown and reboot.
+// The commands destroy, shutdown and reboot.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace vdsm_hook {
 
-/// FLAGS: VIR_DOMAIN_DESTROY_*.
+/// FLAGS are VIR_DOMAIN_DESTROY_*.
 Ended destroy_vm(const VmHost& host, const std::string& vm, unsigned flags);
 /// The guest is only asked.
 Ended shutdown_vm(const VmHost& host, const std::string& vm);

@@ -9,7 +9,7 @@
 
 namespace vdsm_hook {
 
-/// A connection, and what a command needs besides. For one thread.
+/// A connection, and what a command needs besides. One thread uses it.
 struct VmHost {
   ConnectionHandle connection;
   const Engine& engine;

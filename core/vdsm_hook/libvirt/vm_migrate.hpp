@@ -1,4 +1,4 @@
-// migrate.
+// The command migrate.
 #pragma once
 
 #include <string>

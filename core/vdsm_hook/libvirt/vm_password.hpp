@@ -1,4 +1,4 @@
-// set-password.
+// The command set-password.
 #pragma once
 
 #include <chrono>

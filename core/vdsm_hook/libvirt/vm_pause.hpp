@@ -1,4 +1,4 @@
-// suspend and resume, also as parts of other commands.
+// The commands suspend and resume, also as parts of other commands.
 #pragma once
 
 #include <string>
@@ -10,9 +10,10 @@ namespace vdsm_hook {
 Ended suspend_vm(const VmHost& host, const std::string& vm);
 Ended resume_vm(const VmHost& host, const std::string& vm);
 
-/// The phase in which it is paused.
+/// Passes the phase in which the VM is paused.
 Ended pause(virDomain* domain, Lifecycle& lifecycle);
-/// The phase in which it goes on. MAY_RUN: libvirt may have let it go on already, when it could not save it, or could not restore it paused.
+/// Passes the phase in which the VM goes on. MAY_RUN says that libvirt may have let it go on already: when it could not save it, or could
+/// not restore it paused.
 Ended go_on(virDomain* domain, Lifecycle& lifecycle, bool may_run = false);
 
 }  // namespace vdsm_hook

@@ -1,4 +1,4 @@
-// recover.
+// The command recover.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace vdsm_hook {
 
-/// What a killed command left is finished, or taken back by hooks. WHAT_WAS_DONE says which; empty: nothing was left.
+/// Finishes what a killed command left, or lets hooks take it back. WHAT_WAS_DONE says which; it is empty when nothing was left.
 Ended recover_vm(const VmHost& host, const std::string& vm, std::string& what_was_done);
 
 }  // namespace vdsm_hook

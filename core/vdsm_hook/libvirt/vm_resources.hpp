@@ -1,4 +1,4 @@
-// set-vcpus and set-memory.
+// The commands set-vcpus and set-memory.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,9 @@
 
 namespace vdsm_hook {
 
-/// FLAGS: VIR_DOMAIN_VCPU_*.
+/// FLAGS are VIR_DOMAIN_VCPU_*.
 Ended set_vcpus(const VmHost& host, const std::string& vm, unsigned count, unsigned flags);
-/// FLAGS: VIR_DOMAIN_MEM_*.
+/// FLAGS are VIR_DOMAIN_MEM_*.
 Ended set_memory(const VmHost& host, const std::string& vm, std::uint64_t kib, unsigned flags);
 
 }  // namespace vdsm_hook

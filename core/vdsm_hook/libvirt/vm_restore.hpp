@@ -1,4 +1,4 @@
-// restore, also as what start does to a VM with a managed save image.
+// The command restore, also as what start does to a VM with a managed save image.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// save and managedsave.
+// The commands save and managedsave.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace vdsm_hook {
 
-/// FILE: empty is libvirt's own place, for the next start. FLAGS: VIR_DOMAIN_SAVE_BYPASS_CACHE.
+/// Saves the VM to FILE; an empty one is libvirt's own place, for the next start. FLAGS may have VIR_DOMAIN_SAVE_BYPASS_CACHE.
 Ended save_vm(const VmHost& host, const std::string& vm, const std::string& file, unsigned flags);
 
 }  // namespace vdsm_hook

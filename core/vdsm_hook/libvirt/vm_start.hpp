@@ -1,4 +1,4 @@
-// start and create.
+// The commands start and create.
 #pragma once
 
 #include <string>
@@ -13,9 +13,9 @@ struct StartOptions {
   bool is_dry_run = false;    ///< hooks run, what would be started goes to `would_start`, and hooks take back what they did
   std::string would_start;    ///< a domain XML, without passwords
 };
-/// A persistent domain; with a managed save image that is restored.
+/// Starts a domain that is defined; one with a managed save image is restored.
 Ended start_vm(const VmHost& host, const std::string& vm, StartOptions& options);
-/// DOMAIN_XML, under the name that it has; NAME gets that.
+/// Starts what DOMAIN_XML says. NAME gets the name that it has.
 Ended create_vm(const VmHost& host, const std::string& domain_xml, StartOptions& options, std::string& name);
 
 }  // namespace vdsm_hook

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <map>
 #include <mutex>
@@ -60,6 +61,10 @@ class Wakener {
   Wakener& operator=(const Wakener&) = delete;
 
   void wake() const { ::eventfd_write(fd_.get(), 1); }
+  void reset() const {
+    eventfd_t count = 0;
+    ::eventfd_read(fd_.get(), &count);
+  }
   void wait(std::chrono::milliseconds at_most) const {
     pollfd watched{fd_.get(), POLLIN, 0};
     ::poll(&watched, 1, static_cast<int>(at_most.count()));
@@ -84,6 +89,8 @@ class Watch {
       const auto begin = std::chrono::steady_clock::now();
       if (connect()) listen();
       disconnect();
+      wakener_.reset();  // the loss woke it
+      if (stop_.stop_requested()) break;
       if (std::chrono::steady_clock::now() - begin > options_.longest_pause) pause = options_.first_pause;
       wakener_.wait(pause);
       pause = std::min(pause * 2, options_.longest_pause);
@@ -104,7 +111,7 @@ class Watch {
   bool connect() {
     try {
       connection_ = connect_to(options_.uri);
-      lost_.clear();
+      lost_ = nullptr;
       ::virConnectSetKeepAlive(connection_.get(), kKeepaliveSeconds, kKeepaliveCount);  // where the driver has it
       ::virConnectRegisterCloseCallback(connection_.get(), &on_close, this, nullptr);
       register_for(VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(&on_lifecycle));
@@ -128,12 +135,13 @@ class Watch {
 
   // Until the connection is lost, or the end.
   void listen() {
-    while (lost_.empty() && !stop_.stop_requested())
+    while (lost_ == nullptr && !stop_.stop_requested())
       if (::virEventRunDefaultImpl() < 0) throw Error(Errc::engine_failure, "libvirt's event loop failed");
-    if (lost_.empty()) return;
+    const char* const why = lost_;
+    if (why == nullptr) return;
     lost_at_ = std::chrono::system_clock::now();
-    log(LogLevel::warning, "the connection to libvirt was lost at " + utc_text(*lost_at_) + ": " + lost_);
-    options_.on_connection(false, "the connection to libvirt was lost: " + lost_);
+    log(LogLevel::warning, "the connection to libvirt was lost at " + utc_text(*lost_at_) + ": " + why);
+    options_.on_connection(false, std::string("the connection to libvirt was lost: ") + why);
   }
 
   void disconnect() {
@@ -287,10 +295,13 @@ class Watch {
     auto& self = *static_cast<Watch*>(watch);
     self.guarded([&] { self.look_again(); });
   }
+  // From whichever thread was in a call to libvirt when it happened; the event loop need not notice it then.
   static void on_close(virConnect*, int reason, void* watch) {
-    static_cast<Watch*>(watch)->lost_ = reason == VIR_CONNECT_CLOSE_REASON_EOF         ? "libvirtd closed it"
-                                        : reason == VIR_CONNECT_CLOSE_REASON_KEEPALIVE ? "libvirtd does not answer"
-                                                                                       : "it broke";
+    auto& self = *static_cast<Watch*>(watch);
+    self.lost_ = reason == VIR_CONNECT_CLOSE_REASON_EOF         ? "libvirtd closed it"
+                 : reason == VIR_CONNECT_CLOSE_REASON_KEEPALIVE ? "libvirtd does not answer"
+                                                                : "it broke";
+    self.wakener_.wake();
   }
 
   const std::string runtime_dir_;
@@ -301,7 +312,7 @@ class Watch {
   std::vector<int> callbacks_;
   int second_look_ = -1;
   bool tells_of_guest_ = false;
-  std::string lost_;       // why the connection is gone; empty: it is there
+  std::atomic<const char*> lost_ = nullptr;  // why the connection is gone; null: it is there
   std::string complaint_;  // what was said last about why there is none
   bool is_first_ = true;
   std::optional<std::chrono::system_clock::time_point> lost_at_;

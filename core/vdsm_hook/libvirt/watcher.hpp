@@ -13,7 +13,7 @@ namespace vdsm_hook {
 struct WatchOptions {
   std::string uri;  ///< empty: libvirt's own default
   LogSink log;
-  /// Told when this begins to hear of everything (true), and when the connection is lost (false). From the thread of watch().
+  /// Is called when this begins to hear of everything (true), and when the connection is lost (false), in the thread of watch().
   std::function<void(bool is_connected, const std::string& text)> on_connection;
   std::chrono::milliseconds first_pause{100}, longest_pause{10'000};  ///< between attempts to connect: doubled each time
 };

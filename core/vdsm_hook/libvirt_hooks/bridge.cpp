@@ -187,7 +187,7 @@ class BridgeCall {
     return true;
   }
 
-  bool fire(Request& request, const HookPointRules& rules) {
+  bool fire(Request request, const HookPointRules& rules) {
     request.before_hooks = [this] { hide_libvirt(); };
     auto report = engine_.run(std::move(request), stop_);
     tell(report);

@@ -57,7 +57,7 @@ std::string sentence(std::string_view summary) {
   return text + ".";
 }
 
-std::string words(EventNames names) { return vdsm_hook::joined(names, ", "); }
+std::string words(EventNames names) { return joined(names, ", "); }
 
 void describe_hook_points(Arguments& arguments, const VmCommandFacts& facts) {
   const auto note = facts.note.empty() ? std::string() : folded(facts.note, 0);
