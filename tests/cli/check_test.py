@@ -130,6 +130,13 @@ class CheckTest(CommandTest):
         self.hook("50_goood.toml", "")
         self.finds("hooks/before_vm_start/50_goood.toml", "no 50_goood here", "did you mean 50_good?")
 
+    def test_of_many_sidecars_without_a_hook_each_is_found_and_a_few_are_guessed_at(self):
+        self.hook("50_hook")
+        for number in range(300):
+            self.hook(f"50_hook{number:03}.toml", "", mode=0o644)
+        said = self.command("check").stdout
+        self.assertEqual((said.count("a sidecar without a hook"), said.count("did you mean")), (300, 10))
+
     def test_a_sidecar_may_stand_in_a_stronger_layer_but_not_in_a_weaker_one(self):
         self.hook("50_good.toml", "", hooks="admin")
         self.assertEqual(self.findings("--hooks-dir", self.dir / "admin"), [])

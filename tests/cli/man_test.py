@@ -35,6 +35,17 @@ def on_one_line(text):
     return " ".join(text.split())
 
 
+def amount(text):
+    """TEXT of C++ or of the guide as a number: of bytes, of milliseconds, or of whatever is counted."""
+    units = {"": 1, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "ms": 1, "s": 1000, "min": 60000, "seconds": 1000, "minutes": 60000}
+    if shifted := re.fullmatch(r"(\d+)U << (\d+)", text):
+        return int(shifted[1]) << int(shifted[2])
+    if time := re.fullmatch(r"std::chrono::(\w+)\((\d+)\)", text):
+        return int(time[2]) * units[time[1]]
+    number, _, unit = text.replace("'", "").partition(" ")
+    return int(number) * units[unit]
+
+
 def keys_read(file, *more):
     """The keys of a TOML file that the C++ FILE asks for."""
     text = (SOURCE / file).read_text()
@@ -181,6 +192,13 @@ class Authors(unittest.TestCase):
                 self.assertEqual("of the device" in rows["Custom properties"], point["device_properties"])
                 self.assertEqual("withheld" in rows["Custom properties"], point["from_elsewhere"])
                 self.assertEqual(rows.get("Parameters", ""), point["parameters"])
+
+    def test_the_guide_states_every_bound(self):
+        limits = dict(re.findall(r"(?m)^inline constexpr \S+ (k\w+)(?: = |\{)([^;}]+)\}?;", (SOURCE / "core/vdsm_hook/base/limits.hpp").read_text()))
+        self.assertGreater(len(limits), 20)
+        guide = (SOURCE / "hookpoints/CONTRACT.md").read_text().partition("\n## Bounds\n")[2].partition("\n## ")[0]
+        told = [row.split("|")[2].strip() for row in guide.splitlines() if row.startswith("| ") and "| bound |" not in row]
+        self.assertEqual(Counter(amount(value) for value in told), Counter(amount(value) for value in limits.values()), limits)
 
     def test_no_word_of_the_contract_is_lost(self):
         def words(text):

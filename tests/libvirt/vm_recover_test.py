@@ -78,6 +78,33 @@ class LivingTest(VmFaultTest):
         self.assertIn("finished", out)
         self.assertEqual([line.split()[0] for line in self.logged() if "device" not in line], ["after_vm_hibernate", "before_vm_destroy", "after_vm_destroy"])
 
+    def test_recover_waits_for_a_migration_that_libvirt_still_does_and_fires_what_follows_once(self):
+        target = self.host("target")
+        here, go = target.dir / "here", target.dir / "go"
+        target.hook("qemu", f'#!/bin/sh\n[ "$2" != migrate ] || {{ : >{here}; while [ ! -e {go} ]; do sleep 0.05; done; }}\n')
+        target.start()
+        host = self.vm_host()
+        for event in ("before_vm_migrate_source", "after_vm_migrate_source", "after_device_migrate_source"):
+            self.hook(host, event, "10_log", f'echo "$VDSM_HOOK_EVENT" $speed $VDSM_HOOK_REASON >>{self.log}')
+        host.virsh("start", "t1")
+        migrate = self.running(host, "migrate", "t1", target.uri, "--live", "--p2p", "--migrateuri", f"unix://{host.dir}/migration.sock")
+        eventually(here.exists, "the other host is asked")
+        kill(migrate)
+        self.assertEqual(self.logged(), ["before_vm_migrate_source"])
+        self.assertIn("libvirt is still busy with", self.refused(host, "recover", "t1", "--no-wait")[-1])
+        recover = self.running(host, "recover", "t1")
+        self.assertIn("waiting for libvirt, which is busy with", recover.stderr.readline())
+        self.assertEqual(self.logged(), [])
+        go.touch()
+        out, err = recover.communicate(timeout=60)
+        self.assertEqual(recover.returncode, 0, err)
+        self.assertIn("finished", out)
+        self.assertEqual((self.state(host), self.state(target)), ("shut off", "running"))
+        of_nics = [[f"{event} {n} migrated" for n in (1, 2)] for event in ("before_device_destroy", "after_device_destroy")]
+        self.assertEqual(self.logged(), ["after_vm_migrate_source", "after_device_migrate_source 1", "after_device_migrate_source 2", *of_nics[0],
+                                         "before_vm_destroy migrated", "after_vm_destroy migrated", *of_nics[1]])
+        self.assert_nothing_is_left(host)
+
     def test_a_record_of_another_version_is_named_and_keeps_nobody_from_ending_the_vm(self):
         host = self.vm_host()
         host.virsh("start", "t1")

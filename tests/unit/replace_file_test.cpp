@@ -557,6 +557,23 @@ BOOST_AUTO_TEST_CASE(a_pipe_is_written_to_as_it_stands) {
   BOOST_TEST(S_ISFIFO(stat_of(path).st_mode));
 }
 
+BOOST_AUTO_TEST_CASE(a_pipe_of_another_gets_nothing_where_everybody_could_have_put_it, *boost::unit_test::precondition(as_root)) {
+  const TempDir dir;
+  dir.dir("sticky", 01777);
+  dir.dir("his", 0755);
+  for (const auto* name : {"sticky/theirs", "sticky/mine", "his/theirs"}) {
+    const UniqueFd reader(::open(dir.fifo(name).c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+    if (std::string_view(name).ends_with("theirs")) dir.chown(name, kStranger);
+    if (std::string_view(name).starts_with("his")) dir.chown("his", kStranger);
+    const auto path = dir / name;
+    const bool is_refused = std::string_view(name) == "sticky/theirs";
+    if (is_refused) check_error([&] { replace_file(path, "data"); }, Errc::engine_failure, {"is a pipe of uid 65534", "everybody can write"});
+    else replace_file(path, "data");
+    char read[8];
+    BOOST_TEST(::read(reader.get(), read, sizeof read) == (is_refused ? -1 : 4), name);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_directory_or_a_socket_cannot_be_written_and_stays) {
   const TempDir dir;
   const auto sub = dir.dir("sub");

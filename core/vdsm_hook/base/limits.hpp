@@ -1,4 +1,4 @@
-// Every size and time that is bounded, in one place.
+// Every size and time that is bounded, in one place. The guide's section "Bounds" states them all.
 #pragma once
 
 #include <chrono>
@@ -14,9 +14,11 @@ inline constexpr std::size_t kOutputTailBytes = 64U << 10;   ///< what is kept o
 inline constexpr std::size_t kMaxSettingsBytes = 1U << 20;   ///< a TOML file
 inline constexpr std::size_t kMaxTomlDepth = 32;             ///< parts of a key in it; tables and arrays in one another
 inline constexpr std::size_t kMaxProperties = 1000;          ///< of a VM, of a device, in one text of definitions or values
+inline constexpr std::size_t kMaxDefinitionBytes = 64U << 10; ///< of one text of definitions
 inline constexpr std::size_t kMaxDevices = 2048;             ///< of a domain, where its devices have properties
 inline constexpr std::size_t kMaxEnvironmentString = 131071; ///< NAME=VALUE; Linux: longer makes exec fail (E2BIG)
 inline constexpr std::size_t kMaxSecrets = 1000;             ///< passwords that are looked for in what is shown, in each of their forms
+inline constexpr std::size_t kMaxPasswordBytes = 4U << 10;   ///< of a password for a guest's user
 inline constexpr std::size_t kMaxMessageBytes = 1U << 30;   ///< between an engine and its helper: all hooks of an event
 inline constexpr std::size_t kMaxEventName = 64;
 inline constexpr std::size_t kMaxChecksumBytes = 256U << 20; ///< a larger hook is listed without its checksum

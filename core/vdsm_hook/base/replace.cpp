@@ -56,6 +56,16 @@ UniqueFd open_locked(const Directory& directory, const std::string& last, const 
 
 bool is_ours(uid_t uid) { return uid == 0 || uid == ::geteuid(); }
 
+// Whoever puts a pipe where everybody can, before we write there, would get what is meant for a file. So it is with links, and with
+// pipes where the kernel has fs.protected_fifos.
+void check_reader(const Place& place, const struct stat& st, const std::string& name) {
+  struct stat directory{};
+  if (!S_ISFIFO(st.st_mode) || is_ours(st.st_uid)) return;
+  if (::fstat(place.directory.get(), &directory) == 0 && ((directory.st_mode & S_IWOTH) == 0 || directory.st_uid == st.st_uid)) return;
+  throw Error(Errc::engine_failure, "cannot open " + name + ": it is a pipe of uid " + std::to_string(st.st_uid) +
+                                        " in a directory that everybody can write to: give another name, or remove it");
+}
+
 // A file system or user namespace that has no such owner says EINVAL.
 bool may_not_give_away(int reason) { return reason == EPERM || reason == EINVAL; }
 
@@ -215,6 +225,7 @@ void replace_file(const std::string& name, std::string_view data, mode_t new_mod
   auto place = find_place(name, Links::own);
   struct stat old{}, opened{};
   const bool is_file = place.found && ::fstat(place.found.get(), &old) == 0 && S_ISREG(old.st_mode) && !place.is_of_proc;
+  if (place.found && !place.is_of_proc) check_reader(place, old, name);
   if (is_file || !place.found) return ReplaceableFile(name, std::move(place), Errc::engine_failure).replace(data, new_mode);
   const auto itself = open_path(name, O_WRONLY | O_APPEND, Links::own);
   if (!itself) itself.fail("open", name);

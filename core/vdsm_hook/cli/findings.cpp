@@ -29,6 +29,8 @@ using Reason = IgnoredFile::Reason;
 
 constexpr std::string_view kSidecar = ".toml";
 
+constexpr int kMaxSearches = 10;
+
 std::string mend_trust(const std::string& what) {
   return "Look at what it contains, then set the owner and the mode right: until then " + what +
          " does not run, and vetoes where the event can.";
@@ -178,17 +180,24 @@ class FaultFinder {
       if (i > layer) add(path, "it has no effect: its hook " + beside + " is in a stronger hooks directory", "Move it beside its hook.");
       return;
     }
+    add(path, "a sidecar without a hook: there is no " + hook + " here" + hook_that_was_meant(event, hook),
+        "Name it as its hook with .toml behind it, or remove it.");
+  }
+
+  // Of the first few only: each looks at every file of the event.
+  std::string hook_that_was_meant(const std::string& event, const std::string& hook) {
+    if (++searches_ > kMaxSearches) return "";
     std::vector<std::string> names;
     for (const auto& directory : usable_)
       for (auto& name : entries_of(directory + "/" + event))
         if (!name.ends_with(kSidecar)) names.push_back(std::move(name));
-    add(path, "a sidecar without a hook: there is no " + hook + " here" + did_you_mean(hook, {names.begin(), names.end()}),
-        "Name it as its hook with .toml behind it, or remove it.");
+    return did_you_mean(hook, {names.begin(), names.end()});
   }
 
   const Settings& settings_;
   const FindingsRules& rules_;
   Interpreters interpreters_;
+  int searches_ = 0;
   std::vector<std::string> usable_;  // the hooks directories that are there and trusted
   Findings found_;
 };

@@ -10,12 +10,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/properties/pattern.hpp"
 
 namespace vdsm_hook {
-
-inline constexpr std::size_t kMaxDefinitionBytes = 64U << 10;  ///< of one text of definitions
 
 struct Definition {
   std::string name;

@@ -3,6 +3,7 @@
 
 #include <charconv>
 
+#include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/cli/given_files.hpp"
 #include "vdsm_hook/cli/options.hpp"
@@ -10,8 +11,6 @@
 
 namespace vdsm_hook::cli {
 namespace {
-
-constexpr std::size_t kMaxPasswordBytes = 4096;
 
 int device_main(VmCommand& command, const std::string& success_text, int argc, char** argv, const std::function<Ended(const VmHost&, const std::string&, unsigned)>& work) {
   std::string file;
