@@ -161,7 +161,7 @@ class Files(unittest.TestCase):
         names = {name for _, text in code for name in re.findall(r'\b(?:getenv|environment)\("(\w+)"\)', text)}
         paths = (SOURCE / "core/vdsm_hook/base/paths.cpp").read_text()
         ours = set(re.findall(r'environment\("(\w+)"\)', paths))
-        given = set(re.findall(r'\{"(VDSM_HOOK_\w+)",', (SOURCE / "core/vdsm_hook/engine/engine.cpp").read_text()))
+        given = set(re.findall(r'\{"(VDSM_HOOK_\w+)",', (SOURCE / "core/vdsm_hook/engine/event_run.cpp").read_text()))
         self.assertIn("XDG_RUNTIME_DIR", ours)
         self.assertIn("VDSM_HOOK_EVENT", given)
         self.assertEqual({name for name in names if name.startswith("VDSM_HOOK_")} - ours - given, set())
