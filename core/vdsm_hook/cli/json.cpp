@@ -3,6 +3,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "vdsm_hook/base/text.hpp"
+#include "vdsm_hook/cli/telling.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
@@ -86,10 +87,6 @@ json::object to_json(const HookOutcome& hook) {
 }
 
 }  // namespace
-
-std::string reason_of(const IgnoredFile& file) {
-  return std::string(to_string(file.reason)) + (file.text.empty() ? "" : ": " + file.text);
-}
 
 json::value to_json(const Report& report) {
   json::array hooks;

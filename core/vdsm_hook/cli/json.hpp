@@ -12,7 +12,5 @@ boost::json::value to_json(const Report& report);
 boost::json::value to_json(const Plan& plan);
 /// VALUE on one line, with a line end.
 std::string to_line(const boost::json::value& value);
-/// "untrusted: /x is writable by its group": one string a reason, the same in text and JSON.
-std::string reason_of(const IgnoredFile& file);
 
 }  // namespace vdsm_hook::cli

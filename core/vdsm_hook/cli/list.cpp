@@ -18,6 +18,7 @@
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
 #include "vdsm_hook/cli/options.hpp"
+#include "vdsm_hook/cli/telling.hpp"
 
 namespace vdsm_hook::cli {
 namespace {

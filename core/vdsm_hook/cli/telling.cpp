@@ -1,7 +1,6 @@
 #include "vdsm_hook/cli/telling.hpp"
 
 #include "vdsm_hook/cli/console.hpp"
-#include "vdsm_hook/cli/json.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
@@ -40,6 +39,10 @@ void tell(const Report& report, Verbosity verbosity, bool wants_diffs, std::set<
     if (!problem.vetoes && warned != nullptr && !warned->insert(to_text(problem)).second) continue;
     complain(to_text(problem));
   }
+}
+
+std::string reason_of(const IgnoredFile& file) {
+  return std::string(to_string(file.reason)) + (file.text.empty() ? "" : ": " + file.text);
 }
 
 }  // namespace vdsm_hook::cli

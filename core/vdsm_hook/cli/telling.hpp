@@ -17,4 +17,7 @@ enum class Verbosity {
 /// WARNED: warnings that the person has seen, which are not said again; null: there was no event before.
 void tell(const Report& report, Verbosity verbosity, bool wants_diffs, std::set<std::string>* warned = nullptr);
 
+/// "untrusted: /x is writable by its group": one string a reason, the same in text and JSON.
+std::string reason_of(const IgnoredFile& file);
+
 }  // namespace vdsm_hook::cli
