@@ -19,12 +19,18 @@ PROGRAM = BUILD / "bin" / "vdsm-hook"
 SOURCE = Path(__file__).resolve().parents[2]
 DEADLINE_S = 60
 
-SUBCOMMANDS = ["run", "plan", "list", "points", "check", "vm", "props", "new", "import", "libvirt-call", "libvirt-bridge"]
-VM = ["start", "create", "define", "destroy", "shutdown", "reboot", "suspend", "resume", "save", "restore", "managedsave", "migrate",
-      "attach-device", "detach-device", "update-device", "set-vcpus", "set-memory", "set-password", "list", "show", "recover"]
-PROPS = ["show", "set", "unset", "validate", "definitions", "define", "profile"]
-PROFILE = ["list", "create", "edit", "delete", "attach", "detach"]
-BRIDGE = ["install", "remove", "status"]
+
+def commands_below(*words):
+    """The commands that the program has below these, as it says itself: nothing else lists them."""
+    done = subprocess.run([PROGRAM, *words, "--help=json"], stdout=subprocess.PIPE, timeout=DEADLINE_S, check=True)
+    return [one["name"] for one in json.loads(done.stdout)["commands"]]
+
+
+SUBCOMMANDS = commands_below()
+VM = commands_below("vm")
+PROPS = commands_below("props")
+PROFILE = commands_below("props", "profile")
+BRIDGE = commands_below("libvirt-bridge")
 # Every command with options of its own.
 COMMANDS = [*(name for name in SUBCOMMANDS if name not in ("vm", "props", "libvirt-bridge")), *(f"vm {name}" for name in VM),
             *(f"libvirt-bridge {name}" for name in BRIDGE),

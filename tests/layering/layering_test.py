@@ -20,7 +20,7 @@ MAY_SEE = {
     "tinyxml2": {"sdk", "vdsm_hooks"},
     "dtl/": {"payload"},
     "re2/": {"engine", "properties"},
-    "boost/json": {"payload", "engine", "libvirt_hooks", "libvirt", "cli", "cli/vm"},
+    "boost/json": {"payload", "engine", "libvirt_hooks", "libvirt", "cli", "cli/props", "cli/check", "cli/vm"},
     "boost/process": {"process"},
     "boost/asio": {"process", "libvirt"},
     "libvirt/": {"libvirt"},

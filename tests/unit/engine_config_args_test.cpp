@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "vdsm_hook/base/error.hpp"
-#include "vdsm_hook/cli/engine_config_args.hpp"
-#include "vdsm_hook/cli/engine_config_grammar.hpp"
+#include "vdsm_hook/cli/engine_config/engine_config_args.hpp"
+#include "vdsm_hook/cli/engine_config/engine_config_grammar.hpp"
 
 using namespace vdsm_hook;
 using namespace vdsm_hook::cli;

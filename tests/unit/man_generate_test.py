@@ -12,7 +12,7 @@ from pathlib import Path
 BUILD = Path(os.environ["VDSM_HOOK_BUILD"])
 PROGRAM = BUILD / "bin/vdsm-hook"
 SOURCE = Path(__file__).resolve().parents[2]
-FOLDER = SOURCE / "core/vdsm_hook/cli/man"
+FOLDER = SOURCE / "docs/man"
 PLACES = [f"--place={usual}={sys.argv.pop(1)}" for usual in ("/etc", "/usr/libexec", "/usr/share")]
 sys.path += [str(FOLDER), str(SOURCE / "hookpoints")]
 

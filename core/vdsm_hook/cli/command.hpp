@@ -7,10 +7,13 @@
 
 namespace vdsm_hook::cli {
 
+/// What a command does. ARGV[0] is its name; gives the exit code, may throw Error.
+using CommandMain = int(int argc, char** argv);
+
 struct Command {
   std::string_view name;
   std::string_view summary;
-  int (*main)(int argc, char** argv);  ///< ARGV[0] is the command's name; may throw Error
+  CommandMain* main;
 };
 
 struct CommandGroup {

@@ -12,6 +12,7 @@
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
 #include "vdsm_hook/cli/options.hpp"
+#include "vdsm_hook/cli/telling.hpp"
 #include "vdsm_hook/libvirt_hooks/find_scripts.hpp"
 #include "vdsm_hook/libvirt_hooks/scripts.hpp"
 #include "vdsm_hook/process/hook_process.hpp"

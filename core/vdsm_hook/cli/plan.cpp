@@ -7,6 +7,7 @@
 #include "vdsm_hook/cli/layout.hpp"
 #include "vdsm_hook/cli/options.hpp"
 #include "vdsm_hook/cli/request_options.hpp"
+#include "vdsm_hook/cli/telling.hpp"
 
 namespace vdsm_hook::cli {
 namespace {

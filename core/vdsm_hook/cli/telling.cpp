@@ -1,7 +1,6 @@
 #include "vdsm_hook/cli/telling.hpp"
 
 #include "vdsm_hook/cli/console.hpp"
-#include "vdsm_hook/cli/json.hpp"
 
 namespace vdsm_hook::cli {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "vdsm_hook/cli/domain_options.hpp"
+#include "vdsm_hook/cli/props/domain_options.hpp"
 
 namespace vdsm_hook::cli {
 

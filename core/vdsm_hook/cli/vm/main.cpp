@@ -3,7 +3,7 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/cli/front.hpp"
-#include "vdsm_hook/cli/props.hpp"
+#include "vdsm_hook/cli/props/props.hpp"
 #include "vdsm_hook/cli/vm/libvirt_vms.hpp"
 #include "vdsm_hook/cli/vm/vm.hpp"
 

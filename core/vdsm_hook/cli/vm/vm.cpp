@@ -17,15 +17,21 @@
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
 #include "vdsm_hook/cli/options.hpp"
-#include "vdsm_hook/cli/props.hpp"
 #include "vdsm_hook/discovery/discovery.hpp"
 
 namespace vdsm_hook::cli {
+
+// Each is in its own file, and declared here, beside its row.
+CommandMain vm_start_main, vm_create_main, vm_define_main, vm_destroy_main, vm_shutdown_main, vm_reboot_main,
+            vm_suspend_main, vm_resume_main, vm_save_main, vm_restore_main, vm_managedsave_main, vm_migrate_main,
+            vm_attach_device_main, vm_detach_device_main, vm_update_device_main, vm_set_vcpus_main,
+            vm_set_memory_main, vm_set_password_main, vm_list_main, vm_show_main, vm_recover_main;
+
 namespace {
 
 struct Main {
   const VmCommandFacts& facts;
-  int (*main)(int, char**);
+  CommandMain* main;
 };
 constexpr Main kMains[] = {
     {vm_commands::kStart, &vm_start_main},

@@ -17,28 +17,6 @@ namespace vdsm_hook::cli {
 /// `vdsm-hook vm`: finds the command.
 int vm_main(int argc, char** argv);
 
-int vm_start_main(int argc, char** argv);
-int vm_create_main(int argc, char** argv);
-int vm_define_main(int argc, char** argv);
-int vm_destroy_main(int argc, char** argv);
-int vm_shutdown_main(int argc, char** argv);
-int vm_reboot_main(int argc, char** argv);
-int vm_suspend_main(int argc, char** argv);
-int vm_resume_main(int argc, char** argv);
-int vm_save_main(int argc, char** argv);
-int vm_restore_main(int argc, char** argv);
-int vm_managedsave_main(int argc, char** argv);
-int vm_migrate_main(int argc, char** argv);
-int vm_attach_device_main(int argc, char** argv);
-int vm_detach_device_main(int argc, char** argv);
-int vm_update_device_main(int argc, char** argv);
-int vm_set_vcpus_main(int argc, char** argv);
-int vm_set_memory_main(int argc, char** argv);
-int vm_set_password_main(int argc, char** argv);
-int vm_list_main(int argc, char** argv);
-int vm_show_main(int argc, char** argv);
-int vm_recover_main(int argc, char** argv);
-
 /// A VM's name for messages, on one line.
 std::string in_quotes(const std::string& vm);
 

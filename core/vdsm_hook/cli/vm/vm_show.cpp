@@ -6,7 +6,6 @@
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
 #include "vdsm_hook/cli/options.hpp"
-#include "vdsm_hook/cli/props.hpp"
 #include "vdsm_hook/cli/vm/vm.hpp"
 #include "vdsm_hook/properties/devices.hpp"
 

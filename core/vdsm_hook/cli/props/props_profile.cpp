@@ -15,7 +15,7 @@
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
 #include "vdsm_hook/cli/options.hpp"
-#include "vdsm_hook/cli/props.hpp"
+#include "vdsm_hook/cli/props/props.hpp"
 
 namespace vdsm_hook::cli {
 namespace {

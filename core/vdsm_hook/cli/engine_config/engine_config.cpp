@@ -11,12 +11,12 @@
 #include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/cli/console.hpp"
-#include "vdsm_hook/cli/engine_config.hpp"
-#include "vdsm_hook/cli/engine_config_args.hpp"
-#include "vdsm_hook/cli/engine_config_grammar.hpp"
+#include "vdsm_hook/cli/engine_config/engine_config.hpp"
+#include "vdsm_hook/cli/engine_config/engine_config_args.hpp"
+#include "vdsm_hook/cli/engine_config/engine_config_grammar.hpp"
 #include "vdsm_hook/cli/exit_code.hpp"
 #include "vdsm_hook/cli/layout.hpp"
-#include "vdsm_hook/cli/props.hpp"
+#include "vdsm_hook/cli/levels.hpp"
 #include "vdsm_hook/engine/host_properties.hpp"
 
 namespace vdsm_hook::cli {

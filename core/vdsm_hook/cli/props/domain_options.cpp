@@ -1,4 +1,4 @@
-#include "vdsm_hook/cli/domain_options.hpp"
+#include "vdsm_hook/cli/props/domain_options.hpp"
 
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/cli/arguments.hpp"

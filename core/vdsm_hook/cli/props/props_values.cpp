@@ -7,7 +7,7 @@
 #include "vdsm_hook/cli/exit_code.hpp"
 #include "vdsm_hook/cli/layout.hpp"
 #include "vdsm_hook/cli/options.hpp"
-#include "vdsm_hook/cli/props.hpp"
+#include "vdsm_hook/cli/props/props.hpp"
 #include "vdsm_hook/xml/secrets.hpp"
 
 namespace vdsm_hook::cli {

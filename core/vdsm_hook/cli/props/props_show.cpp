@@ -11,7 +11,7 @@
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
 #include "vdsm_hook/cli/options.hpp"
-#include "vdsm_hook/cli/props.hpp"
+#include "vdsm_hook/cli/props/props.hpp"
 #include "vdsm_hook/properties/names.hpp"
 
 namespace vdsm_hook::cli {

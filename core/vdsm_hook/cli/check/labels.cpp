@@ -3,7 +3,7 @@
 #include <chrono>
 
 #include "vdsm_hook/base/directory.hpp"
-#include "vdsm_hook/cli/findings.hpp"
+#include "vdsm_hook/cli/check/findings.hpp"
 #include "vdsm_hook/process/hook_process.hpp"
 
 namespace vdsm_hook::cli {

@@ -3,9 +3,9 @@
 
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/cli/arguments.hpp"
+#include "vdsm_hook/cli/check/findings.hpp"
 #include "vdsm_hook/cli/console.hpp"
 #include "vdsm_hook/cli/exit_code.hpp"
-#include "vdsm_hook/cli/findings.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/layout.hpp"
 #include "vdsm_hook/cli/options.hpp"

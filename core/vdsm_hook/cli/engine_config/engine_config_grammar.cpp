@@ -1,4 +1,4 @@
-#include "vdsm_hook/cli/engine_config_grammar.hpp"
+#include "vdsm_hook/cli/engine_config/engine_config_grammar.hpp"
 
 #include <algorithm>
 #include <vector>

@@ -1,5 +1,5 @@
 // vdsm-hook props: its actions, and what they share
-#include "vdsm_hook/cli/props.hpp"
+#include "vdsm_hook/cli/props/props.hpp"
 
 #include <algorithm>
 
@@ -13,6 +13,11 @@
 #include "vdsm_hook/cli/options.hpp"
 
 namespace vdsm_hook::cli {
+
+// Each is in its own file, and declared here, beside its row.
+CommandMain props_validate_main, props_show_main, props_set_main, props_unset_main, props_define_main,
+            props_definitions_main, props_profile_main;
+
 namespace {
 
 constexpr Command kPropsActions[] = {
@@ -69,14 +74,6 @@ boost::json::array to_json(const std::vector<PropertyProblem>& problems) {
                    {"expected", text_or_null(problem.expected)},
                    {"declared_by", text_or_null(problem.declared_by)}});
   return out;
-}
-
-std::string having_levels(const DefinitionKeyFacts& key, const std::vector<std::string>& levels) {
-  return std::string(key.name) + " has the versions " + joined(levels, ", ");
-}
-
-std::string several_levels(const DefinitionKeyFacts& key, const std::vector<std::string>& levels) {
-  return having_levels(key, levels) + ": say which one with --cver=" + levels.back();
 }
 
 std::vector<PropertyChange> to_changes(const Variables& variables) {

@@ -1,4 +1,4 @@
-#include "vdsm_hook/cli/findings.hpp"
+#include "vdsm_hook/cli/check/findings.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,7 +15,6 @@
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/text.hpp"
 #include "vdsm_hook/base/unique_fd.hpp"
-#include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/discovery/discovery.hpp"
 #include "vdsm_hook/engine/interpreters.hpp"
 #include "vdsm_hook/engine/sidecar.hpp"

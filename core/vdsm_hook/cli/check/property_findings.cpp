@@ -3,9 +3,10 @@
 
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/file.hpp"
-#include "vdsm_hook/cli/findings.hpp"
-#include "vdsm_hook/cli/props.hpp"
+#include "vdsm_hook/cli/check/findings.hpp"
 #include "vdsm_hook/discovery/discovery.hpp"
+#include "vdsm_hook/engine/host_properties.hpp"
+#include "vdsm_hook/properties/editor.hpp"
 #include "vdsm_hook/properties/example.hpp"
 #include "vdsm_hook/properties/names.hpp"
 #include "vdsm_hook/xml/secrets.hpp"

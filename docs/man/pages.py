@@ -17,7 +17,7 @@ import sys
 from functools import cached_property
 from pathlib import Path
 
-sys.path.insert(1, str(Path(__file__).resolve().parents[4] / "hookpoints"))
+sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "hookpoints"))
 import described  # noqa: E402
 import mdoc  # noqa: E402
 import tables  # noqa: E402

@@ -4,7 +4,7 @@
 #include "vdsm_hook/cli/bridge.hpp"
 #include "vdsm_hook/cli/command.hpp"
 #include "vdsm_hook/cli/console.hpp"
-#include "vdsm_hook/cli/engine_config.hpp"
+#include "vdsm_hook/cli/engine_config/engine_config.hpp"
 #include "vdsm_hook/cli/exit_code.hpp"
 #include "vdsm_hook/cli/front.hpp"
 #include "vdsm_hook/cli/help.hpp"
@@ -12,9 +12,8 @@
 
 namespace vdsm_hook::cli {
 
-// Each in its own file.
-using Main = int(int argc, char** argv);
-Main run_main, plan_main, list_main, points_main, check_main, new_main, props_main, libvirt_call_main, libvirt_bridge_main;
+// Each is in its own file, and declared here, beside its row.
+CommandMain run_main, plan_main, list_main, points_main, check_main, new_main, props_main, libvirt_call_main, libvirt_bridge_main;
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include "vdsm_hook/cli/exit_code.hpp"
 #include "vdsm_hook/cli/json.hpp"
 #include "vdsm_hook/cli/options.hpp"
-#include "vdsm_hook/cli/props.hpp"
+#include "vdsm_hook/cli/props/props.hpp"
 
 namespace vdsm_hook::cli {
 namespace {
