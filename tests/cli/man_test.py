@@ -158,7 +158,7 @@ class Files(unittest.TestCase):
 
     def test_every_variable_is_named_that_the_programs_read_or_set(self):
         code = [(path, path.read_text()) for path in (SOURCE / "core").rglob("*.cpp") if "sdk" not in path.parts]
-        names = {name for _, text in code for name in re.findall(r'\b(?:getenv|environment)\("(\w+)"\)', text)}
+        names = {name for _, text in code for name in re.findall(r'\b(?:getenv|environment|own_variable)\("(\w+)"\)', text)}
         paths = (SOURCE / "core/vdsm_hook/base/paths.cpp").read_text()
         ours = set(re.findall(r'environment\("(\w+)"\)', paths))
         given = set(re.findall(r'\{"(VDSM_HOOK_\w+)",', (SOURCE / "core/vdsm_hook/engine/event_run.cpp").read_text()))
