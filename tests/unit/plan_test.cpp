@@ -290,6 +290,10 @@ BOOST_AUTO_TEST_CASE(what_runs_a_hook_is_judged_as_the_hook_is) {
                               {"#!/usr/bin/env shell", "first"},           // nothing is in there yet
                               {"#!/usr/bin/env -S A=1 shell -e", "bin"},
                               {"#!/usr/bin/env HERE/bin/shell", "bin"},
+                              {"#!/usr/bin/env -S -u HOME shell", "bin/shell"},
+                              {"#!/usr/bin/env -S \"HERE/bin/shell\" -e", "bin/shell"},
+                              {"#!/usr/bin/env -vSHERE/bin/shell", "bin/shell"},
+                              {"#!/usr/bin/env --split-string=HERE/bin/shell -e", "bin/shell"},
                               {"#!HERE/gone/shell", "gone"}};              // anybody can put it there
   for (const auto& row : rows) {
     for (const auto& [event, vetoes] : {std::pair{kVetoes, true}, std::pair{kLogs, false}}) {

@@ -192,6 +192,18 @@ BOOST_AUTO_TEST_CASE(of_a_property_given_twice_the_later_counts) {
   check({{"property = { a = '2' }", {{{"a", "1"}, {"a", "2"}}, {}, "", ""}, {}}});
 }
 
+BOOST_AUTO_TEST_CASE(a_condition_has_at_most_as_many_entries_as_a_vm_has_properties) {
+  for (const std::string key : {"property", "device_property", "any_property", "vm"}) {
+    const bool is_list = key == "any_property" || key == "vm";
+    std::string entries;
+    for (std::size_t i = 0; i < kMaxProperties; ++i) entries += "p" + std::to_string(i) + (is_list ? "', '" : " = 'x', ");
+    const auto begin = "[when]\n" + key + (is_list ? " = ['" + entries : " = {" + entries);
+    const std::string last = is_list ? "z']" : "z = 'x'}";
+    check_error([&] { parse(begin + last); }, Errc::bad_configuration, {"x.toml:2: " + key + " has more than 1000 entries"});
+    parse(std::string(begin).replace(begin.find("p0"), entries.find("p1"), "") + last);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(one_of_any_property_must_be_set_to_whatever) {
   const Facts set{{{"a", ""}}, {}, "", ""};
   check({{"any_property = ['a']", set, {}},

@@ -13,7 +13,7 @@ inline constexpr std::size_t kMaxDiffLines = 100'000;        ///< nor is one wit
 inline constexpr std::size_t kOutputTailBytes = 64U << 10;   ///< what is kept of a hook's stdout, and of its stderr
 inline constexpr std::size_t kMaxSettingsBytes = 1U << 20;   ///< a TOML file
 inline constexpr std::size_t kMaxTomlDepth = 32;             ///< parts of a key in it; tables and arrays in one another
-inline constexpr std::size_t kMaxProperties = 1000;          ///< of a VM, of a device, in one text of definitions or values
+inline constexpr std::size_t kMaxProperties = 1000;          ///< of a VM, of a device, in one text of definitions or values; entries of one condition
 inline constexpr std::size_t kMaxDefinitionBytes = 64U << 10; ///< of one text of definitions
 inline constexpr std::size_t kMaxDevices = 2048;             ///< of a domain, where its devices have properties
 inline constexpr std::size_t kMaxEnvironmentString = 131071; ///< NAME=VALUE; Linux: longer makes exec fail (E2BIG)

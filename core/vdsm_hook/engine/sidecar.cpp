@@ -62,6 +62,10 @@ Conditions read_conditions(TomlTable& table) {
   when.device_property = read_patterns(table, "device_property");
   when.any_property = table.texts("any_property").value_or(std::vector<std::string>{});
   when.vm = table.texts("vm").value_or(std::vector<std::string>{});
+  const std::pair<std::string, std::size_t> counts[] = {{"property", when.property.size()}, {"device_property", when.device_property.size()},
+                                                        {"any_property", when.any_property.size()}, {"vm", when.vm.size()}};
+  for (const auto& [key, count] : counts)
+    if (count > kMaxProperties) table.fail(key, key + " has more than " + std::to_string(kMaxProperties) + " entries");
   return when;
 }
 

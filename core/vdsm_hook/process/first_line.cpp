@@ -22,6 +22,15 @@ std::string_view take_word(std::string_view& rest) {
   return word;
 }
 
+// What stands in one word with env's option -S, maybe behind others of one letter, or --split-string.
+std::string_view split_string(std::string_view word) {
+  constexpr std::string_view long_name = "--split-string=";
+  if (word.starts_with(long_name)) return word.substr(long_name.size());
+  if (!word.starts_with('-') || word.starts_with("--")) return "";
+  const auto option = word.find_first_not_of("0iv", 1);
+  return option != std::string_view::npos && word[option] == 'S' ? word.substr(option + 1) : "";
+}
+
 }  // namespace
 
 // It runs in a child that has its parent's memory, where no sanitizer may keep books; so it calls nothing.
@@ -63,8 +72,11 @@ FirstLine first_line(const std::string& program) {
 std::optional<std::string> program_for_env(const FirstLine& line) {
   if (!line.interpreter.ends_with("/env")) return std::nullopt;
   for (std::string_view rest = line.arguments; !rest.empty();) {
-    const auto word = take_word(rest);
-    if (!word.starts_with('-') && word.find('=') == std::string_view::npos) return std::string(word);
+    auto word = take_word(rest);
+    if (word == "-u" || word == "--unset" || word == "-C" || word == "--chdir") take_word(rest);
+    if (const auto split = split_string(word); !split.empty()) word = split;
+    if (word.starts_with('"') || word.starts_with('\'')) word = word.substr(1, word.find(word[0], 1) - 1);
+    if (!word.empty() && !word.starts_with('-') && word.find('=') == std::string_view::npos) return std::string(word);
   }
   return std::nullopt;
 }
