@@ -66,6 +66,28 @@ def check_text(key, value):
     return None
 
 
+def check_parameters(value):
+    """Why VALUE cannot be `parameters`: a text for people, or the list of them, which hooks get by these names."""
+    if not isinstance(value, list):
+        return check_text("parameters", value)
+    for row in value:
+        if not isinstance(row, dict) or set(row) != {"name", "about"}:
+            return f"parameters are a text or a list of {{ name, about }}, not {row!r}"
+        if not isinstance(row["name"], str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", row["name"]):
+            return f"a parameter's name must be that of a variable, not {row['name']!r}"
+        if why := check_text("about", row["about"]):
+            return why
+    return None
+
+
+def with_parameters(point):
+    """POINT with its parameters as a text for people and as a list, whichever of them the table has."""
+    given = point.get("parameters", "")
+    listed = given if isinstance(given, list) else []
+    text = ", ".join(f"{row['name']} ({row['about']})" for row in listed) if listed else given
+    return {**point, "parameters": text, "parameter_list": listed}
+
+
 def check_columns(name, point, faults):
     if point.get("result_used") is True and point.get("payload") == "none":
         faults.add(name, "result_used without a payload")
@@ -100,7 +122,7 @@ def check_point(name, point, faults):
             faults.add(name, unknown_key(key, known))
         elif key in RULES and (why := check_rule(key, value)):
             faults.add(name, why)
-        elif key in TEXTS and (why := check_text(key, value)):
+        elif key in TEXTS and (why := check_parameters(value) if key == "parameters" else check_text(key, value)):
             faults.add(name, why)
     for key in [*(rule for rule in RULES if rule not in DEFAULTS), *(text for text, required in TEXTS.items() if required)]:
         if key not in point:
@@ -123,7 +145,7 @@ def read_table(file):
         check_point(name, point, faults)
     if faults.found:
         sys.exit("\n".join(faults.found))
-    return table
+    return {name: with_parameters(point) for name, point in table.items()}
 
 
 def cpp_rules(rules):
@@ -133,6 +155,10 @@ def cpp_rules(rules):
 
 def cpp(table):
     out = ["// Made from the table of hook points; changes here are lost.\n"]
+    for name, point in table.items():
+        if point["parameter_list"]:
+            rows = ", ".join(f"{{{json.dumps(row['name'])}, {json.dumps(row['about'])}}}" for row in point["parameter_list"])
+            out.append(f"inline constexpr HookPointParameter kParametersOf_{re.sub(r'[^A-Za-z0-9]', '_', name)}[] = {{{rows}}};\n")
     out.append(f"inline constexpr std::array<HookPoint, {len(table)}> kBuiltinHookPoints{{{{\n")
     for name, point in table.items():
         ours = {key: point.get(key, DEFAULTS.get(key)) for key in RULES}
@@ -140,7 +166,8 @@ def cpp(table):
         # A JSON string of printable ASCII is a C++ string literal as it stands.
         texts = [json.dumps(point.get(key, "")) for key in TEXTS]
         out.append(f"    {{{json.dumps(name)}, {cpp_rules(ours)}, {cpp_rules(vdsm)},\n")
-        out.append("     " + ",\n     ".join(texts) + ', ""},\n')
+        parameters = f"kParametersOf_{re.sub(r'[^A-Za-z0-9]', '_', name)}" if point["parameter_list"] else "{}"
+        out.append("     " + ",\n     ".join(texts) + f', "", {parameters}}},\n')
     out.append("}};\n")
     return "".join(out)
 

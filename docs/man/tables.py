@@ -23,7 +23,7 @@ def hook_points(points):
     out = []
     for name, point in points.items():
         rows = [("Order", point["follows"]), *rules_of(point)]
-        if "parameters" in point:
+        if point["parameters"]:
             rows.append(("Parameters", point["parameters"]))
         if "vdsm" in point:
             # What upstream has otherwise; its column does not withhold properties.

@@ -5,7 +5,7 @@ import os
 import subprocess
 import unittest
 
-from command import DEADLINE_S, DONE, ENGINE_FAILURE, PROGRAM, VETOED, SOURCE, CommandTest, reachable_build
+from command import DEADLINE_S, DONE, ENGINE_FAILURE, PROGRAM, VETOED, SOURCE, WRONG_USE, CommandTest, reachable_build
 
 
 class CheckTest(CommandTest):
@@ -218,6 +218,15 @@ class CheckTest(CommandTest):
         self.assertEqual(self.findings("--compat", "vdsm"), [])
         self.hook("70_off", mode=0o644)
         self.finds("hooks/before_vm_start/70_off", "not executable", words=("--compat", "vdsm"))
+
+    def test_a_sites_text_of_parameters_permits_no_name_and_is_named(self):
+        self.file("config/hookpoints.d/site.toml", '[before_backup]\npayload = "none"\nparameters = "LD_PRELOAD (a library)"\n')
+        done = self.command("check")
+        self.assertEqual(done.returncode, VETOED)
+        self.assertIn("config/hookpoints.d/site.toml: parameters of [before_backup] is shown to people and lets no reserved name through", done.stdout)
+        self.hook("10_a", event="before_backup")
+        self.assertIn("LD_PRELOAD", self.command("run", "before_backup", "--param", "LD_PRELOAD=/x").stderr)
+        self.assertEqual(self.command("run", "before_backup", "--param", "LD_PRELOAD=/x").returncode, WRONG_USE)
 
     def test_a_site_hook_point_is_checked_too(self):
         self.hook("50_off", event="before_backup", mode=0o644)

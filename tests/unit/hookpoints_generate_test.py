@@ -57,6 +57,20 @@ class Generate(unittest.TestCase):
         self.assertIn("{PayloadKind::json, true, true, false, false, false}, {PayloadKind::json, true, false, false, false, false}", made)
         self.assertIn(r'"Before a \"thing\" \\ happens."', made)
 
+    def test_parameters_are_names_for_the_code_and_a_text_for_people(self):
+        text = GOOD.replace('fires =', 'parameters = [{ name = "WHY", about = "why" }, { name = "WHO", about = "who" }]\nfires =')
+        result = self.generate(text)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        made = Path(self.cpp).read_text()
+        self.assertIn('kParametersOf_before_thing[] = {{"WHY", "why"}, {"WHO", "who"}};', made)
+        self.assertIn('"WHY (why), WHO (who)"', made)
+        for wrong, words in (('[{ name = "A B", about = "x" }]', "name must be that of a variable"), ('[{ name = "A" }]', "a list of { name, about }"),
+                             ('[{ name = "A", about = "" }]', "about must be a text"), ('["A"]', "a list of { name, about }")):
+            with self.subTest(wrong):
+                result = self.generate(GOOD.replace("fires =", f"parameters = {wrong}\nfires ="))
+                self.assertEqual(result.returncode, 1)
+                self.assertIn(words, result.stderr)
+
     def test_an_added_point_is_all_it_takes(self):
         more = GOOD.split("\n[before_thing.vdsm]")[0].replace("before_thing", "site_thing")
         Path(self.table).write_text((FOLDER / "hookpoints.toml").read_text() + "\n" + more)

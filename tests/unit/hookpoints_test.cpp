@@ -160,7 +160,10 @@ BOOST_AUTO_TEST_CASE(every_point_is_built_in_well_named_and_explained) {
       BOOST_TEST(!(point.ours.result_used && point.ours.payload == PayloadKind::none));
     }
   }
-  BOOST_TEST(HookPoints().find("before_vm_dehibernate")->parameters.find("FROM_SNAPSHOT") == 0U);
+  const auto* restored = HookPoints().find("before_vm_dehibernate");
+  BOOST_TEST(restored->parameters.find("FROM_SNAPSHOT") == 0U);
+  BOOST_REQUIRE(restored->parameter_list.size() == 1U);
+  BOOST_TEST(restored->parameter_list[0].name == "FROM_SNAPSHOT");
 }
 
 BOOST_AUTO_TEST_CASE(every_built_in_point_is_found_at_its_place_in_the_table) {

@@ -83,6 +83,8 @@ boost::json::value to_json(std::span<const HookPoint> points, bool compat_vdsm) 
   boost::json::array out;
   for (const auto& point : points) {
     const auto& rules = point.rules(compat_vdsm);
+    boost::json::array parameters;
+    for (const auto& [name, about] : point.parameter_list) parameters.push_back({{"name", name}, {"about", about}});
     boost::json::object entry{{"name", point.name},
                               {"payload", to_string(rules.payload)},
                               {"result_used", rules.result_used},
@@ -91,6 +93,7 @@ boost::json::value to_json(std::span<const HookPoint> points, bool compat_vdsm) 
                               {"device_properties", rules.device_properties},
                               {"from_elsewhere", rules.from_elsewhere},
                               {"parameters", point.parameters},
+                              {"parameter_list", std::move(parameters)},
                               {"fires", point.fires},
                               {"follows", point.follows},
                               {"origin", nullptr}};

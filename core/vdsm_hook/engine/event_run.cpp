@@ -197,7 +197,7 @@ class HookRun {
     DocumentIdentity identity;
     if (!is_broken && !request_.compat_vdsm) {
       if (auto wrong = unsound(plan_.rules.payload, content.document, identity)) {
-        why = "the document it left is " + (wrong->starts_with("not ") ? "" : std::string("wrong: ")) + *wrong;
+        why = "the document it left is " + *wrong;
       } else if (auto change = moved(prepared_.identity, identity)) {
         why = *change;
       }

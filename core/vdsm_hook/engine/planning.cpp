@@ -47,11 +47,10 @@ void check_vm_id(const Request& request) {
   if (!request.compat_vdsm || !is_plain || leads_elsewhere) wrong("the VM id '" + printable(request.vm_id) + "' is no UUID");
 }
 
-// Whether the table says that hooks of EVENT get the parameter NAME: "NAME (what it is)".
+// Whether the table says that hooks of EVENT get the parameter NAME.
 bool is_parameter_of(const HookPoint* event, std::string_view name) {
-  if (event == nullptr) return false;
-  const auto at = event->parameters.find(std::string(name) + " (");
-  return at == 0 || (at != std::string_view::npos && event->parameters[at - 1] == ' ');
+  return event != nullptr && std::any_of(event->parameter_list.begin(), event->parameter_list.end(),
+                                         [&](const HookPointParameter& parameter) { return parameter.name == name; });
 }
 
 void check_variables(const Request& request, const HookPoints& points) {
@@ -86,7 +85,7 @@ void take_identity(const DomainFacts& domain, Prepared& prepared) {
 // Both documents, when something is going to run on them.
 void check_soundness(const Request& request, Prepared& prepared) {
   const auto refuse = [](const std::string& which, const std::string& why) {
-    throw Error(Errc::bad_document, which + " is " + (why.starts_with("not ") ? "" : "wrong: ") + why);
+    throw Error(Errc::bad_document, which + " is " + why);
   };
   const auto why = unsound(prepared.plan.rules.payload, request.document, prepared.identity);
   if (request.compat_vdsm) return;

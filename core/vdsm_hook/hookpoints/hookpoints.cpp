@@ -124,7 +124,7 @@ struct HookPoints::Site {
       table.fail("result_used", "result_used makes no sense in [" + name + "]: its payload is none");
     auto vdsm = rules;
     vdsm.from_elsewhere = false;
-    all.push_back({keep(name), rules, vdsm, parameters, fires, follows, origin});
+    all.push_back({keep(name), rules, vdsm, parameters, fires, follows, origin, {}});
   }
 };
 

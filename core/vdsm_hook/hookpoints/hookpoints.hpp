@@ -22,15 +22,22 @@ struct HookPointRules {
   bool operator==(const HookPointRules&) const = default;
 };
 
+/// A variable that hooks of a hook point get beyond the properties.
+struct HookPointParameter {
+  std::string_view name;
+  std::string_view about;  ///< for people
+};
+
 /// One hook point. Its texts are for people: one line of printable characters each, any of them may be empty.
 struct HookPoint {
   std::string_view name;
   HookPointRules ours;
   HookPointRules vdsm;  ///< the same as oVirt's vdsm has it, for `--compat vdsm`; a site's point: as ours, but nothing is withheld
-  std::string_view parameters;  ///< variables beyond the properties
+  std::string_view parameters;  ///< variables beyond the properties, for people; it permits no name
   std::string_view fires;       ///< when it fires
   std::string_view follows;     ///< what comes before and after it
   std::string_view origin;      ///< "" = built in, else the site's file
+  std::span<const HookPointParameter> parameter_list{};  ///< those with a name, which may be one that is reserved elsewhere; a site has none
 
   const HookPointRules& rules(bool compat_vdsm) const noexcept { return compat_vdsm ? vdsm : ours; }
 };

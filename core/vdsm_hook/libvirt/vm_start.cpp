@@ -87,7 +87,7 @@ Ended create_vm(const VmHost& host, const std::string& domain_xml, StartOptions&
   // Whether or not a hook will run: the lock is of the VM that libvirt starts.
   DocumentIdentity facts;
   if (const auto why = unsound(PayloadKind::domain_xml, domain_xml, facts))
-    throw Error(Errc::bad_document, "the domain XML is " + (why->starts_with("not ") ? "" : std::string("wrong: ")) + *why);
+    throw Error(Errc::bad_document, "the domain XML is " + *why);
   name = facts.name;
   // libvirt would make one up, and hooks would work for a VM that nobody knows.
   if (!is_uuid(facts.uuid)) throw Error(Errc::bad_document, "the domain XML has no <uuid>: give it one, for hooks to know the VM by");

@@ -57,7 +57,7 @@ class ScriptsRun {
       : call_(call), filters_(filters), is_tree_(rules.after_failure == AfterFailure::stop), settings_(rules.settings), runner_(runner), report_(report) {
     if (filters)
       if (const auto wrong = unsound(PayloadKind::domain_xml, call.input, identity_))
-        throw Error(Errc::bad_document, "the domain XML is " + (wrong->starts_with("not ") ? *wrong : "wrong: " + *wrong));
+        throw Error(Errc::bad_document, "the domain XML is " + *wrong);
     // An empty document is read from /dev/null.
     if (!call.input.empty()) file_.emplace(settings_.paths.runtime_dir, random_uuid(), call.input);
     spec_.environment = libvirt_environment();
@@ -128,7 +128,7 @@ class ScriptsRun {
     if (script.process.out.cut > 0) {
       script.reason = "printed more than the " + std::to_string(settings_.max_payload_bytes) + " bytes that a document may have";
     } else if (const auto wrong = unsound(PayloadKind::domain_xml, script.process.out.text, identity)) {
-      script.reason = "printed a document that is " + (wrong->starts_with("not ") ? *wrong : "wrong: " + *wrong);
+      script.reason = "printed a document that is " + *wrong;
     } else if (const auto change = moved(identity_, identity)) {
       script.reason = "printed another document: " + *change;
     }

@@ -121,12 +121,12 @@ std::optional<std::string> unsound(PayloadKind kind, std::string_view document, 
   IdentityReader reader(kind, identity);
   if (const auto problem = read_xml(document, reader)) return "not well-formed at " + problem->to_text();
   if (kind == PayloadKind::domain_xml && (identity.root != "domain" || !identity.root_space.empty()))
-    return "its root element is <" + printable(identity.root) + ">" +
+    return "wrong: its root element is <" + printable(identity.root) + ">" +
            (identity.root != "domain" ? ", not <domain>"
                                       : " of the namespace '" + on_one_line(identity.root_space) + "', and that of a domain XML is of none: take that xmlns= away");
   if (!reader.fault.empty()) {
     const auto line = 1 + std::count(document.begin(), document.begin() + static_cast<std::ptrdiff_t>(reader.fault_at), '\n');
-    return "it has " + reader.fault + ", in line " + std::to_string(line) + ": leave one, which every reader takes";
+    return "wrong: it has " + reader.fault + ", in line " + std::to_string(line) + ": leave one, which every reader takes";
   }
   identity.uuid = trimmed(identity.uuid);
   return std::nullopt;

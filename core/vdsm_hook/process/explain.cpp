@@ -33,9 +33,7 @@ std::optional<std::string> chain_obstacle(const std::string& interpreter) {
   }
 }
 
-}  // namespace
-
-std::optional<std::string> start_obstacle(const std::string& program) {
+std::optional<std::string> why_it_would_not_start(const std::string& program, StartObstacle::Kind& kind) {
   const auto line = first_line(program);
   if (line.is_utf16) return "it is a text in UTF-16, which neither the kernel nor sh can read: store it as UTF-8, without a byte order mark";
   if (!line.names_interpreter) return std::nullopt;
@@ -46,7 +44,10 @@ std::optional<std::string> start_obstacle(const std::string& program) {
     return "its first line is longer than the " + std::to_string(kFirstLineBytes - 1) +
            " bytes that the kernel reads of it: name a shorter path, or start the interpreter from a script of two lines";
   if (line.interpreter.empty()) return "its first line names no interpreter behind #!";
-  if (line.ends_with_carriage_return) return kCarriageReturn;
+  if (line.ends_with_carriage_return) {
+    kind = StartObstacle::Kind::line_ends;
+    return kCarriageReturn;
+  }
   const bool is_relative = !line.interpreter.starts_with('/');
   const auto interpreter = is_relative ? "/" + line.interpreter : line.interpreter;  // hooks are started in /
   const auto named = "its interpreter " + printable(line.interpreter) + " (first line of the file)";
@@ -56,18 +57,27 @@ std::optional<std::string> start_obstacle(const std::string& program) {
   return chain_obstacle(interpreter);
 }
 
+}  // namespace
+
+std::optional<StartObstacle> start_obstacle(const std::string& program) {
+  auto kind = StartObstacle::Kind::other;
+  auto why = why_it_would_not_start(program, kind);
+  if (!why) return std::nullopt;
+  return StartObstacle{kind, std::move(*why)};
+}
+
 std::string explain_start_failure(const std::string& program, int errnum) {
   switch (errnum) {
     case ENOENT:
-      if (auto obstacle = start_obstacle(program)) return *obstacle;
+      if (auto obstacle = start_obstacle(program)) return obstacle->why;
       if (!status_of(program)) return "the file is gone: it was removed after the event began";
       return "its program loader does not exist: it was built for another system";
     case EACCES:
-      if (auto obstacle = start_obstacle(program)) return *obstacle;
+      if (auto obstacle = start_obstacle(program)) return obstacle->why;
       return "permission denied: its mode does not let uid " + std::to_string(::geteuid()) +
              " execute it, its file system is mounted noexec, or a security module (SELinux, AppArmor) forbids it";
     case ENOEXEC:
-      if (auto obstacle = start_obstacle(program)) return *obstacle;
+      if (auto obstacle = start_obstacle(program)) return obstacle->why;
       return first_line(program).is_elf ? "it is a program for another kind of machine"
                                         : "it is neither a program nor a script (a script names its interpreter in its first line: #!/bin/sh)";
     case ETXTBSY: return "the file is open for writing: it is still being copied (write it elsewhere and rename it)";
@@ -77,7 +87,7 @@ std::string explain_start_failure(const std::string& program, int errnum) {
     case EAGAIN: return "the host's or the user's limit of processes is reached";
     case ENOMEM: return "the host has no free memory for a process";
     case ELOOP:
-      if (auto obstacle = start_obstacle(program)) return *obstacle;
+      if (auto obstacle = start_obstacle(program)) return obstacle->why;
       return "its links lead in a circle";
     default: return std::string("it cannot be started: ") + ::strerrordesc_np(errnum);
   }

@@ -19,8 +19,15 @@ std::unique_ptr<Runner> make_helper_runner(std::string helper, int kept = -1);
 /// carriage return in its first line, ...
 std::string explain_start_failure(const std::string& program, int errnum);
 
+/// Why a program would not start.
+struct StartObstacle {
+  enum class Kind { line_ends, other };  ///< by which it can be told what helps
+  Kind kind;
+  std::string why;
+};
+
 /// Looks for what would make PROGRAM fail to start, or start without all that its first line says (missing interpreter, carriage
 /// return, a line that is too long), without starting it.
-std::optional<std::string> start_obstacle(const std::string& program);
+std::optional<StartObstacle> start_obstacle(const std::string& program);
 
 }  // namespace vdsm_hook

@@ -72,7 +72,12 @@ class FaultFinder {
     for (const auto& layer : settings_.paths.hooks_dirs)
       if (is_usable(layer)) usable_.push_back(layer);
     for (const auto& layer : usable_) look_at_layer(layer, adhoc);
-    for (const auto& point : settings_.points.all()) look_at_event(std::string(point.name));
+    for (const auto& point : settings_.points.all()) {
+      if (!point.origin.empty() && !point.parameters.empty())
+        add(std::string(point.origin), "parameters of [" + std::string(point.name) + "] is shown to people and lets no reserved name through",
+            "Say it in fires, and take parameters away: a parameter with any other name reaches the hooks without it.");
+      look_at_event(std::string(point.name));
+    }
     for (const auto& event : adhoc) look_at_event(event);
     const auto rank = [this](const Finding& finding) {
       const auto& layers = settings_.paths.hooks_dirs;
@@ -144,7 +149,7 @@ class FaultFinder {
 
   void look_at_hook(const std::string& path) {
     if (const auto why = start_obstacle(path)) {
-      add(path, "it would not start: " + *why, why->find("carriage return") != std::string::npos
+      add(path, "it would not start: " + why->why, why->kind == StartObstacle::Kind::line_ends
                                                    ? "Convert its line ends to those of Unix."
                                                    : "Install the interpreter, or name another one in the first line.");
     } else if (const auto missing = interpreters_.env_obstacle(path)) {
