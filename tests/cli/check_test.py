@@ -137,6 +137,17 @@ class CheckTest(CommandTest):
         said = self.command("check").stdout
         self.assertEqual((said.count("a sidecar without a hook"), said.count("did you mean")), (300, 10))
 
+    def test_of_many_devices_with_names_that_nobody_defines_each_is_found_and_a_few_are_guessed_at(self):
+        self.file("config/properties.toml", "[CustomDeviceProperties]\n'4.8' = '{type=interface;prop={colour=.*}}'\n")
+        macs = [f"52:54:00:00:00:{number:02x}" for number in range(30)]
+        metadata = "".join(f"<ovirt-vm:device mac_address='{mac}'><ovirt-vm:custom><ovirt-vm:color>red</ovirt-vm:color></ovirt-vm:custom></ovirt-vm:device>"
+                           for mac in macs)
+        nics = "".join(f"<interface type='network'><mac address='{mac}'/></interface>" for mac in macs)
+        self.file("vm.xml", f"<domain><name>a</name><metadata><ovirt-vm:vm xmlns:ovirt-vm='http://ovirt.org/vm/1.0'>{metadata}</ovirt-vm:vm></metadata>"
+                            f"<devices>{nics}</devices></domain>")
+        said = self.command("check", "--domxml", "vm.xml").stdout
+        self.assertEqual((said.count("there is no such property"), said.count("did you mean")), (30, 10))
+
     def test_a_sidecar_may_stand_in_a_stronger_layer_but_not_in_a_weaker_one(self):
         self.hook("50_good.toml", "", hooks="admin")
         self.assertEqual(self.findings("--hooks-dir", self.dir / "admin"), [])

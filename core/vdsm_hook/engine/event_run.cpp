@@ -132,16 +132,7 @@ class HookRun {
   }
 
   void hide_secrets_in(HookOutcome& outcome) {
-    for (auto* text : {&outcome.reason, &outcome.process.why}) {
-      if (text->empty()) continue;
-      learn_given();
-      *text = secrets_.hidden(*text);
-    }
-    for (auto* output : {&outcome.process.out, &outcome.process.err}) {
-      if (output->text.empty()) continue;
-      learn_given();
-      output->text = hidden(*output, secrets_);
-    }
+    vdsm_hook::hide_in(outcome.reason, outcome.process, [this]() -> const Secrets& { return learn_given(), secrets_; });
   }
 
   // Made of the documents without their passwords, so that none is found in pieces.

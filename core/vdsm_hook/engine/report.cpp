@@ -45,8 +45,11 @@ std::string describe(const ProcessOutcome& outcome, const std::optional<std::chr
   return code;
 }
 
-std::string hidden(const OutputTail& tail, const Secrets& secrets) {
-  return tail.cut > 0 ? secrets.hidden_end(tail.text) : secrets.hidden(tail.text);
+void hide_in(std::string& reason, ProcessOutcome& process, const std::function<const Secrets&()>& secrets) {
+  for (auto* text : {&reason, &process.why})
+    if (!text->empty()) *text = secrets().hidden(*text);
+  for (auto* tail : {&process.out, &process.err})
+    if (!tail->text.empty()) tail->text = tail->cut > 0 ? secrets().hidden_end(tail->text) : secrets().hidden(tail->text);
 }
 
 std::string last_lines(const OutputTail& tail) {

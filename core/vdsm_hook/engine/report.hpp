@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,8 +48,8 @@ std::string to_text(const std::vector<LeftProcess>& processes);
 /// How a hook ended, in words: "exit code 3", "killed by SIGSEGV", "no end within 10min", "not started: ...".
 std::string describe(const ProcessOutcome& outcome, const std::optional<std::chrono::milliseconds>& deadline);
 
-/// What TAIL has, without the passwords that SECRETS knows, nor the rest of one of which the beginning was cut off.
-std::string hidden(const OutputTail& tail, const Secrets& secrets);
+/// Hides the passwords in REASON and in all that PROCESS tells. SECRETS is called where there is a text that could have one.
+void hide_in(std::string& reason, ProcessOutcome& process, const std::function<const Secrets&()>& secrets);
 
 /// The last lines of what a hook printed, fit for a terminal; empty: nothing.
 std::string last_lines(const OutputTail& tail);

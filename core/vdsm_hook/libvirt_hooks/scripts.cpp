@@ -88,22 +88,12 @@ class ScriptsRun {
   }
 
  private:
-  void learn_given() {
-    if (!std::exchange(has_learned_, true)) secrets_.learn(call_.input);
-  }
-
   void hide_in(ScriptOutcome& script) {
     if (filters_) secrets_.learn(script.process.out.text);
-    for (auto* text : {&script.reason, &script.process.why}) {
-      if (text->empty()) continue;
-      learn_given();
-      *text = secrets_.hidden(*text);
-    }
-    for (auto* output : {&script.process.out, &script.process.err}) {
-      if (output->text.empty()) continue;
-      learn_given();
-      output->text = hidden(*output, secrets_);
-    }
+    vdsm_hook::hide_in(script.reason, script.process, [this]() -> const Secrets& {
+      if (!std::exchange(has_learned_, true)) secrets_.learn(call_.input);
+      return secrets_;
+    });
   }
 
   // Whoever has a file as its standard input can write it through /proc; the next one gets the document all the same, and where

@@ -78,7 +78,7 @@ struct Judged {
   const Definitions& definitions;
   std::vector<PropertyProblem> problems;
   std::unordered_map<std::string_view, int> counts;
-  int searches = 0;  // for the nearest name: each looks at every definition
+  int searches_left;  // for the nearest name: each looks at every definition
 
   void add(const PropertyItem& item) {
     const auto count = ++counts[item.name];
@@ -86,7 +86,7 @@ struct Judged {
     if (count > 1) return;
     const auto* definition = definitions.find(item.name);
     if (definition == nullptr) {
-      const bool is_searched = ++searches <= kMaxSearches;
+      const bool is_searched = searches_left-- > 0;
       problems.push_back(unknown_name(item.name, item.text, is_searched ? definitions.nearest(item.name) : ""));
     } else if (const auto why = refused_value(item.name, item.text)) {  // no other pattern would help
       problems.push_back(problem(ProblemKind::incorrect_value, item.name, item.text, definition,
@@ -97,8 +97,8 @@ struct Judged {
   }
 };
 
-std::vector<PropertyProblem> judge(const Views& items, const Definitions& definitions) {
-  Judged judged{definitions, {}, {}, 0};
+std::vector<PropertyProblem> judge(const Views& items, const Definitions& definitions, bool may_guess) {
+  Judged judged{definitions, {}, {}, may_guess ? kMaxSearches : 0};
   judged.counts.reserve(items.size());
   for (const auto& item : items) judged.add(item);
   return std::move(judged.problems);
@@ -165,21 +165,21 @@ std::string to_text(const PropertyValues& values) {
   return text;
 }
 
-std::vector<PropertyProblem> validate(const PropertyValues& values, const Definitions& definitions) {
+std::vector<PropertyProblem> validate(const PropertyValues& values, const Definitions& definitions, bool may_guess) {
   auto problems = syntax_of(values);
-  return problems.empty() ? judge(views_of(values), definitions) : problems;
+  return problems.empty() ? judge(views_of(values), definitions, may_guess) : problems;
 }
 
 std::vector<PropertyProblem> validate(std::string_view text, const Definitions& definitions) {
   const auto found = read_items(text);
   if (!found.fault.empty()) return {syntax_error(found.wrong_item, found.fault)};
-  return judge(found.items, definitions);
+  return judge(found.items, definitions, true);
 }
 
 std::vector<PropertyProblem> validate_device(std::string_view type, const PropertyValues& values,
-                                             const DeviceDefinitions& definitions) {
+                                             const DeviceDefinitions& definitions, bool may_guess) {
   if (values.empty()) return {};
-  return is_device_type(type) ? validate(values, definitions_of(type, definitions)) : wrong_type(type);
+  return is_device_type(type) ? validate(values, definitions_of(type, definitions), may_guess) : wrong_type(type);
 }
 
 std::vector<PropertyProblem> validate_device(std::string_view type, std::string_view text,

@@ -39,10 +39,12 @@ std::string to_text(const PropertyValues& values);
 /// it cannot be known; else a value is judged for each name when it first comes, and a name that comes again is one
 /// duplicate_key. A value has no control characters and matches its pattern as a whole. Never throws for what they say.
 /// Source: oVirt; there the last of two values wins without a word, and control characters are let through.
-std::vector<PropertyProblem> validate(const PropertyValues& values, const Definitions& definitions);
+/// MAY_GUESS: for the first few names that are not defined it is said which may be meant. That looks at every definition.
+std::vector<PropertyProblem> validate(const PropertyValues& values, const Definitions& definitions, bool may_guess = true);
 std::vector<PropertyProblem> validate(std::string_view text, const Definitions& definitions);
 /// The same for a device of TYPE. No values are valid for any type.
-std::vector<PropertyProblem> validate_device(std::string_view type, const PropertyValues& values, const DeviceDefinitions& definitions);
+std::vector<PropertyProblem> validate_device(std::string_view type, const PropertyValues& values, const DeviceDefinitions& definitions,
+                                             bool may_guess = true);
 std::vector<PropertyProblem> validate_device(std::string_view type, std::string_view text, const DeviceDefinitions& definitions);
 
 }  // namespace vdsm_hook

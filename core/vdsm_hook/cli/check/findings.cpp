@@ -28,8 +28,6 @@ using Reason = IgnoredFile::Reason;
 
 constexpr std::string_view kSidecar = ".toml";
 
-constexpr int kMaxSearches = 10;
-
 std::string mend_trust(const std::string& what) {
   return "Look at what it contains, then set the owner and the mode right: until then " + what +
          " does not run, and vetoes where the event can.";
@@ -188,9 +186,8 @@ class FaultFinder {
         "Name it as its hook with .toml behind it, or remove it.");
   }
 
-  // Of the first few only: each looks at every file of the event.
   std::string hook_that_was_meant(const std::string& event, const std::string& hook) {
-    if (++searches_ > kMaxSearches) return "";
+    if (guesses_left_-- <= 0) return "";
     std::vector<std::string> names;
     for (const auto& directory : usable_)
       for (auto& name : entries_of(directory + "/" + event))
@@ -201,7 +198,7 @@ class FaultFinder {
   const Settings& settings_;
   const FindingsRules& rules_;
   Interpreters interpreters_;
-  int searches_ = 0;
+  int guesses_left_ = kMaxGuesses;
   std::vector<std::string> usable_;  // the hooks directories that are there and trusted
   Findings found_;
 };

@@ -15,6 +15,9 @@ struct Finding {
   std::string hint;  ///< what to do about it, one sentence
 };
 
+/// For so many names of each kind it is guessed what they mean: each guess looks at all that there are.
+inline constexpr int kMaxGuesses = 10;
+
 struct FindingsRules {
   bool compat_vdsm = false;     ///< upstream's rules: leftovers run, nobody looks at owners and modes
   bool adhoc = false;           ///< a directory that is no hook point is an event of its own

@@ -92,7 +92,7 @@ class PropertyFaultFinder {
   }
 
   void look_at_profile(const std::string& name, const PropertyValues& properties) {
-    for (const auto& problem : validate_device("interface", properties, host_.device))
+    for (const auto& problem : guessed(validate_device("interface", properties, host_.device, guesses_left_ > 0)))
       add(store_file_, "vNIC profile '" + name + "': " + problem.text,
           problem.kind == ProblemKind::key_does_not_exist && !refused_name(problem.key)
               ? withheld(problem, "interface", "vdsm-hook props profile edit --unset")
@@ -124,12 +124,18 @@ class PropertyFaultFinder {
   // TYPE: of the device; empty: they are the VM's.
   void look_at_values(const std::string& file, const std::string& whose, const PropertyValues& values, const Definitions& definitions,
                       const std::string& type) {
-    for (const auto& problem : validate(values, definitions)) {
+    for (const auto& problem : guessed(validate(values, definitions, guesses_left_ > 0))) {
       const bool is_undefined = problem.kind == ProblemKind::key_does_not_exist && !refused_name(problem.key);
       if (is_undefined && !is_store_read_) continue;  // the store may define it
       add(file, whose + ": " + problem.text, is_undefined ? withheld(problem, type, "vdsm-hook props unset")
                                                           : "Set it right (vdsm-hook props set), or take it out (vdsm-hook props unset): until then its VM does not start.");
     }
+  }
+
+  // Counts the names that somebody may have been guessed to mean.
+  std::vector<PropertyProblem> guessed(std::vector<PropertyProblem> problems) {
+    for (const auto& problem : problems) guesses_left_ -= problem.kind == ProblemKind::key_does_not_exist ? 1 : 0;
+    return problems;
   }
 
   // One that quotes no password.
@@ -152,6 +158,7 @@ class PropertyFaultFinder {
   PropertyStore store_;
   bool is_store_read_ = false;
   HostProperties host_;
+  int guesses_left_ = kMaxGuesses;
   std::vector<Finding> found_;
 };
 
