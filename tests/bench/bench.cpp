@@ -30,7 +30,9 @@ constexpr const char* kEvent = "before_vm_start";
 // A directory of our own that goes away at the end.
 class Place {
  public:
-  Place() : root_(fs::temp_directory_path() / fs::unique_path("vdsm-hook-bench-%%%%%%%%")) { fs::create_directories(root_); }
+  Place() : root_(fs::temp_directory_path() / fs::unique_path("vdsm-hook-bench-%%%%%%%%")) {
+    fs::create_directories(root_);
+  }
   ~Place() { fs::remove_all(root_); }
   fs::path event_dir(const std::string& set) {
     const auto dir = root_ / set / kEvent;
@@ -63,14 +65,19 @@ class Place {
 std::string domain(std::size_t bytes, const std::string& name = "vm", const std::string& custom = "") {
   std::string text = "<domain type='kvm'>\n  <name>" + name +
                      "</name>\n  <uuid>aaaaaaaa-0000-0000-0000-000000000001</uuid>\n  <memory unit='MiB'>64</memory>\n"
-                     "  <metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:custom>" + custom + "</o:custom></o:vm>"
+                     "  <metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:custom>" +
+                     custom +
+                     "</o:custom></o:vm>"
                      "</metadata>\n  <devices>\n";
   while (text.size() < bytes)
-    text += "    <interface type='bridge'>\n      <mac address='52:54:00:00:00:01'/>\n      <source bridge='br0'/>\n"
-            "      <bandwidth>\n        <inbound average='1000' peak='5000' floor='200' burst='1024'/>\n"
-            "        <outbound average='128' peak='256' burst='256'/>\n      </bandwidth>\n      <target dev='vnet0'/>\n"
-            "      <model type='virtio'/>\n      <driver name='vhost' txmode='iothread' ioeventfd='on' event_idx='off' queues='5'/>\n"
-            "      <alias name='net0'/>\n      <address type='pci' domain='0x0000' bus='0x01' slot='0x00' function='0x0'/>\n    </interface>\n";
+    text +=
+        "    <interface type='bridge'>\n      <mac address='52:54:00:00:00:01'/>\n      <source bridge='br0'/>\n"
+        "      <bandwidth>\n        <inbound average='1000' peak='5000' floor='200' burst='1024'/>\n"
+        "        <outbound average='128' peak='256' burst='256'/>\n      </bandwidth>\n      <target dev='vnet0'/>\n"
+        "      <model type='virtio'/>\n      <driver name='vhost' txmode='iothread' ioeventfd='on' event_idx='off' "
+        "queues='5'/>\n"
+        "      <alias name='net0'/>\n      <address type='pci' domain='0x0000' bus='0x01' slot='0x00' "
+        "function='0x0'/>\n    </interface>\n";
   return text + "  </devices>\n</domain>\n";
 }
 
@@ -86,9 +93,11 @@ struct Properties {
   std::string definitions, values;
 };
 Properties properties(int count) {
-  const std::pair<const char*, const char*> forms[] = {
-      {"^(true|false)$", "true"}, {"^[0-9]+$", "1024"}, {"^(none|writeback|writethrough)$", "writeback"}, {"^.*$", "any text at all"},
-      {"^([+-]?[a-zA-Z0-9_-]+)(,[+-]?[a-zA-Z0-9_-]+)*$", "+vmx,-svm"}};
+  const std::pair<const char*, const char*> forms[] = {{"^(true|false)$", "true"},
+                                                       {"^[0-9]+$", "1024"},
+                                                       {"^(none|writeback|writethrough)$", "writeback"},
+                                                       {"^.*$", "any text at all"},
+                                                       {"^([+-]?[a-zA-Z0-9_-]+)(,[+-]?[a-zA-Z0-9_-]+)*$", "+vmx,-svm"}};
   Properties made;
   for (int i = 0; i < count; ++i) {
     const auto& [pattern, value] = forms[i % 5];
@@ -141,16 +150,22 @@ class Collector : public benchmark::ConsoleReporter {
   void ReportRuns(const std::vector<Run>& runs) override {
     for (const auto& run : runs)
       if (run.run_type == Run::RT_Aggregate && run.aggregate_name == "median")
-        micros[run.run_name.function_name] = run.GetAdjustedRealTime() / (run.time_unit == benchmark::kMillisecond ? 1e-3 : run.time_unit == benchmark::kMicrosecond ? 1 : 1e3);
+        micros[run.run_name.function_name] =
+            run.GetAdjustedRealTime() / (run.time_unit == benchmark::kMillisecond   ? 1e-3
+                                         : run.time_unit == benchmark::kMicrosecond ? 1
+                                                                                    : 1e3);
     ConsoleReporter::ReportRuns(runs);
   }
   std::map<std::string, double> micros;
 };
 
 void add(const std::string& name, const std::function<void()>& work) {
-  benchmark::RegisterBenchmark(name.c_str(), [work](benchmark::State& state) {
-    for (auto _ : state) work();
-  })->Unit(benchmark::kMicrosecond)->UseRealTime();
+  benchmark::RegisterBenchmark(name.c_str(),
+                               [work](benchmark::State& state) {
+                                 for (auto _ : state) work();
+                               })
+      ->Unit(benchmark::kMicrosecond)
+      ->UseRealTime();
 }
 
 struct Row {
@@ -175,9 +190,11 @@ int main(int argc, char** argv) {
   // As hooks of ours have them.
   for (int i = 0; i < 80; ++i) {
     const auto number = std::to_string(10 + i);
-    const auto sidecar = "name = \"hook" + number + "\"\nsummary = \"Does what its property says, when it is there\"\n\n[vm_properties]\nhook" + number +
-                         " = \"^(([a-zA-Z0-9_-]*):(true|false))(,(([a-zA-Z0-9_-]*):(true|false)))*$\"\nlevel" + number + " = \"^[0-9]{1,3}$\"\n\n" +
-                         "[device_properties.interface]\nspeed" + number + " = \"^(10|100|1000)$\"\n\n[when]\nproperty = { hook" + number + " = \".+\" }\n";
+    const auto sidecar = "name = \"hook" + number +
+                         "\"\nsummary = \"Does what its property says, when it is there\"\n\n[vm_properties]\nhook" +
+                         number + " = \"^(([a-zA-Z0-9_-]*):(true|false))(,(([a-zA-Z0-9_-]*):(true|false)))*$\"\nlevel" +
+                         number + " = \"^[0-9]{1,3}$\"\n\n" + "[device_properties.interface]\nspeed" + number +
+                         " = \"^(10|100|1000)$\"\n\n[when]\nproperty = { hook" + number + " = \".+\" }\n";
     for (const auto* set : {"twenty", "eighty"}) {
       if (i >= 20 && set == std::string("twenty")) continue;
       place.put(set, "s" + number, VDSM_HOOK_NOOP);
@@ -225,8 +242,10 @@ int main(int argc, char** argv) {
   add("validate_100", [&] {
     if (!vdsm_hook::validate(hundred_properties.values, definitions).empty()) std::abort();
   });
-  add("definitions_100", [&] { benchmark::DoNotOptimize(vdsm_hook::parse_vm_definitions(hundred_properties.definitions, "bench")); });
-  add("definitions_1000", [&] { benchmark::DoNotOptimize(vdsm_hook::parse_vm_definitions(thousand_properties.definitions, "bench")); });
+  add("definitions_100",
+      [&] { benchmark::DoNotOptimize(vdsm_hook::parse_vm_definitions(hundred_properties.definitions, "bench")); });
+  add("definitions_1000",
+      [&] { benchmark::DoNotOptimize(vdsm_hook::parse_vm_definitions(thousand_properties.definitions, "bench")); });
   add("values_100", [&] { benchmark::DoNotOptimize(vdsm_hook::read_values(hundred_properties.values)); });
   add("values_1000", [&] { benchmark::DoNotOptimize(vdsm_hook::read_values(thousand_properties.values)); });
   const auto megabyte = domain(1'000'000);
@@ -237,7 +256,14 @@ int main(int argc, char** argv) {
   });
   const auto vm_file = place.write("vm.xml", small.document);
   const auto command_with = [&](const std::string& hooks) -> std::vector<std::string> {
-    return {VDSM_HOOK_COMMAND, "run", kEvent, "--domxml", vm_file, "--hooks-dir", (place.root() / hooks).string(), "--runtime-dir",
+    return {VDSM_HOOK_COMMAND,
+            "run",
+            kEvent,
+            "--domxml",
+            vm_file,
+            "--hooks-dir",
+            (place.root() / hooks).string(),
+            "--runtime-dir",
             (place.root() / "run").string()};
   };
   const auto command = command_with("empty"), command_20 = command_with("twenty"), command_80 = command_with("eighty");
@@ -277,7 +303,8 @@ int main(int argc, char** argv) {
   auto& us = collector.micros;
   const Row rows[] = {
       {"100 no-op hooks / posix_spawn + waitpid", us["library_100_hooks"] / us["bare_loop_100"], 1.15, "x"},
-      {"the same in a parent of 512 MiB", us["library_100_hooks_in_512_MiB"] / us["bare_loop_100_in_512_MiB"], 1.15, "x"},
+      {"the same in a parent of 512 MiB", us["library_100_hooks_in_512_MiB"] / us["bare_loop_100_in_512_MiB"], 1.15,
+       "x"},
       {"event with an empty directory", us["library_empty_event"], 20, "us"},
       {"20 hooks skipped, sidecars not read yet", us["library_20_skipped_first"], 1000, "us"},
       {"20 hooks skipped, sidecars read", us["library_20_skipped_again"], 100, "us"},
@@ -297,6 +324,7 @@ int main(int argc, char** argv) {
   };
   std::printf("\n%-46s %10s %10s\n", "what", "measured", "at most");
   for (const auto& row : rows)
-    std::printf("%-46s %7.2f %-3s %7.2f %-3s%s\n", row.what, row.value, row.unit, row.at_most, row.unit, row.value <= row.at_most ? "" : "  MISSED");
+    std::printf("%-46s %7.2f %-3s %7.2f %-3s%s\n", row.what, row.value, row.unit, row.at_most, row.unit,
+                row.value <= row.at_most ? "" : "  MISSED");
   return 0;
 }

@@ -57,7 +57,8 @@ double milliseconds(const Engine& engine, virConnect* connection, int threads) {
   const auto begin = std::chrono::steady_clock::now();
   start_vms(engine, threads);
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
-  for (int n = 0; n < kVms; ++n) ::virDomainDestroy(DomainHandle(::virDomainLookupByName(connection, name_of_vm(n).c_str())).get());
+  for (int n = 0; n < kVms; ++n)
+    ::virDomainDestroy(DomainHandle(::virDomainLookupByName(connection, name_of_vm(n).c_str())).get());
   return took.count();
 }
 
@@ -90,7 +91,7 @@ int main() {
   fs::remove_all(root);
   std::sort(one.begin(), one.end());
   std::sort(many.begin(), many.end());
-  std::printf("100 VMs with 10 hooks each: in turn %.0f ms, from 8 threads %.0f ms: %.2f x (at most 1.00 x)\n", one[kRounds / 2], many[kRounds / 2],
-              many[kRounds / 2] / one[kRounds / 2]);
+  std::printf("100 VMs with 10 hooks each: in turn %.0f ms, from 8 threads %.0f ms: %.2f x (at most 1.00 x)\n",
+              one[kRounds / 2], many[kRounds / 2], many[kRounds / 2] / one[kRounds / 2]);
   return 0;
 }

@@ -164,7 +164,9 @@ void close_stdio() {
 // The first thread ends, and another goes on: it looks like a zombie from outside.
 [[noreturn]] void leave_it_to_a_thread() {
   pthread_t thread;
-  must(::pthread_create(&thread, nullptr, [](void*) -> void* { sleep_for_ever(); }, nullptr) == 0, "pthread_create");
+  must(::pthread_create(
+           &thread, nullptr, [](void*) -> void* { sleep_for_ever(); }, nullptr) == 0,
+       "pthread_create");
   ::pthread_exit(nullptr);
 }
 // Orphans that end at once; returns when none is a zombie any more, or gives up.
@@ -212,7 +214,8 @@ void await() {
 void print_file(const char* name) {
   const int fd = ::open(name, O_RDONLY | O_CLOEXEC);
   char piece[4096];
-  for (ssize_t n = 0; (n = ::read(fd, piece, sizeof piece)) > 0;) must(::write(1, piece, static_cast<size_t>(n)) == n, "write");
+  for (ssize_t n = 0; (n = ::read(fd, piece, sizeof piece)) > 0;)
+    must(::write(1, piece, static_cast<size_t>(n)) == n, "write");
   ::close(fd);
 }
 
@@ -278,7 +281,8 @@ void swap_for_ever() {
 }
 
 constexpr const char* kLaughs =
-    "<!DOCTYPE domain [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\"><!ENTITY c \"&b;&b;&b;&b;&b;&b;&b;&b;\">"
+    "<!DOCTYPE domain [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\"><!ENTITY c "
+    "\"&b;&b;&b;&b;&b;&b;&b;&b;\">"
     "<!ENTITY d \"&c;&c;&c;&c;&c;&c;&c;&c;\"><!ENTITY e \"&d;&d;&d;&d;&d;&d;&d;&d;\">"
     "<!ENTITY f \"&e;&e;&e;&e;&e;&e;&e;&e;\"><!ENTITY g \"&f;&f;&f;&f;&f;&f;&f;&f;\">]><domain>&g;</domain>";
 
@@ -300,7 +304,13 @@ const Step kSteps[] = {
     {"daemon-bare", [](int) { in_background([] { ::setsid(), sleep_without_environment(); }); }},
     {"daemon-quiet", [](int) { in_background([] { close_stdio(), sleep_for_ever(); }); }},
     {"daemon-quiet-bare", [](int) { in_background([] { ::setsid(), close_stdio(), sleep_without_environment(); }); }},
-    {"daemon-late", [](int) { in_background([] { close_stdio(), await(); if (is_child_of_fork()) sleep_for_ever(); }); }},
+    {"daemon-late",
+     [](int) {
+       in_background([] {
+         close_stdio(), await();
+         if (is_child_of_fork()) sleep_for_ever();
+       });
+     }},
     {"daemon-other-run", [](int) { in_background([] { sleep_with_mark("VDSM_HOOK_RUN_ID=x"); }); }},
     {"daemon-other-mark", [](int) { in_background([] { sleep_with_mark("VDSM_HOOK_MARK=x"); }); }},
     {"daemon-thread", [](int) { in_background([] { ::setsid(), close_stdio(), leave_it_to_a_thread(); }); }},
@@ -308,20 +318,36 @@ const Step kSteps[] = {
     {"become-root", [](int) { must(::setresgid(0, 0, 0) == 0 && ::setresuid(0, 0, 0) == 0, "setresuid"); }},
     {"orphans-reaped", wait_for_reaping},
     {"hop-session", [](int) { in_background([] { close_stdio(), hop_sessions_for_ever(); }); }},
-    {"daemon-flood", [](int) { in_background([] { for (;;) flood(1024); }); }},
+    {"daemon-flood",
+     [](int) {
+       in_background([] {
+         for (;;) flood(1024);
+       });
+     }},
     {"daemon-swap", [](int) { in_background([] { close_stdio(), swap_for_ever(); }); }},
-    {"daemon-edit", [](int) { in_background([] { close_stdio(), await(), leave(edited()), write_to(meeting("ready"), "1"); }); }},
+    {"daemon-edit",
+     [](int) { in_background([] { close_stdio(), await(), leave(edited()), write_to(meeting("ready"), "1"); }); }},
     {"hop", [](int) { in_background([] { close_stdio(), hop_for_ever(); }); }},
-    {"children", [](int count) { while (count-- > 0) in_background(sleep_for_ever); }},
-    {"zombies", [](int count) { while (count-- > 0) leave_a_zombie(); }},
+    {"children",
+     [](int count) {
+       while (count-- > 0) in_background(sleep_for_ever);
+     }},
+    {"zombies",
+     [](int count) {
+       while (count-- > 0) leave_a_zombie();
+     }},
     // What it says.
-    {"say", [](int) { ::dprintf(1, "%s on stdout\n", g_name.c_str()), ::dprintf(2, "%s on stderr\n", g_name.c_str()); }},
+    {"say",
+     [](int) { ::dprintf(1, "%s on stdout\n", g_name.c_str()), ::dprintf(2, "%s on stderr\n", g_name.c_str()); }},
     {"flood", flood},
     {"close-stdio", [](int) { close_stdio(); }},
     {"list-fds", [](int) { list_descriptors(); }},
     {"print-state", [](int) { print_state(); }},
     {"print-cgroup", [](int) { print_file("/proc/self/cgroup"); }},
-    {"print-env", [](int) { for (char** at = environ; *at != nullptr; ++at) ::puts(*at); }},
+    {"print-env",
+     [](int) {
+       for (char** at = environ; *at != nullptr; ++at) ::puts(*at);
+     }},
     // Meeting the test.
     {"ready", [](int) { write_to(meeting("ready"), std::to_string(::getpid())); }},
     {"await", [](int) { await(); }},
@@ -332,24 +358,32 @@ const Step kSteps[] = {
     {"payload-map", [](int) { edit_mapped(); }},
     {"payload-bind", [](int) { mount_over(payload(), payload().c_str(), nullptr, MS_BIND); }},
     {"payload-lock", [](int) { make_immutable(payload()); }},
-    {"payload-rename", [](int) { write_to(directory() + "/other", edited()); ::rename((directory() + "/other").c_str(), payload().c_str()); }},
+    {"payload-rename",
+     [](int) {
+       write_to(directory() + "/other", edited());
+       ::rename((directory() + "/other").c_str(), payload().c_str());
+     }},
     {"payload-same", [](int) { leave(content()); }},
     {"payload-delete", [](int) { must(::unlink(payload().c_str()) == 0, "unlink"); }},
     {"payload-truncate", [](int) { leave(""); }},
     {"payload-half", [](int) { leave(content().substr(0, content().size() / 2)); }},
     {"payload-grow", [](int) { must(::truncate(payload().c_str(), 1 << 30) == 0, "truncate"); }},
-    {"payload-link", [](int) { ::unlink(payload().c_str()), must(::symlink("/etc/passwd", payload().c_str()) == 0, "symlink"); }},
+    {"payload-link",
+     [](int) { ::unlink(payload().c_str()), must(::symlink("/etc/passwd", payload().c_str()) == 0, "symlink"); }},
     {"payload-hardlink", [](int) { must(::link(payload().c_str(), (directory() + "/hard").c_str()) == 0, "link"); }},
-    {"payload-directory", [](int) { ::unlink(payload().c_str()), must(::mkdir(payload().c_str(), 0700) == 0, "mkdir"); }},
+    {"payload-directory",
+     [](int) { ::unlink(payload().c_str()), must(::mkdir(payload().c_str(), 0700) == 0, "mkdir"); }},
     {"payload-fill", [](int) { write_to(payload() + "/file", "x"); }},
     {"payload-fifo", [](int) { ::unlink(payload().c_str()), must(::mkfifo(payload().c_str(), 0600) == 0, "mkfifo"); }},
-    {"payload-socket", [](int) {
+    {"payload-socket",
+     [](int) {
        ::unlink(payload().c_str());
        sockaddr_un address{};
        address.sun_family = AF_UNIX;
        must(::chdir(directory().c_str()) == 0, "chdir");  // its whole path may be too long for a socket
        ::strcpy(address.sun_path, payload().c_str() + directory().size() + 1);
-       must(::bind(::socket(AF_UNIX, SOCK_STREAM, 0), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0, "bind");
+       must(::bind(::socket(AF_UNIX, SOCK_STREAM, 0), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0,
+            "bind");
      }},
     {"payload-chmod", [](int mode) { must(::chmod(payload().c_str(), static_cast<mode_t>(mode)) == 0, "chmod"); }},
     {"payload-chown", [](int uid) { must(::chown(payload().c_str(), static_cast<uid_t>(uid), 0) == 0, "chown"); }},
@@ -359,8 +393,10 @@ const Step kSteps[] = {
     {"directory-lock", [](int) { make_immutable(directory()); }},
     {"directory-chmod", [](int mode) { must(::chmod(directory().c_str(), static_cast<mode_t>(mode)) == 0, "chmod"); }},
     {"directory-remove", [](int) { ::unlink(payload().c_str()), must(::rmdir(directory().c_str()) == 0, "rmdir"); }},
-    {"directory-clutter", [](int) { ::mkdir((directory() + "/a").c_str(), 0700), write_to(directory() + "/a/b", "x"); }},
-    {"disk-fill", [](int) {
+    {"directory-clutter",
+     [](int) { ::mkdir((directory() + "/a").c_str(), 0700), write_to(directory() + "/a/b", "x"); }},
+    {"disk-fill",
+     [](int) {
        const Text block(4096, 'x');
        const int fd = ::open((directory() + "/big").c_str(), O_WRONLY | O_CREAT, 0600);
        while (::write(fd, block.data(), block.size()) > 0) {

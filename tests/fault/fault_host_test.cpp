@@ -33,9 +33,21 @@ class Command {
  public:
   Command(const Host& host, const std::string& event, std::vector<std::string> more = {}) {
     host.write("vm.xml", kDomain);
-    std::vector<std::string> words{VDSM_HOOK_COMMAND, "run", event, "--domxml", host.root() + "/vm.xml", "--hooks-dir", host.hooks_dir(),
-                                   "--runtime-dir", host.runtime_dir(), "--config-dir", host.root() + "/etc", "--param",
-                                   "FAULT_DIR=" + host.root(), "--output", host.root() + "/out.xml"};
+    std::vector<std::string> words{VDSM_HOOK_COMMAND,
+                                   "run",
+                                   event,
+                                   "--domxml",
+                                   host.root() + "/vm.xml",
+                                   "--hooks-dir",
+                                   host.hooks_dir(),
+                                   "--runtime-dir",
+                                   host.runtime_dir(),
+                                   "--config-dir",
+                                   host.root() + "/etc",
+                                   "--param",
+                                   "FAULT_DIR=" + host.root(),
+                                   "--output",
+                                   host.root() + "/out.xml"};
     words.insert(words.end(), more.begin(), more.end());
     std::vector<char*> argv;
     for (auto& word : words) argv.push_back(word.data());
@@ -70,7 +82,8 @@ bool is_empty(const Host& host) { return fs::is_empty(host.runtime_dir()); }
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(a_document_that_does_not_fit_on_the_disk_is_a_failure_of_the_engine, *boost::unit_test::precondition(can_mount)) {
+BOOST_AUTO_TEST_CASE(a_document_that_does_not_fit_on_the_disk_is_a_failure_of_the_engine,
+                     *boost::unit_test::precondition(can_mount)) {
   const Host host;
   const Tmpfs disk(host.runtime_dir(), 0);
   host.hook(vetoing_point().name, "10_ready");
@@ -84,7 +97,8 @@ BOOST_AUTO_TEST_CASE(a_document_that_does_not_fit_on_the_disk_is_a_failure_of_th
 }
 
 // Its document is not lost, and neither are the hooks behind it.
-BOOST_AUTO_TEST_CASE(a_hook_that_fills_the_disk_is_named_and_the_event_goes_on, *boost::unit_test::precondition(can_mount)) {
+BOOST_AUTO_TEST_CASE(a_hook_that_fills_the_disk_is_named_and_the_event_goes_on,
+                     *boost::unit_test::precondition(can_mount)) {
   for (const std::string steps : {"disk-fill+exit-1", "disk-fill", "disk-fill+payload-edit"}) {
     const Host host;
     const Tmpfs disk(host.runtime_dir(), 0);
@@ -188,7 +202,8 @@ BOOST_AUTO_TEST_CASE(many_large_properties_are_named_and_nothing_is_lost) {
 }
 
 // With few free descriptors the event works or fails with an Error; nothing else escapes, nothing is left.
-BOOST_AUTO_TEST_CASE(an_engine_without_free_descriptors_fails_clearly, *boost::unit_test::precondition(can_lack_descriptors)) {
+BOOST_AUTO_TEST_CASE(an_engine_without_free_descriptors_fails_clearly,
+                     *boost::unit_test::precondition(can_lack_descriptors)) {
   for (rlim_t limit = 4; limit < 20; ++limit) {
     const auto said = in_child([limit]() -> std::string {
       const Host host;
@@ -243,7 +258,8 @@ BOOST_AUTO_TEST_CASE(an_engine_that_lives_keeps_its_files) {
   host.check_nothing_left();
 }
 
-BOOST_DATA_TEST_CASE(an_engine_that_is_told_to_end_stops_the_whole_tree_and_dies_of_it, data::make({SIGTERM, SIGINT, SIGHUP}), signal) {
+BOOST_DATA_TEST_CASE(an_engine_that_is_told_to_end_stops_the_whole_tree_and_dies_of_it,
+                     data::make({SIGTERM, SIGINT, SIGHUP}), signal) {
   const Host host;
   const auto& point = vetoing_point();
   host.hook(point.name, "10_daemon-bare+children-3+ready+sleep");
@@ -300,7 +316,8 @@ BOOST_AUTO_TEST_CASE(many_threads_mix_nothing_up_and_leave_nothing) {
           const auto report = engine.run(request);
           auto expected = request.document;
           expected.insert(expected.rfind("</"), "<by hook='10_payload-edit'/><by hook='30_payload-rename'/>");
-          wrong[thread] += report.document != expected || report.problems.size() != 1 || !mentions(report.problems[0].why, name);
+          wrong[thread] +=
+              report.document != expected || report.problems.size() != 1 || !mentions(report.problems[0].why, name);
         }
       });
     threads.clear();

@@ -191,7 +191,8 @@ BOOST_DATA_TEST_CASE(a_hook_misbehaves, data::make(kModes) * data::make(kPolicie
     BOOST_TEST(problem.what == path);
     BOOST_TEST(problem.vetoes == vetoes);
     if (is_judged || fails_itself)
-      BOOST_TEST((policy.is_compat || mentions(problem.why, mode.words)), "'" << problem.why << "' does not say '" << mode.words << "'");
+      BOOST_TEST((policy.is_compat || mentions(problem.why, mode.words)),
+                 "'" << problem.why << "' does not say '" << mode.words << "'");
     BOOST_TEST(mentions(problem.why, point.name));
     BOOST_TEST((mode.is_json || mentions(problem.why, "web-1")));
   }
@@ -201,8 +202,10 @@ BOOST_DATA_TEST_CASE(a_hook_misbehaves, data::make(kModes) * data::make(kPolicie
 
 // Exit 2 with a bad document: the chain stops, and the document is the one from before.
 BOOST_DATA_TEST_CASE(exit_2_stops_the_chain_and_its_edits_are_discarded,
-                     data::make({"payload-edit", "payload-rename", "payload-delete", "payload-truncate", "payload-directory",
-                                 "doc-two-roots", "doc-uuid"}) * data::make({true, false}), steps, vetoes) {
+                     data::make({"payload-edit", "payload-rename", "payload-delete", "payload-truncate",
+                                 "payload-directory", "doc-two-roots", "doc-uuid"}) *
+                         data::make({true, false}),
+                     steps, vetoes) {
   const Host host;
   const auto& point = vetoes ? vetoing_point() : logging_point();
   const std::string name = "50_" + std::string(steps) + "+exit-2";
@@ -260,9 +263,12 @@ BOOST_AUTO_TEST_CASE(a_daemon_that_swaps_the_payload_all_the_time_harms_nothing_
 BOOST_AUTO_TEST_CASE(what_a_survivor_still_writes_into_the_old_file_reaches_nobody) {
   const Host host;
   const auto& point = vetoing_point();
-  host.file(point.name, "10_hold", "#!/bin/sh\necho '<!-- a -->' >> \"$_hook_domxml\"\n"
-            "(while [ ! -e \"$FAULT_DIR/go\" ]; do sleep 0.01; done; echo junk >&3; : > \"$FAULT_DIR/ready\") 3>> \"$_hook_domxml\" > /dev/null 2>&1 &\n");
-  host.file(point.name, "20_release", "#!/bin/sh\n: > \"$FAULT_DIR/go\"\nwhile [ ! -e \"$FAULT_DIR/ready\" ]; do sleep 0.01; done\n");
+  host.file(point.name, "10_hold",
+            "#!/bin/sh\necho '<!-- a -->' >> \"$_hook_domxml\"\n"
+            "(while [ ! -e \"$FAULT_DIR/go\" ]; do sleep 0.01; done; echo junk >&3; : > \"$FAULT_DIR/ready\") 3>> "
+            "\"$_hook_domxml\" > /dev/null 2>&1 &\n");
+  host.file(point.name, "20_release",
+            "#!/bin/sh\n: > \"$FAULT_DIR/go\"\nwhile [ ! -e \"$FAULT_DIR/ready\" ]; do sleep 0.01; done\n");
   host.hook(point.name, "30_saw");
   const auto report = host.run(point);
   BOOST_TEST(!report.vetoed);
@@ -291,12 +297,14 @@ BOOST_AUTO_TEST_CASE(an_edit_through_a_mapping_is_that_hooks_edit, *boost::unit_
 
 // A hook that failed, or that left something behind, shares neither file nor directory with the next one.
 BOOST_DATA_TEST_CASE(what_a_hook_left_running_edits_nothing_that_later_hooks_get,
-                     data::make({"daemon-edit+exit-1", "daemon-edit+exit-0", "daemon-edit+payload-edit", "daemon-edit+die-11"})) {
+                     data::make({"daemon-edit+exit-1", "daemon-edit+exit-0", "daemon-edit+payload-edit",
+                                 "daemon-edit+die-11"})) {
   const Host host;
   const auto& point = vetoing_point();
   const auto name = "10_" + std::string(sample);
   host.hook(point.name, name);
-  host.file(point.name, "20_release", "#!/bin/sh\n: > \"$FAULT_DIR/go\"\nwhile [ ! -e \"$FAULT_DIR/ready\" ]; do sleep 0.01; done\n");
+  host.file(point.name, "20_release",
+            "#!/bin/sh\n: > \"$FAULT_DIR/go\"\nwhile [ ! -e \"$FAULT_DIR/ready\" ]; do sleep 0.01; done\n");
   host.hook(point.name, "30_saw");
   const auto report = host.run(point);
   const bool edits = mentions(sample, "payload-edit");
@@ -320,9 +328,10 @@ BOOST_AUTO_TEST_CASE(a_hundred_failing_hooks_leave_nothing_and_each_gets_the_doc
 }
 
 // The next hook gets a fresh directory, and its edits count.
-BOOST_AUTO_TEST_CASE(a_hook_that_takes_the_place_of_its_payload_away_is_blamed, *boost::unit_test::precondition(can_mount)) {
-  for (const std::string steps : {"directory-move", "directory-cover", "directory-bind", "payload-bind", "payload-lock", "directory-lock",
-                                  "payload-edit+payload-lock", "payload-edit+directory-move"}) {
+BOOST_AUTO_TEST_CASE(a_hook_that_takes_the_place_of_its_payload_away_is_blamed,
+                     *boost::unit_test::precondition(can_mount)) {
+  for (const std::string steps : {"directory-move", "directory-cover", "directory-bind", "payload-bind", "payload-lock",
+                                  "directory-lock", "payload-edit+payload-lock", "payload-edit+directory-move"}) {
     for (const auto kind : {PayloadKind::domain_xml, PayloadKind::json}) {
       const Host host;
       const auto& event = point(kind, true, true);
@@ -335,7 +344,9 @@ BOOST_AUTO_TEST_CASE(a_hook_that_takes_the_place_of_its_payload_away_is_blamed, 
       BOOST_TEST(!outcome_of(report, "20_" + steps).adopted, steps);
       BOOST_TEST(report.problems.size() == 1U, steps);
       for (const auto& problem : report.problems) BOOST_TEST(problem.what == path, problem.why);
-      BOOST_TEST(report.document == edited_by(edited_by(host.request(event).document, "10_payload-edit"), "30_payload-edit"), steps);
+      BOOST_TEST(
+          report.document == edited_by(edited_by(host.request(event).document, "10_payload-edit"), "30_payload-edit"),
+          steps);
       BOOST_TEST(host.seen_by("40_saw") == report.document);
       host.free_places();
     }

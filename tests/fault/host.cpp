@@ -101,7 +101,8 @@ Settings Host::settings() const {
   Settings settings;
   settings.paths.hooks_dirs = {hooks_dir()};
   settings.paths.config_dir = root_ + "/etc";
-  settings.delivers_undefined = true;  // Nothing on this host defines a property; what is withheld is tested where it is decided.
+  settings.delivers_undefined =
+      true;  // Nothing on this host defines a property; what is withheld is tested where it is decided.
   settings.paths.runtime_dir = runtime_dir();
   settings.paths.sdk_python_dir = "/nonexistent/python";
   // A copy lies here when the engine runs as somebody who may not enter the build tree.
@@ -117,7 +118,9 @@ Request Host::request(const HookPoint& point) const {
   request.event = point.name;
   switch (point.ours.payload) {
     case PayloadKind::domain_xml: request.document = kDomain; break;
-    case PayloadKind::device_xml: request.document = "<interface type='bridge'><mac address='52:54:00:00:00:01'/></interface>"; break;
+    case PayloadKind::device_xml:
+      request.document = "<interface type='bridge'><mac address='52:54:00:00:00:01'/></interface>";
+      break;
     case PayloadKind::json: request.document = kJson; break;
     case PayloadKind::none: break;
   }
@@ -162,7 +165,8 @@ void Host::free_places() const {
 }
 
 void Host::check_nothing_left(std::size_t survivors) const {
-  BOOST_TEST(eventually([&] { return alive().size() == survivors; }), alive().size() << " processes live, not " << survivors);
+  BOOST_TEST(eventually([&] { return alive().size() == survivors; }), alive().size()
+                                                                          << " processes live, not " << survivors);
   BOOST_TEST(fs::is_empty(runtime_dir()), "files are left in " << runtime_dir());
   BOOST_TEST(open_descriptors() == descriptors_);
   BOOST_TEST(!has_children(), "this process has children left");

@@ -22,11 +22,9 @@ inline std::unique_ptr<Runner> make_runner(const std::string& kind) {
   return make_local_runner();
 }
 
-inline ProcessSpec spec(const Host& host, const std::string& name, std::chrono::milliseconds deadline = std::chrono::seconds(30)) {
-  return {host.hook("event", name),
-          {"FAULT_DIR=" + host.root()},
-          deadline,
-          std::chrono::milliseconds(200)};
+inline ProcessSpec spec(const Host& host, const std::string& name,
+                        std::chrono::milliseconds deadline = std::chrono::seconds(30)) {
+  return {host.hook("event", name), {"FAULT_DIR=" + host.root()}, deadline, std::chrono::milliseconds(200)};
 }
 
 inline std::vector<pid_t> pids_of(const std::vector<LeftProcess>& processes) {

@@ -28,7 +28,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   const auto problems = validate_device(type, values, definitions);
-  for (const auto& problem : problems) promise(!problem.text.empty() && problem.text.find('\n') == std::string::npos, "a problem is one line");
-  promise(values.empty() ? problems.empty() : is_device_type(type) || problems.size() == 1, "an unknown type is one problem");
+  for (const auto& problem : problems)
+    promise(!problem.text.empty() && problem.text.find('\n') == std::string::npos, "a problem is one line");
+  promise(values.empty() ? problems.empty() : is_device_type(type) || problems.size() == 1,
+          "an unknown type is one problem");
   return 0;
 }

@@ -1,5 +1,6 @@
 // Lines of operations, an empty line, a domain XML. A line: s NAME VALUE, u NAME (the VM's property is set, unset),
-// S SELECTOR NAME VALUE, U SELECTOR NAME (a device's), P SELECTOR PROFILE, R SELECTOR (its profile); tabs between the words.
+// S SELECTOR NAME VALUE, U SELECTOR NAME (a device's), P SELECTOR PROFILE, R SELECTOR (its profile); tabs between the
+// words.
 #include <vector>
 
 #include "../unit/edit_checks.hpp"

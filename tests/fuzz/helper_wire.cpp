@@ -8,7 +8,9 @@ using namespace vdsm_hook::fuzz;
 
 namespace {
 
-std::string content_of(const std::string& message) { return message.substr(sizeof(std::int64_t)); }  // its length is in front
+std::string content_of(const std::string& message) {
+  return message.substr(sizeof(std::int64_t));
+}  // its length is in front
 
 }  // namespace
 
@@ -21,7 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const auto packed = pack(batch.specs, batch.file);
       const auto sent = content_of(packed);  // the batch's file lies in it
       const auto again = unpack_batch(sent);
-      promise(again.specs.size() == batch.specs.size() && pack(again.specs, again.file) == packed, "a batch is the same again");
+      promise(again.specs.size() == batch.specs.size() && pack(again.specs, again.file) == packed,
+              "a batch is the same again");
     } else {
       const auto packed = pack(unpack_answer(content));
       promise(pack(unpack_answer(content_of(packed))) == packed, "an answer is the same again");

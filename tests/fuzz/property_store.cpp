@@ -14,8 +14,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     written = store.to_text();
   } catch (const Error& error) {
     const std::string why = error.what();
-    if (error.code() == Errc::wrong_use) promise(why.find("bytes") != std::string::npos, why);  // longer when written
-    else promise(error.code() == Errc::bad_configuration && why.starts_with("FILE:"), why);
+    if (error.code() == Errc::wrong_use)
+      promise(why.find("bytes") != std::string::npos, why);  // longer when written
+    else
+      promise(error.code() == Errc::bad_configuration && why.starts_with("FILE:"), why);
     return 0;
   }
   const auto again = PropertyStore::parse(written, "FILE");
@@ -30,7 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   promise(again.profiles.size() == store.profiles.size(), "the profiles are the same");
   for (const auto& [name, profile] : store.profiles) {
     const auto found = again.profiles.find(name);
-    promise(found != again.profiles.end() && found->second.properties == profile.properties && found->second.files == profile.files,
+    promise(found != again.profiles.end() && found->second.properties == profile.properties &&
+                found->second.files == profile.files,
             "a profile is the same");
   }
   return 0;

@@ -44,17 +44,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     const auto settings = Settings::load(place.paths, {});
     promise(!settings.paths.hooks_dirs.empty(), "there is a hooks directory");
-    for (const auto& directory : settings.paths.hooks_dirs) promise(directory.starts_with('/'), "a hooks directory is absolute");
+    for (const auto& directory : settings.paths.hooks_dirs)
+      promise(directory.starts_with('/'), "a hooks directory is absolute");
     promise(settings.max_payload_bytes >= 1024, "a document has room");
     for (const auto& [name, value] : settings.environment)
-      promise(!name.empty() && name.find('=') == std::string::npos && !name.starts_with("VDSM_HOOK_"), "a variable is one: " + name + "=" + value);
+      promise(!name.empty() && name.find('=') == std::string::npos && !name.starts_with("VDSM_HOOK_"),
+              "a variable is one: " + name + "=" + value);
     for (const auto& point : settings.points.all()) {
-      promise(is_event_name(std::string(point.name)) && settings.points.find(point.name) != nullptr, "a hook point is found by its name");
+      promise(is_event_name(std::string(point.name)) && settings.points.find(point.name) != nullptr,
+              "a hook point is found by its name");
       promise(!point.ours.result_used || point.ours.payload != PayloadKind::none, "only a document's changes are used");
     }
   } catch (const Error& error) {
     const std::string why = error.what();
-    promise(error.code() == Errc::bad_configuration && (why.starts_with(main + ":") || why.starts_with(points + ":")), why);
+    promise(error.code() == Errc::bad_configuration && (why.starts_with(main + ":") || why.starts_with(points + ":")),
+            why);
   }
   return 0;
 }

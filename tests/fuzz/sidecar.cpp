@@ -1,7 +1,7 @@
 // The TOML file beside a hook: read or refused with its place, and its conditions judged.
+#include "vdsm_hook/engine/sidecar.hpp"
 #include "fuzz.hpp"
 #include "vdsm_hook/base/error.hpp"
-#include "vdsm_hook/engine/sidecar.hpp"
 
 using namespace vdsm_hook;
 using namespace vdsm_hook::fuzz;
@@ -23,7 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       promise(sidecar.in_vm_property(definition.name) != Sidecar::Interest::none, "it reads what it declares");
     for (const auto& [type, definitions] : sidecar.device_properties)
       for (const auto& definition : definitions.all())
-        promise(is_device_type(type) && sidecar.in_device_property(type, definition.name) != Sidecar::Interest::none, "likewise of a device");
+        promise(is_device_type(type) && sidecar.in_device_property(type, definition.name) != Sidecar::Interest::none,
+                "likewise of a device");
   } catch (const Error& error) {
     const std::string why = error.what();
     promise(error.code() == Errc::bad_configuration && why.starts_with("FILE:"), why);

@@ -17,7 +17,8 @@ bool is_same(const Definitions& a, const Definitions& b) {
 
 void judge(std::string_view values, const Definitions& definitions) {
   const auto problems = validate(values, definitions);
-  for (const auto& problem : problems) promise(!problem.text.empty() && problem.text.find('\n') == std::string::npos, "a problem is one line");
+  for (const auto& problem : problems)
+    promise(!problem.text.empty() && problem.text.find('\n') == std::string::npos, "a problem is one line");
   const auto read = read_values(values);
   if (!read.problems.empty()) {
     promise(!problems.empty(), "what cannot be read is not valid");
@@ -27,7 +28,8 @@ void judge(std::string_view values, const Definitions& definitions) {
   promise(again.problems.empty() && again.values == read.values, "values read as they were written");
   promise(validate(read.values, definitions).size() == problems.size(), "a text and its values are judged alike");
   for (const auto& [name, value] : read.values)
-    if (problems.empty()) promise(definitions.find(name) != nullptr && definitions.find(name)->pattern.matches(value), "valid: it matches");
+    if (problems.empty())
+      promise(definitions.find(name) != nullptr && definitions.find(name)->pattern.matches(value), "valid: it matches");
 }
 
 }  // namespace
@@ -44,7 +46,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   const auto written = merged_definitions(text, "");
-  promise(is_same(parse_vm_definitions(written, "fuzz"), definitions), "definitions read as they were written: " + written);
+  promise(is_same(parse_vm_definitions(written, "fuzz"), definitions),
+          "definitions read as they were written: " + written);
   promise(merged_definitions(written, written) == written, "merging with itself changes nothing");
   judge(values, definitions);
   return 0;

@@ -21,8 +21,10 @@ const std::string kOne = "11111111-1111-4111-8111-111111111111", kTwo = "2222222
 
 std::string domain(const std::string& uuid, const std::string& devices = "") {
   return "<domain type='test' id='1'><name>vm</name><uuid>" + uuid +
-         "</uuid><metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:device alias='net0'><o:custom><o:lane>fast</o:lane></o:custom>"
-         "</o:device></o:vm></metadata><devices>" + devices + "</devices></domain>";
+         "</uuid><metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:device "
+         "alias='net0'><o:custom><o:lane>fast</o:lane></o:custom>"
+         "</o:device></o:vm></metadata><devices>" +
+         devices + "</devices></domain>";
 }
 std::string nic(const std::string& alias) { return "<interface type='user'><alias name='" + alias + "'/></interface>"; }
 
@@ -40,16 +42,20 @@ void expect(VmJournal journal, std::string_view event) {
 // Hooks append to HOST/record what they are run for.
 struct Fixture {
   Fixture() {
-    for (const auto* phase : {&phases::kPause, &phases::kContinue, &phases::kHibernate, &phases::kPlugNic, &phases::kUnplugNic}) record(after(*phase));
+    for (const auto* phase :
+         {&phases::kPause, &phases::kContinue, &phases::kHibernate, &phases::kPlugNic, &phases::kUnplugNic})
+      record(after(*phase));
     for (const auto event : phases::kLeave.after) record(event);
   }
   void record(std::string_view event) const {
-    host.file(event, "90_record", "#!/bin/sh\necho \"$VDSM_HOOK_EVENT $vmId $(cat \"$_hook_domxml\")\" >>" + host.root() + "/record\n");
+    host.file(event, "90_record",
+              "#!/bin/sh\necho \"$VDSM_HOOK_EVENT $vmId $(cat \"$_hook_domxml\")\" >>" + host.root() + "/record\n");
   }
   // Holds up the hooks of one VM until HOST/go is there.
   void wait_at(std::string_view event, const std::string& uuid) const {
-    host.file(event, "10_wait", "#!/bin/sh\n[ $vmId = " + uuid + " ] || exit 0\n: >" + host.root() + "/waits\nuntil [ -e " + host.root() +
-                                    "/go ]; do sleep 0.02; done\n");
+    host.file(event, "10_wait",
+              "#!/bin/sh\n[ $vmId = " + uuid + " ] || exit 0\n: >" + host.root() + "/waits\nuntil [ -e " + host.root() +
+                  "/go ]; do sleep 0.02; done\n");
   }
   std::vector<std::string> seen(const std::string& uuid = "") const {
     std::vector<std::string> lines;
@@ -81,24 +87,28 @@ struct Fixture {
 BOOST_FIXTURE_TEST_CASE(a_vms_events_run_in_order_and_others_do_not_wait_for_them, Fixture) {
   wait_at(after(phases::kPause), kOne);
   const auto one = events.vm(kOne, "one"), two = events.vm(kTwo, "two");
-  for (const auto* phase : {&phases::kPause, &phases::kContinue, &phases::kPause}) events.happened(one, *phase, lives(domain(kOne)));
+  for (const auto* phase : {&phases::kPause, &phases::kContinue, &phases::kPause})
+    events.happened(one, *phase, lives(domain(kOne)));
   for (const auto* phase : {&phases::kPause, &phases::kContinue}) events.happened(two, *phase, lives(domain(kTwo)));
   BOOST_TEST(sees(2, kTwo));
   BOOST_TEST(seen(kOne).empty());
   host.write("go", "");
   BOOST_TEST(sees(3, kOne));
-  const std::vector<std::string> wanted{std::string(after(phases::kPause)), std::string(after(phases::kContinue)), std::string(after(phases::kPause))};
+  const std::vector<std::string> wanted{std::string(after(phases::kPause)), std::string(after(phases::kContinue)),
+                                        std::string(after(phases::kPause))};
   BOOST_TEST(seen(kOne) == wanted, boost::test_tools::per_element());
 }
 
 BOOST_FIXTURE_TEST_CASE(what_a_command_fires_itself_is_left_out_once_each, Fixture) {
   expect(VmJournal(VmDirectory(host.runtime_dir(), kOne)), after(phases::kPause));
   const auto vm = events.vm(kOne, "one");
-  for (const auto* phase : {&phases::kContinue, &phases::kPause, &phases::kPause}) events.happened(vm, *phase, lives(domain(kOne)));
+  for (const auto* phase : {&phases::kContinue, &phases::kPause, &phases::kPause})
+    events.happened(vm, *phase, lives(domain(kOne)));
   BOOST_TEST(sees(2));
   events.happened(vm, phases::kContinue, lives(domain(kOne)));
   BOOST_TEST(sees(3));
-  const std::vector<std::string> wanted{std::string(after(phases::kContinue)), std::string(after(phases::kPause)), std::string(after(phases::kContinue))};
+  const std::vector<std::string> wanted{std::string(after(phases::kContinue)), std::string(after(phases::kPause)),
+                                        std::string(after(phases::kContinue))};
   BOOST_TEST(seen() == wanted, boost::test_tools::per_element());
 }
 
@@ -132,7 +142,7 @@ BOOST_FIXTURE_TEST_CASE(a_device_that_came_and_went_fires_with_its_own_element, 
   events.unplugged(vm, "net7", lives(domain(kOne)));
   BOOST_TEST(sees(2));
   BOOST_TEST(host.read("record") == std::string(after(phases::kPlugNic)) + " " + kOne + " " + nic("net7") + "\n" +
-                                      std::string(after(phases::kUnplugNic)) + " " + kOne + " " + nic("net7") + "\n");
+                                        std::string(after(phases::kUnplugNic)) + " " + kOne + " " + nic("net7") + "\n");
 }
 
 BOOST_FIXTURE_TEST_CASE(a_device_that_no_hook_point_is_about_fires_nothing, Fixture) {
@@ -148,14 +158,17 @@ BOOST_FIXTURE_TEST_CASE(a_device_that_no_hook_point_is_about_fires_nothing, Fixt
 BOOST_FIXTURE_TEST_CASE(a_hook_that_fails_is_named_in_the_log, Fixture) {
   host.file(after(phases::kPause), "50_fails", "#!/bin/sh\necho no such lamp >&2\nexit 1\n");
   events.happened(events.vm(kOne, "one"), phases::kPause, lives(domain(kOne)));
-  BOOST_TEST(eventually([&] { return has_logged("50_fails failed at " + std::string(after(phases::kPause))) && has_logged("no such lamp"); }));
+  BOOST_TEST(eventually([&] {
+    return has_logged("50_fails failed at " + std::string(after(phases::kPause))) && has_logged("no such lamp");
+  }));
   BOOST_TEST(sees(1));
 }
 
 BOOST_FIXTURE_TEST_CASE(stop_ends_the_hook_that_runs_and_starts_no_other, Fixture) {
   wait_at(after(phases::kPause), kOne);
   const auto vm = events.vm(kOne, "one");
-  for (const auto* phase : {&phases::kPause, &phases::kContinue, &phases::kContinue}) events.happened(vm, *phase, lives(domain(kOne)));
+  for (const auto* phase : {&phases::kPause, &phases::kContinue, &phases::kContinue})
+    events.happened(vm, *phase, lives(domain(kOne)));
   BOOST_REQUIRE(eventually([&] { return boost::filesystem::exists(host.root() + "/waits"); }));
   events.stop();
   BOOST_TEST(seen().empty());
@@ -176,7 +189,8 @@ BOOST_FIXTURE_TEST_CASE(too_much_that_waits_for_hooks_of_one_vm_is_dropped_and_s
     });
     events.forget_lost(vm);
   }
-  for (std::size_t i = 0; i < AfterEvents::kMaxWaiting; ++i) events.happened(vm, phases::kContinue, lives(domain(kOne)));
+  for (std::size_t i = 0; i < AfterEvents::kMaxWaiting; ++i)
+    events.happened(vm, phases::kContinue, lives(domain(kOne)));
   BOOST_TEST(!has_logged("wait for hooks already"));
   events.happened(vm, phases::kContinue, lives(domain(kOne)));
   BOOST_TEST(has_logged("no hooks run after continue: 64 things"));
@@ -191,7 +205,8 @@ BOOST_FIXTURE_TEST_CASE(a_device_of_a_command_is_left_out_and_not_one_that_came_
   events.happened(vm, phases::kPause, lives(domain(kOne)));
   BOOST_REQUIRE(eventually([&] { return boost::filesystem::exists(host.root() + "/waits"); }));
   events.plugged(vm, "net1", lives(domain(kOne, nic("net1"))));
-  expect(VmJournal(VmDirectory(host.runtime_dir(), kOne)), after(phases::kPlugNic));  // a command's, while the hooks of the first wait
+  expect(VmJournal(VmDirectory(host.runtime_dir(), kOne)),
+         after(phases::kPlugNic));  // a command's, while the hooks of the first wait
   events.plugged(vm, "net2", lives(domain(kOne, nic("net2"))));
   host.write("go", "");
   events.happened(vm, phases::kContinue, lives(domain(kOne)));

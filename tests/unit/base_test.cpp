@@ -85,8 +85,8 @@ BOOST_AUTO_TEST_CASE(did_you_mean_says_the_nearest_or_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(well_formed_utf8_is_taken) {
-  for (const auto& text : {""s, "VM"s, "\xC2\x80"s, "\xC3\xA9"s, "\xE0\xA0\x80"s, "\xED\x9F\xBF"s,
-                           "\xEE\x80\x80"s, "\xEF\xBF\xBF"s, "\xF0\x90\x80\x80"s, "\xF4\x8F\xBF\xBF"s, "\0"s})
+  for (const auto& text : {""s, "VM"s, "\xC2\x80"s, "\xC3\xA9"s, "\xE0\xA0\x80"s, "\xED\x9F\xBF"s, "\xEE\x80\x80"s,
+                           "\xEF\xBF\xBF"s, "\xF0\x90\x80\x80"s, "\xF4\x8F\xBF\xBF"s, "\0"s})
     BOOST_TEST(is_utf8(text), printable(text));
 }
 
@@ -121,15 +121,18 @@ BOOST_AUTO_TEST_CASE(control_characters_never_reach_a_terminal) {
 }
 
 BOOST_AUTO_TEST_CASE(a_name_is_shown_on_one_line) {
-  for (const auto& [bytes, shown] : {std::pair("a\nb\tc\r"s, "a\\nb\\tc\\x0d"s), {"\n\n", "\\n\\n"}, {"a b", "a b"}, {"", ""}, {"\xFF", "\xEF\xBF\xBD"}})
+  for (const auto& [bytes, shown] : {std::pair("a\nb\tc\r"s, "a\\nb\\tc\\x0d"s),
+                                     {"\n\n", "\\n\\n"},
+                                     {"a b", "a b"},
+                                     {"", ""},
+                                     {"\xFF", "\xEF\xBF\xBD"}})
     BOOST_TEST(on_one_line(bytes) == shown);
 }
 
 BOOST_AUTO_TEST_CASE(durations_are_read_with_their_unit) {
   const std::vector<std::pair<std::string_view, std::chrono::milliseconds>> rows{
-      {"250ms", 250ms}, {"30s", 30s},       {"30", 30s},      {"5m", 5min},
-      {"5min", 5min},   {"2h", 2h},         {"1ms", 1ms},     {"007s", 7s},
-      {"168h", 168h},   {"10080min", 168h}, {"604800", 168h}, {"604800000ms", 168h}};
+      {"250ms", 250ms}, {"30s", 30s}, {"30", 30s},    {"5m", 5min},       {"5min", 5min},   {"2h", 2h},
+      {"1ms", 1ms},     {"007s", 7s}, {"168h", 168h}, {"10080min", 168h}, {"604800", 168h}, {"604800000ms", 168h}};
   for (const auto& [text, wanted] : rows) {
     const auto read = parse_duration(text);
     BOOST_REQUIRE_MESSAGE(read.has_value(), text);
@@ -170,8 +173,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_duration_is_refused) {
 
 BOOST_AUTO_TEST_CASE(a_duration_is_said_in_its_shortest_form_and_reads_back) {
   const std::vector<std::pair<std::chrono::milliseconds, std::string_view>> rows{
-      {1ms, "1ms"},    {1500ms, "1500ms"}, {30s, "30s"},    {90s, "90s"},
-      {600s, "10min"}, {3600s, "1h"},      {5400s, "90min"}};
+      {1ms, "1ms"}, {1500ms, "1500ms"}, {30s, "30s"}, {90s, "90s"}, {600s, "10min"}, {3600s, "1h"}, {5400s, "90min"}};
   for (const auto& [duration, text] : rows) {
     BOOST_TEST(to_text(duration) == text);
     BOOST_TEST((parse_duration(text) == duration), text);
@@ -196,8 +198,8 @@ BOOST_AUTO_TEST_CASE(a_uuid_is_8_4_4_4_12_hexadecimal_digits) {
     bad[i] = bad[i] == '-' ? '0' : 'g';
     BOOST_TEST(!is_uuid(bad), bad);
   }
-  for (const auto& text : {""s, good + "0", good.substr(1), "{" + good.substr(2) + "}", " " + good.substr(1),
-                           good.substr(0, 35) + '\0'})
+  for (const auto& text :
+       {""s, good + "0", good.substr(1), "{" + good.substr(2) + "}", " " + good.substr(1), good.substr(0, 35) + '\0'})
     BOOST_TEST(!is_uuid(text), printable(text));
 }
 
@@ -215,18 +217,15 @@ BOOST_AUTO_TEST_CASE(random_uuids_are_of_version_4_and_differ) {
 }
 
 BOOST_AUTO_TEST_CASE(an_event_name_is_one_plain_file_name) {
-  for (const auto& name :
-       {"a"s, "before_backup"s, "my-event.2"s, "_x"s, "-x"s, "9"s, std::string(kMaxEventName, 'e')})
+  for (const auto& name : {"a"s, "before_backup"s, "my-event.2"s, "_x"s, "-x"s, "9"s, std::string(kMaxEventName, 'e')})
     BOOST_TEST(is_event_name(name), name);
-  for (const auto& name :
-       {""s, "."s, ".."s, ".x"s, "../x"s, "/x"s, "a/b"s, "a b"s, "a\n"s, "a\0"s, "\xC3\xA9"s, "a*"s, "a:b"s,
-        std::string(kMaxEventName + 1, 'e'), std::string(300, 'e')})
+  for (const auto& name : {""s, "."s, ".."s, ".x"s, "../x"s, "/x"s, "a/b"s, "a b"s, "a\n"s, "a\0"s, "\xC3\xA9"s, "a*"s,
+                           "a:b"s, std::string(kMaxEventName + 1, 'e'), std::string(300, 'e')})
     BOOST_TEST(!is_event_name(name), printable(name));
 }
 
 BOOST_AUTO_TEST_CASE(payload_kinds_and_their_words_belong_together) {
-  for (const auto kind :
-       {PayloadKind::none, PayloadKind::domain_xml, PayloadKind::device_xml, PayloadKind::json})
+  for (const auto kind : {PayloadKind::none, PayloadKind::domain_xml, PayloadKind::device_xml, PayloadKind::json})
     BOOST_TEST((payload_kind(to_string(kind)) == kind));
   BOOST_TEST(!payload_kind("xml").has_value());
 }
@@ -239,8 +238,7 @@ BOOST_AUTO_TEST_CASE(reading_to_the_end_gives_everything_up_to_the_bound) {
     BOOST_TEST(read_file(path, size + 1).size() == size);
     BOOST_TEST(read_file(path, SIZE_MAX).size() == size);
     if (size > 0)
-      check_error([&] { return read_file(path, size - 1); }, Errc::wrong_use,
-                  {path, std::to_string(size - 1)});
+      check_error([&] { return read_file(path, size - 1); }, Errc::wrong_use, {path, std::to_string(size - 1)});
   }
 }
 
@@ -268,15 +266,13 @@ BOOST_AUTO_TEST_CASE(a_file_of_the_kernel_that_says_it_has_no_size_is_read_whole
 
 BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_named) {
   const TempDir dir;
-  check_error([&] { return read_file(dir / "missing", 10); }, Errc::wrong_use,
-              {dir / "missing", "No such file"});
+  check_error([&] { return read_file(dir / "missing", 10); }, Errc::wrong_use, {dir / "missing", "No such file"});
   check_error([&] { return read_file(dir.path(), 10); }, Errc::engine_failure, {dir.path(), "directory"});
   check_error([] { return read_to_end(-1, 10, "the-name"); }, Errc::engine_failure, {"the-name"});
 }
 
 BOOST_AUTO_TEST_CASE(writing_to_a_full_device_or_a_closed_pipe_is_an_error_that_names_it) {
-  check_error([] { replace_file("/dev/full", "data"); }, Errc::engine_failure,
-              {"/dev/full", "No space left"});
+  check_error([] { replace_file("/dev/full", "data"); }, Errc::engine_failure, {"/dev/full", "No space left"});
   Pipe pipe;
   pipe.read.reset();
   check_error([&] { write_all(pipe.write.get(), "data", "the-pipe"); }, Errc::engine_failure,
@@ -312,8 +308,7 @@ BOOST_AUTO_TEST_CASE(the_environment_moves_the_places_it_names) {
   ::setenv("VDSM_HOOK_HOOKS_DIR", ":", 1);  // names no directory: the hooks do not vanish
   paths.apply_environment();
   BOOST_TEST(paths.hooks_dirs.size() == 2U);
-  for (const char* name :
-       {"VDSM_HOOK_HOOKS_DIR", "VDSM_HOOK_CONFIG_DIR", "VDSM_HOOK_RUNTIME_DIR", "VDSM_HOOK_SDK_DIR"})
+  for (const char* name : {"VDSM_HOOK_HOOKS_DIR", "VDSM_HOOK_CONFIG_DIR", "VDSM_HOOK_RUNTIME_DIR", "VDSM_HOOK_SDK_DIR"})
     ::unsetenv(name);
 }
 

@@ -11,7 +11,9 @@ using namespace vdsm_hook::test;
 
 namespace {
 
-void check_has(const std::string& text, std::string_view words) { BOOST_TEST(mentions(text, words), text << " does not say " << words); }
+void check_has(const std::string& text, std::string_view words) {
+  BOOST_TEST(mentions(text, words), text << " does not say " << words);
+}
 
 }  // namespace
 
@@ -23,7 +25,8 @@ BOOST_AUTO_TEST_CASE(a_veto_fails_the_call_names_the_hook_and_fires_nothing_more
   BOOST_TEST(result.exit_code == 1);
   BOOST_TEST(result.output.empty());
   const auto errors = text_of(result, Level::error);
-  check_has(errors, "before_device_create: error: " + bridge.host.event_dir("before_device_create") + "/50_refuse: 50_refuse failed at before_device_create");
+  check_has(errors, "before_device_create: error: " + bridge.host.event_dir("before_device_create") +
+                        "/50_refuse: 50_refuse failed at before_device_create");
   check_has(errors, "\nno such network");
   BOOST_TEST(bridge.fired() == "before_device_create");  // of the first device
   BOOST_TEST(!boost::filesystem::exists(bridge.host.root() + "/ran"));
@@ -55,7 +58,8 @@ BOOST_AUTO_TEST_CASE(what_hooks_say_that_did_well_is_information) {
   BridgeFixture bridge;
   bridge.hook("before_vm_start", "20_say", "echo pinned >&2\n");
   const auto result = bridge.call("prepare", "begin");
-  check_has(text_of(result, Level::info), "before_vm_start: " + bridge.host.event_dir("before_vm_start") + "/20_say said: pinned\n");
+  check_has(text_of(result, Level::info),
+            "before_vm_start: " + bridge.host.event_dir("before_vm_start") + "/20_say said: pinned\n");
 }
 
 BOOST_AUTO_TEST_CASE(what_nothing_on_the_host_defines_is_withheld_with_a_warning) {
@@ -64,7 +68,8 @@ BOOST_AUTO_TEST_CASE(what_nothing_on_the_host_defines_is_withheld_with_a_warning
   host.write("etc/properties.toml", "");
   const auto result = host.call("prepare", "begin");
   BOOST_TEST(result.exit_code == 0);
-  BOOST_TEST(text_of(result, Level::warning).find("custom property colour of the metadata of disk vda: withheld") != std::string::npos);
+  BOOST_TEST(text_of(result, Level::warning).find("custom property colour of the metadata of disk vda: withheld") !=
+             std::string::npos);
   for (const auto& line : host.lines()) BOOST_TEST(line.find("||") != std::string::npos, line);
 }
 
@@ -80,7 +85,8 @@ BOOST_AUTO_TEST_CASE(changes_that_libvirt_cannot_use_are_named_and_fail_the_call
     BOOST_TEST(result.exit_code == (is_strict ? 1 : 0));
     BOOST_TEST(result.output.empty());
     check_has(text_of(result, level), "before_device_create/20_edit changed the document");
-    BOOST_TEST(mentions(text_of(result, level), "before_vm_start/20_edit changed the document") == !is_strict);  // the device's was enough
+    BOOST_TEST(mentions(text_of(result, level), "before_vm_start/20_edit changed the document") ==
+               !is_strict);  // the device's was enough
     BOOST_TEST(!mentions(text_of(result, level), "30_read"));
     BOOST_TEST(text_of(result, is_strict ? Level::warning : Level::error) == "");
   }
@@ -100,7 +106,9 @@ BOOST_AUTO_TEST_CASE(a_hook_that_needs_libvirt_is_not_started_with_a_warning_and
   BridgeFixture bridge;
   for (const std::string name : {"20_ask", "30_other"}) {
     bridge.hook("before_vm_start", name, "touch " + bridge.host.root() + "/asked\n");
-    bridge.host.file("before_vm_start", name + ".toml", "needs_libvirt = true\n" + std::string(name == "30_other" ? "[when]\nvm = [\"other\"]\n" : ""), 0644);
+    bridge.host.file("before_vm_start", name + ".toml",
+                     "needs_libvirt = true\n" + std::string(name == "30_other" ? "[when]\nvm = [\"other\"]\n" : ""),
+                     0644);
   }
   const auto result = bridge.call("prepare", "begin");
   BOOST_TEST(result.exit_code == 0);
@@ -162,7 +170,8 @@ BOOST_AUTO_TEST_CASE(a_record_that_cannot_be_read_loses_no_event_of_a_vms_end_an
   auto result = bridge.call("release", "end");
   BOOST_TEST(result.exit_code == 0);
   BOOST_TEST(bridge.fired() == joined(kGone));
-  check_has(text_of(result, Level::warning), "/record, where it is written down what happens to the VM, cannot be read");
+  check_has(text_of(result, Level::warning),
+            "/record, where it is written down what happens to the VM, cannot be read");
   BOOST_TEST(boost::filesystem::exists(bridge.host.root() + "/ran"));
   result = bridge.call("prepare", "begin");
   BOOST_TEST(result.exit_code == 1);
@@ -179,7 +188,8 @@ BOOST_AUTO_TEST_CASE(the_vms_scripts_filter_what_the_hooks_left) {
   BOOST_TEST(bridge.seen() == "restore");
 }
 
-BOOST_DATA_TEST_CASE(calls_that_never_fail_do_not, data::make({"stopped", "release", "reconnect", "attach"}), operation) {
+BOOST_DATA_TEST_CASE(calls_that_never_fail_do_not, data::make({"stopped", "release", "reconnect", "attach"}),
+                     operation) {
   BridgeFixture bridge;
   bridge.set_seen("running");
   const auto is_end = std::string(operation) == "stopped" || std::string(operation) == "release";
@@ -223,8 +233,10 @@ BOOST_AUTO_TEST_CASE(a_call_that_stops_before_it_is_looked_at_fails_where_an_eve
   const auto refuses = [](const std::string& driver, const std::string& operation, const std::string& sub) {
     return must_refuse({driver, "vm", operation, sub, "-", ""});
   };
-  for (const auto* operation : {"prepare", "migrate", "restore"}) BOOST_TEST(refuses("qemu", operation, "begin"), operation);
-  for (const auto* operation : {"start", "started", "reconnect", "attach"}) BOOST_TEST(!refuses("qemu", operation, "begin"), operation);
+  for (const auto* operation : {"prepare", "migrate", "restore"})
+    BOOST_TEST(refuses("qemu", operation, "begin"), operation);
+  for (const auto* operation : {"start", "started", "reconnect", "attach"})
+    BOOST_TEST(!refuses("qemu", operation, "begin"), operation);
   for (const auto* operation : {"stopped", "release"}) BOOST_TEST(!refuses("lxc", operation, "end"), operation);
   for (const auto* operation : {"start", "shutdown"}) BOOST_TEST(!refuses("daemon", operation, "-"), operation);
   BOOST_TEST(!refuses("network", "start", "begin"));

@@ -20,10 +20,12 @@ inline const std::string kNic = "<interface type='user'><mac address='52:54:00:0
 inline const std::string kDisk = "<disk type='file'><target dev='vda'/></disk>";
 /// Three devices, of which the NIC and the disk have properties.
 inline const std::string kVm =
-    "<domain type='qemu'><name>web 1</name><uuid>" + kUuid + "</uuid><metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'>"
+    "<domain type='qemu'><name>web 1</name><uuid>" + kUuid +
+    "</uuid><metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'>"
     "<o:device mac_address='52:54:00:00:00:01'><o:custom><o:colour>red</o:colour></o:custom></o:device>"
     "<o:device devtype='disk' name='vda'><o:custom><o:colour>blue</o:colour></o:custom></o:device>"
-    "</o:vm></metadata><on_reboot>restart</on_reboot><devices>" + kDisk + "<video/>" + kNic + "</devices></domain>";
+    "</o:vm></metadata><on_reboot>restart</on_reboot><devices>" +
+    kDisk + "<video/>" + kNic + "</devices></domain>";
 
 /// DOCUMENT as it is of a VM that has run.
 inline std::string as_running(std::string document) {
@@ -32,7 +34,8 @@ inline std::string as_running(std::string document) {
 
 inline const Words kBeforeStart{"before_device_create", "before_device_create", "before_vm_start"};
 inline const Words kAfterStart{"after_vm_start", "after_device_create", "after_device_create"};
-inline const Words kArrive{"before_device_migrate_destination", "before_device_migrate_destination", "before_vm_migrate_destination"};
+inline const Words kArrive{"before_device_migrate_destination", "before_device_migrate_destination",
+                           "before_vm_migrate_destination"};
 inline const Words kGone{"after_vm_destroy", "after_device_destroy", "after_device_destroy"};
 inline const Words kResume{"before_vm_dehibernate"}, kResumed{"after_vm_dehibernate"};
 
@@ -49,15 +52,21 @@ class BridgeFixture {
     ::umask(022);  // the trust rules would not like what 002 makes
     for (const auto* events : {&kBeforeStart, &kAfterStart, &kArrive, &kGone, &kResume, &kResumed}) record(*events);
     record({"before_vdsm_start", "after_vdsm_stop"});
-    write("etc/properties.toml", "[CustomDeviceProperties]\n'4.8' = '{type=interface;prop={colour=.*}};{type=disk;prop={colour=.*}}'\n");
+    write("etc/properties.toml",
+          "[CustomDeviceProperties]\n'4.8' = '{type=interface;prop={colour=.*}};{type=disk;prop={colour=.*}}'\n");
   }
 
   void record(const Words& events) const {
     for (const auto& event : events)
-      hook(event, "10_record", "echo \"$VDSM_HOOK_EVENT|$vmId|$colour|$VDSM_HOOK_REASON$FROM_SNAPSHOT\" >>" + host.root() + "/events\n"
-                               "cp $_hook_domxml " + host.root() + "/document\n");
+      hook(event, "10_record",
+           "echo \"$VDSM_HOOK_EVENT|$vmId|$colour|$VDSM_HOOK_REASON$FROM_SNAPSHOT\" >>" + host.root() +
+               "/events\n"
+               "cp $_hook_domxml " +
+               host.root() + "/document\n");
   }
-  void hook(const std::string& event, const std::string& name, const std::string& lines) const { host.file(event, name, "#!/bin/sh\n" + lines); }
+  void hook(const std::string& event, const std::string& name, const std::string& lines) const {
+    host.file(event, name, "#!/bin/sh\n" + lines);
+  }
   /// A script of the VM's tree: "prepare/begin/10-a".
   std::string script(const std::string& name, const std::string& lines) const {
     const auto path = boost::filesystem::path(host.root() + "/libvirt/hooks/qemu.d/web 1/" + name);
@@ -70,13 +79,19 @@ class BridgeFixture {
   BridgeResult call(const std::string& operation, const std::string& sub_operation, const std::string& extra = "-",
                     const std::string& driver = "qemu", const std::string& input = kVm) {
     const Engine engine(settings);
-    const BridgeHost program{host.root() + "/libvirt/hooks", host.root() + "/run-libvirt", [this] { hidden += "hide "; if (cannot_hide) throw Error(Errc::engine_failure, "not allowed"); },
+    const BridgeHost program{host.root() + "/libvirt/hooks", host.root() + "/run-libvirt",
+                             [this] {
+                               hidden += "hide ";
+                               if (cannot_hide) throw Error(Errc::engine_failure, "not allowed");
+                             },
                              [this] { hidden += "show "; }};
     const auto is_daemon = driver == "daemon";
-    return run_bridge({driver, is_daemon ? "-" : "web 1", operation, sub_operation, extra, is_daemon ? "" : input}, engine, program);
+    return run_bridge({driver, is_daemon ? "-" : "web 1", operation, sub_operation, extra, is_daemon ? "" : input},
+                      engine, program);
   }
   /// Nothing is said but information, and libvirt goes on.
-  void goes_well(const std::string& operation, const std::string& sub_operation, const std::string& driver = "qemu", const std::string& input = kVm) {
+  void goes_well(const std::string& operation, const std::string& sub_operation, const std::string& driver = "qemu",
+                 const std::string& input = kVm) {
     const auto result = call(operation, sub_operation, "-", driver, input);
     BOOST_TEST(result.exit_code == 0);
     BOOST_TEST(result.output.empty());

@@ -23,7 +23,9 @@ struct Row {
   Words events;
   const char* then;
 };
-std::ostream& operator<<(std::ostream& out, const Row& row) { return out << row.operation << " after '" << row.seen << "'"; }
+std::ostream& operator<<(std::ostream& out, const Row& row) {
+  return out << row.operation << " after '" << row.seen << "'";
+}
 
 // The contract's table, and what cannot be but is.
 const Row kRows[] = {
@@ -51,7 +53,8 @@ const char* const kGuestDrivers[] = {"qemu", "lxc", "libxl", "bhyve"};
 
 }  // namespace
 
-BOOST_DATA_TEST_CASE(each_call_fires_what_the_contract_says, data::make(kGuestDrivers) * data::make(kRows), driver, row) {
+BOOST_DATA_TEST_CASE(each_call_fires_what_the_contract_says, data::make(kGuestDrivers) * data::make(kRows), driver,
+                     row) {
   BridgeFixture bridge;
   bridge.set_seen(row.seen);
   bridge.goes_well(row.operation, row.sub_operation, driver);
@@ -61,7 +64,8 @@ BOOST_DATA_TEST_CASE(each_call_fires_what_the_contract_says, data::make(kGuestDr
 
 BOOST_AUTO_TEST_CASE(the_daemons_calls_fire_events_of_the_host) {
   BridgeFixture bridge;
-  for (const auto& [operation, sub, events] : {std::tuple("start", "-", "before_vdsm_start"), {"reload", "begin", ""}, {"shutdown", "-", "after_vdsm_stop"}}) {
+  for (const auto& [operation, sub, events] :
+       {std::tuple("start", "-", "before_vdsm_start"), {"reload", "begin", ""}, {"shutdown", "-", "after_vdsm_stop"}}) {
     bridge.goes_well(operation, sub, "daemon");
     BOOST_TEST(bridge.fired() == events);
   }
@@ -70,7 +74,8 @@ BOOST_AUTO_TEST_CASE(the_daemons_calls_fire_events_of_the_host) {
 BOOST_AUTO_TEST_CASE(a_start_a_migration_and_a_restore_are_told_apart) {
   BridgeFixture bridge;
   const auto start = [&bridge](const std::string& document) {
-    for (const auto* operation : {"prepare", "start", "started"}) bridge.goes_well(operation, "begin", "qemu", document);
+    for (const auto* operation : {"prepare", "start", "started"})
+      bridge.goes_well(operation, "begin", "qemu", document);
     return bridge.fired();
   };
   const auto live = as_running(kVm);
@@ -92,7 +97,8 @@ BOOST_AUTO_TEST_CASE(devices_with_properties_come_in_the_order_of_the_document_e
   bridge.goes_well("prepare", "begin");
   BOOST_TEST(bridge.host.read("devices") == kDisk + kNic);
   BOOST_TEST(bridge.document() == kVm);
-  const Words expected{"before_device_create|" + kUuid + "|blue|", "before_device_create|" + kUuid + "|red|", "before_vm_start|" + kUuid + "||"};
+  const Words expected{"before_device_create|" + kUuid + "|blue|", "before_device_create|" + kUuid + "|red|",
+                       "before_vm_start|" + kUuid + "||"};
   BOOST_TEST(bridge.lines() == expected, boost::test_tools::per_element());
 }
 
@@ -106,7 +112,8 @@ BOOST_AUTO_TEST_CASE(hooks_get_the_reason_where_libvirt_gives_one) {
   BridgeFixture bridge;
   for (const std::string reason : {"destroyed", "from snapshot", "-"}) {
     BOOST_TEST(bridge.call("release", "end", reason).exit_code == 0);
-    for (const auto& line : bridge.lines()) BOOST_TEST(line.substr(line.rfind('|') + 1) == (reason == "-" ? "" : reason));
+    for (const auto& line : bridge.lines())
+      BOOST_TEST(line.substr(line.rfind('|') + 1) == (reason == "-" ? "" : reason));
   }
   bridge.goes_well("restore", "begin");
   BOOST_TEST(bridge.lines() == Words{"before_vm_dehibernate|" + kUuid + "||False"}, boost::test_tools::per_element());
@@ -114,7 +121,8 @@ BOOST_AUTO_TEST_CASE(hooks_get_the_reason_where_libvirt_gives_one) {
 
 namespace {
 
-// What may stand for a start that comes next, after WHAT was said of a VM whose document was BEFORE. None of it is what was said, or it cannot be told.
+// What may stand for a start that comes next, after WHAT was said of a VM whose document was BEFORE. None of it is what
+// was said, or it cannot be told.
 struct Doubtful {
   const char* why;
   std::string before, next, definition;
@@ -122,7 +130,8 @@ struct Doubtful {
 const Doubtful kDoubtful[] = {
     {"without its memory", kVm, kVm, kVm},
     {"refused, and started by its definition", as_running(kVm), kVm, kVm},
-    {"without its memory, of a definition with the part of a VM that runs", as_running(kVm), as_running(kVm), as_running(kVm)},
+    {"without its memory, of a definition with the part of a VM that runs", as_running(kVm), as_running(kVm),
+     as_running(kVm)},
     {"by a driver whose documents do not tell", kVm, kVm, ""},
     {"what was said without that part", kVm, as_running(kVm), ""},
 };
@@ -130,7 +139,8 @@ std::ostream& operator<<(std::ostream& out, const Doubtful& row) { return out <<
 
 }  // namespace
 
-BOOST_DATA_TEST_CASE(a_start_that_may_not_be_what_was_said_before_is_one_whenever_it_comes, data::make({"migrate", "restore"}) * data::make(kDoubtful), operation, row) {
+BOOST_DATA_TEST_CASE(a_start_that_may_not_be_what_was_said_before_is_one_whenever_it_comes,
+                     data::make({"migrate", "restore"}) * data::make(kDoubtful), operation, row) {
   BridgeFixture bridge;
   if (!row.definition.empty()) bridge.write("libvirt/qemu/web 1.xml", row.definition);
   BOOST_TEST(bridge.call(operation, "begin", "-", "qemu", row.before).exit_code == 0);
@@ -140,7 +150,8 @@ BOOST_DATA_TEST_CASE(a_start_that_may_not_be_what_was_said_before_is_one_wheneve
   BOOST_TEST(bridge.fired() == joined(kBeforeStart));
 }
 
-BOOST_DATA_TEST_CASE(a_vm_that_comes_with_its_memory_is_known_by_qemus_command_line, data::make({"migrate", "restore"}), operation) {
+BOOST_DATA_TEST_CASE(a_vm_that_comes_with_its_memory_is_known_by_qemus_command_line, data::make({"migrate", "restore"}),
+                     operation) {
   BridgeFixture bridge;
   const auto live = as_running(kVm);
   for (const bool is_incoming : {true, false}) {
@@ -199,7 +210,8 @@ BOOST_AUTO_TEST_CASE(events_that_a_command_fires_itself_are_left_out_and_the_sta
 BOOST_AUTO_TEST_CASE(libvirt_goes_on_with_the_document_of_a_filter_if_it_changed) {
   BridgeFixture bridge;
   bridge.goes_well("migrate", "begin");
-  for (const auto* event : {"before_vm_migrate_destination", "before_vm_dehibernate"}) bridge.hook(event, "20_edit", "sed -i s/restart/destroy/ $_hook_domxml\n");
+  for (const auto* event : {"before_vm_migrate_destination", "before_vm_dehibernate"})
+    bridge.hook(event, "20_edit", "sed -i s/restart/destroy/ $_hook_domxml\n");
   auto expected = kVm;
   expected.replace(expected.find("restart"), 7, "destroy");
   for (const auto* operation : {"migrate", "restore"}) {
@@ -218,7 +230,8 @@ BOOST_AUTO_TEST_CASE(libvirt_is_hidden_once_and_only_when_something_runs) {
   bridge.goes_well("start", "begin");
   bridge.goes_well("stopped", "end");
   BOOST_TEST(bridge.hidden == "");
-  for (const auto* event : {"after_vm_start", "after_device_create"}) bridge.host.file(event, "10_record.toml", "[when]\nvm = [\"other\"]\n", 0644);
+  for (const auto* event : {"after_vm_start", "after_device_create"})
+    bridge.host.file(event, "10_record.toml", "[when]\nvm = [\"other\"]\n", 0644);
   bridge.goes_well("started", "begin");
   BOOST_TEST(bridge.fired() == joined(kBeforeStart));
   BOOST_TEST(bridge.hidden == "");

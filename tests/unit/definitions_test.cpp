@@ -92,9 +92,9 @@ BOOST_AUTO_TEST_CASE(a_later_definition_takes_the_place_of_an_earlier_one) {
 }
 
 BOOST_AUTO_TEST_CASE(the_predefined_ones_are_those_of_the_newest_level) {
-  BOOST_TEST((names_of(predefined_vm_properties()) ==
-              std::vector{"sap_agent"s, "sndbuf"s, "vhost"s, "viodiskcache"s, "hugepages"s, "scsi_hostdev"s,
-                          "nvram_template"s, "extra_cpu_flags"s}));
+  BOOST_TEST((names_of(predefined_vm_properties()) == std::vector{"sap_agent"s, "sndbuf"s, "vhost"s, "viodiskcache"s,
+                                                                  "hugepages"s, "scsi_hostdev"s, "nvram_template"s,
+                                                                  "extra_cpu_flags"s}));
   BOOST_TEST(predefined_network_properties().find("bridge_opts")->pattern.matches("a=1  b=2"));
   BOOST_TEST(!predefined_network_properties().find("bridge_opts")->pattern.matches("a b=2"));
   BOOST_TEST(predefined_device_properties().at("interface").find("SecurityGroups")->pattern.matches(""));
@@ -171,12 +171,15 @@ BOOST_AUTO_TEST_CASE(patterns_that_java_reads_otherwise_are_refused_where_they_d
       {"(a{1000}){1000}", "invalid repetition size"},
   };
   for (const auto& [pattern, part] : rows) check_refused(Kind::vm, "a=" + pattern, part);
-  for (const auto* pattern : {"a&&b", "[a&b]", "[]a]", "[^]a]", "[\\[\\&&]", "\\[a[bc]\\]", "\\Q[a[b]]\\E", "[a-z]|[0-9]", "\\\\[a]"})
+  for (const auto* pattern :
+       {"a&&b", "[a&b]", "[]a]", "[^]a]", "[\\[\\&&]", "\\[a[bc]\\]", "\\Q[a[b]]\\E", "[a-z]|[0-9]", "\\\\[a]"})
     BOOST_TEST(refusal(Kind::vm, "a="s + pattern) == "accepted", pattern);
 }
 
 BOOST_AUTO_TEST_CASE(a_pattern_is_for_the_whole_value) {
-  const auto matches = [](const char* pattern, const std::string& value) { return Pattern::compile(pattern).matches(value); };
+  const auto matches = [](const char* pattern, const std::string& value) {
+    return Pattern::compile(pattern).matches(value);
+  };
   BOOST_TEST(matches("a|ab", "ab"));
   BOOST_TEST(matches("^x|y$", "y"));
   BOOST_TEST(!matches("^x|y$", "xy"));

@@ -41,8 +41,7 @@ Lines patched(const Lines& before, const std::string& diff) {
   const auto lines = split(diff);
   for (std::size_t i = 0; i < lines.size();) {
     std::size_t start = 0, old_count = 0, new_start = 0, new_count = 0;
-    if (std::sscanf(lines[i].c_str(), "@@ -%zu,%zu +%zu,%zu @@", &start, &old_count, &new_start,
-                    &new_count) != 4)
+    if (std::sscanf(lines[i].c_str(), "@@ -%zu,%zu +%zu,%zu @@", &start, &old_count, &new_start, &new_count) != 4)
       return wrong("no head of a hunk: " + lines[i]);
     // A hunk without lines on one side names the line there that it comes behind.
     if (old_count > 0) --start;
@@ -112,8 +111,7 @@ BOOST_AUTO_TEST_CASE(every_small_change_can_be_patched_from_its_diff) {
                                                   {{"a\r"}, {"a"}},
                                                   {{"-a", "+b", " c", "@@ d"}, {"-a", "+c", " c"}}};
   for (const auto& [before, after] : rows)
-    BOOST_TEST(patched(before, unified_diff(joined(before), joined(after))) == after,
-               boost::test_tools::per_element());
+    BOOST_TEST(patched(before, unified_diff(joined(before), joined(after))) == after, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(any_change_can_be_patched_from_its_diff) {
@@ -133,9 +131,7 @@ BOOST_AUTO_TEST_CASE(any_change_can_be_patched_from_its_diff) {
       }
     }
     const auto diff = unified_diff(joined(before), joined(after));
-    BOOST_REQUIRE_MESSAGE(patched(before, diff) == after, "of\n"
-                                                              << joined(before) << "to\n"
-                                                              << joined(after));
+    BOOST_REQUIRE_MESSAGE(patched(before, diff) == after, "of\n" << joined(before) << "to\n" << joined(after));
   }
 }
 
@@ -161,10 +157,8 @@ BOOST_AUTO_TEST_CASE(the_worst_documents_of_the_limit_are_dealt_with_in_time) {
   const std::vector<std::tuple<const char*, std::string, std::string>> rows{
       {"nothing in common", filled(numbered("before ")), filled(numbered("after "))},
       {"short lines, nothing in common", filled(numbered("")), filled(numbered("a"))},
-      {"one byte a line, nothing in common", filled(every(1, 1)),
-       filled([](std::size_t) { return std::string("c"); })},
-      {"only line ends, more and less of them", std::string(kMaxDiffBytes, '\n'),
-       std::string(kMaxDiffBytes / 2, '\n')},
+      {"one byte a line, nothing in common", filled(every(1, 1)), filled([](std::size_t) { return std::string("c"); })},
+      {"only line ends, more and less of them", std::string(kMaxDiffBytes, '\n'), std::string(kMaxDiffBytes / 2, '\n')},
       {"every other line", filled(numbered("line ")),
        filled([](std::size_t i) { return (i % 2 == 0 ? "line " : "other ") + std::to_string(i); })},
       {"backwards", filled(numbered("line ")),

@@ -29,10 +29,8 @@ struct Host {
   Discovery find() const { return discover("event", rules); }
 
   TempDir dir;
-  DiscoveryRules rules{.layers = {dir / "vendor", dir / "admin"},
-                       .checks_trust = true,
-                       .skips_leftovers = true,
-                       .trust = Trust()};
+  DiscoveryRules rules{
+      .layers = {dir / "vendor", dir / "admin"}, .checks_trust = true, .skips_leftovers = true, .trust = Trust()};
 };
 
 Names hooks(const Discovery& found) {
@@ -86,8 +84,7 @@ BOOST_AUTO_TEST_CASE(only_the_events_own_directory_is_looked_at) {
 
 BOOST_AUTO_TEST_CASE(both_layers_make_one_list_in_the_order_of_the_names) {
   const Host host;
-  for (const std::string name : {"vendor/event/10_a", "admin/event/20_b", "vendor/event/30_c"})
-    host.dir.hook(name);
+  for (const std::string name : {"vendor/event/10_a", "admin/event/20_b", "vendor/event/30_c"}) host.dir.hook(name);
   const auto found = host.find();
   check(found, {"vendor/event/10_a", "admin/event/20_b", "vendor/event/30_c"}, {});
   BOOST_TEST(found.hooks[1].name == "20_b");
@@ -173,7 +170,8 @@ BOOST_AUTO_TEST_CASE(trust_is_judged_before_what_a_file_is_otherwise) {
   host.dir.file("open/empty", "");
   host.dir.file("open/off", "#!/bin/sh\n");
   host.dir.dir("open/directory");
-  for (const std::string name : {"empty", "off", "directory", "nothing", "null"}) host.dir.link("vendor/event/50_" + name, "../../open/" + name);
+  for (const std::string name : {"empty", "off", "directory", "nothing", "null"})
+    host.dir.link("vendor/event/50_" + name, "../../open/" + name);
   host.dir.link("open/null", "/dev/null");
   const auto found = host.find();
   BOOST_TEST(found.hooks.empty());
@@ -189,10 +187,13 @@ BOOST_AUTO_TEST_CASE(a_stranger_masks_and_switches_off_nothing, *boost::unit_tes
   host.dir.link("vendor/event/40_nothing", "nothing");
   host.dir.file("vendor/event/50_old.rpmsave", "", 0644);  // its name was given by whoever may write the directory
   host.dir.dir("vendor/event/60_directory");
-  for (const std::string name : {"10_emptied", "20_switched_off", "30_null", "40_nothing", "50_old.rpmsave", "60_directory"})
+  for (const std::string name :
+       {"10_emptied", "20_switched_off", "30_null", "40_nothing", "50_old.rpmsave", "60_directory"})
     host.dir.chown("vendor/event/" + name, kStranger);
-  check(host.find(), {}, {"vendor/event/10_emptied: untrusted", "vendor/event/20_switched_off: untrusted", "vendor/event/30_null: untrusted",
-                          "vendor/event/40_nothing: untrusted", "vendor/event/50_old.rpmsave: leftover name", "vendor/event/60_directory: sub-directory"});
+  check(host.find(), {},
+        {"vendor/event/10_emptied: untrusted", "vendor/event/20_switched_off: untrusted",
+         "vendor/event/30_null: untrusted", "vendor/event/40_nothing: untrusted",
+         "vendor/event/50_old.rpmsave: leftover name", "vendor/event/60_directory: sub-directory"});
 }
 
 BOOST_AUTO_TEST_CASE(a_socket_is_not_a_regular_file) {
@@ -211,8 +212,7 @@ BOOST_AUTO_TEST_CASE(a_socket_is_not_a_regular_file) {
 
 BOOST_AUTO_TEST_CASE(any_execute_bit_switches_a_hook_on) {
   const Host host;
-  for (const auto& [name, mode] :
-       std::map<std::string, mode_t>{{"1", 0700}, {"2", 0410}, {"3", 0401}, {"4", 0111}})
+  for (const auto& [name, mode] : std::map<std::string, mode_t>{{"1", 0700}, {"2", 0410}, {"3", 0401}, {"4", 0111}})
     host.dir.file("vendor/event/" + name, "x", mode);
   BOOST_TEST(host.find().hooks.size() == 4U);
 }
@@ -288,10 +288,8 @@ BOOST_AUTO_TEST_CASE(links_to_hooks_are_followed_when_they_can_be_trusted) {
   host.dir.chmod("lib", 0777);
   const auto found = host.find();
   check(found, {},
-        {"vendor/event/absolute: untrusted", "vendor/event/relative: untrusted",
-         "vendor/event/twice: untrusted"});
-  for (const auto& file : found.ignored)
-    BOOST_TEST(file.text.find(host.dir / "lib") != std::string::npos, file.text);
+        {"vendor/event/absolute: untrusted", "vendor/event/relative: untrusted", "vendor/event/twice: untrusted"});
+  for (const auto& file : found.ignored) BOOST_TEST(file.text.find(host.dir / "lib") != std::string::npos, file.text);
 }
 
 BOOST_AUTO_TEST_CASE(a_linked_set_uid_program_is_refused) {
@@ -354,8 +352,7 @@ BOOST_AUTO_TEST_CASE(more_entries_than_are_looked_at_are_a_problem) {
   const Host host;
   for (std::size_t i = 0; i < kMaxHooks; ++i) host.dir.file("vendor/event/" + std::to_string(i), "", 0644);
   const auto problem_of = [](const Discovery& found) {
-    return std::find_if(found.ignored.begin(), found.ignored.end(),
-                        [](const auto& file) { return file.is_problem(); });
+    return std::find_if(found.ignored.begin(), found.ignored.end(), [](const auto& file) { return file.is_problem(); });
   };
   auto found = host.find();
   BOOST_TEST((problem_of(found) == found.ignored.end()));

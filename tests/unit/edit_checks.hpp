@@ -1,4 +1,5 @@
-// What must hold for every change that DomainEditor makes, found without it. The text says what does not; empty: all does.
+// What must hold for every change that DomainEditor makes, found without it. The text says what does not; empty: all
+// does.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +23,8 @@ inline Difference difference(std::string_view before, std::string_view after) {
   std::size_t front = 0, back = 0;
   while (front < shorter && before[front] == after[front]) ++front;
   while (back < shorter - front && before[before.size() - 1 - back] == after[after.size() - 1 - back]) ++back;
-  return {std::string(before.substr(front, before.size() - back - front)), std::string(after.substr(front, after.size() - back - front))};
+  return {std::string(before.substr(front, before.size() - back - front)),
+          std::string(after.substr(front, after.size() - back - front))};
 }
 
 using Model = std::map<std::string, std::string>;
@@ -39,12 +41,13 @@ struct Operation {
 
 inline void apply(DomainEditor& editor, const Operation& operation) {
   if (operation.is_profile) return editor.set_profile(editor.find_device(*operation.device), operation.value);
-  if (operation.device) return editor.set_device(editor.find_device(*operation.device), {{operation.name, operation.value}});
+  if (operation.device)
+    return editor.set_device(editor.find_device(*operation.device), {{operation.name, operation.value}});
   editor.set_vm({{operation.name, operation.value}});
 }
 
-/// What the document says about everything that properties are about, by the reader of facts: "vm NAME", "device N NAME",
-/// "profile N", N being the place in the document's devices.
+/// What the document says about everything that properties are about, by the reader of facts: "vm NAME", "device N
+/// NAME", "profile N", N being the place in the document's devices.
 inline Model said_by(const std::string& document) {
   Model said;
   const auto facts = read_domain_facts(document);
@@ -68,12 +71,15 @@ inline std::string wrong_with(DomainEditor& editor, const Operation& operation) 
   } catch (const Error& error) {
     const std::string why = error.what();
     if (editor.document() != before) return "a change that failed has changed the document: " + why;
-    if (error.code() == Errc::bad_document && why.find("is not well-formed: line") != std::string::npos) return "what was written is not well-formed: " + why;
+    if (error.code() == Errc::bad_document && why.find("is not well-formed: line") != std::string::npos)
+      return "what was written is not well-formed: " + why;
     throw;
   }
   const auto after = editor.document();
   const auto place = operation.device ? std::to_string(editor.find_device(*operation.device)) : "";
-  const auto key = operation.is_profile ? "profile " + place : operation.device ? "device " + place + " " + operation.name : "vm " + operation.name;
+  const auto key = operation.is_profile ? "profile " + place
+                   : operation.device   ? "device " + place + " " + operation.name
+                                        : "vm " + operation.name;
   auto wanted = said;
   const bool was_there = wanted.contains(key);
   if (operation.value) {
@@ -93,7 +99,8 @@ inline std::string wrong_with(DomainEditor& editor, const Operation& operation) 
   auto back = editor;
   apply(back, {operation.device, operation.is_profile, operation.name, std::nullopt});
   // Elements that were empty before go with what was put into them.
-  if (back.document() != before && !difference(before, back.document()).inserted.empty()) return "taking out again has put in bytes";
+  if (back.document() != before && !difference(before, back.document()).inserted.empty())
+    return "taking out again has put in bytes";
   const auto lost = difference(before, back.document()).removed;
   if (!lost.empty() && lost.find('<') == std::string::npos) return "taking out again has taken out: " + lost;
   return "";

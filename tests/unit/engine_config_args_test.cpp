@@ -1,4 +1,5 @@
-// engine-config's command line, and what oVirt's tool says of values that it refuses. The vectors: data/custom_properties.json.
+// engine-config's command line, and what oVirt's tool says of values that it refuses. The vectors:
+// data/custom_properties.json.
 #define BOOST_TEST_MODULE engine_config_args
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -59,7 +60,8 @@ constexpr std::string_view kFirst = "First argument must be an action, and start
 constexpr std::string_view kNoEquals = "Argument for set/merge action must be in format of key=value.";
 
 std::string no_action(const std::string& word) {
-  return "Action verb must come first, and '" + word + "' is not an action.\nPlease tell me what to do: list? get? set? get-all?";
+  return "Action verb must come first, and '" + word +
+         "' is not an action.\nPlease tell me what to do: list? get? set? get-all?";
 }
 
 }  // namespace
@@ -132,7 +134,8 @@ BOOST_AUTO_TEST_CASE(the_key_is_the_second_word) {
   BOOST_TEST(refused({"-s", "A"}) == kNoEquals);
   BOOST_TEST(refused({"-m", "A", "B=1"}) == kNoEquals);
   BOOST_TEST(refused({"-s", "A", "--admin-pass-file=/dev/null"}) == kNoEquals);
-  for (const auto* action : {"-g", "-l", "-a", "--get=B"}) BOOST_TEST(refused({action, "A=1"}) == "Illegal second argument: A=1.");
+  for (const auto* action : {"-g", "-l", "-a", "--get=B"})
+    BOOST_TEST(refused({action, "A=1"}) == "Illegal second argument: A=1.");
   BOOST_TEST(parsed({"-g", "A="}).key == "A");
 }
 
@@ -140,19 +143,24 @@ BOOST_AUTO_TEST_CASE(the_value_is_all_behind_the_first_equals_sign) {
   BOOST_TEST(parsed({"-s", "A=b=c;d=e="}).value.value() == "b=c;d=e=");
   BOOST_TEST(parsed({"-s", "A="}).value.value().empty());
   BOOST_TEST(missing_in(parsed({"-s", "A="})).empty());
-  BOOST_TEST(missing_in(parsed({"-s", "=1"})) == "Missing key or value for set action, make sure arguments are in proper order.");
-  BOOST_TEST(missing_in(parsed({"-m"})) == "Missing key or value for merge action, make sure arguments are in proper order.");
+  BOOST_TEST(missing_in(parsed({"-s", "=1"})) ==
+             "Missing key or value for set action, make sure arguments are in proper order.");
+  BOOST_TEST(missing_in(parsed({"-m"})) ==
+             "Missing key or value for merge action, make sure arguments are in proper order.");
 }
 
 BOOST_AUTO_TEST_CASE(an_option_takes_its_value_behind_an_equals_sign_or_the_next_word) {
-  for (const Words& words : {Words{"-g", "A", "--cver=4.7"}, {"-g", "A", "--cver", "4.7"}, {"-g", "A", "x", "--cver=4.6", "--cver=4.7"}})
+  for (const Words& words :
+       {Words{"-g", "A", "--cver=4.7"}, {"-g", "A", "--cver", "4.7"}, {"-g", "A", "x", "--cver=4.6", "--cver=4.7"}})
     BOOST_TEST(parsed(words).level == "4.7");
   BOOST_TEST(parsed({"-g", "A", "--cver="}).level.empty());
   const auto args = parsed({"-a", "--properties=p", "-c=c", "--config-dir", "-d", "-o"});
-  BOOST_TEST((args.properties_file == "p" && args.config_file == "c" && args.config_dir == "-d" && args.is_only_reloadable));
+  BOOST_TEST(
+      (args.properties_file == "p" && args.config_file == "c" && args.config_dir == "-d" && args.is_only_reloadable));
   for (const auto* option : {"--cver", "-p", "--config", "--config-dir"})
     BOOST_TEST(refused({"-a", option}).starts_with("The option " + std::string(option) + " needs a value"));
-  for (const auto* option : {"-p=", "--config=", "--config-dir="}) BOOST_TEST(refused({"-a", option}).ends_with("is empty"));
+  for (const auto* option : {"-p=", "--config=", "--config-dir="})
+    BOOST_TEST(refused({"-a", option}).ends_with("is empty"));
 }
 
 BOOST_AUTO_TEST_CASE(unknown_options_are_ignored_and_take_the_next_word) {
@@ -167,15 +175,19 @@ BOOST_AUTO_TEST_CASE(what_ovirts_grammar_refuses_and_what_only_ours_does) {
   const auto is_refused = [](DefinitionKey key, std::string_view text) { return !refusal_by_ovirt(key, text).empty(); };
   for (const auto* text : {"", "a=1", "a=1;", "a=1;a=2", "9=x", "PATH=x", "a=[", "a=\xff", "a=(?=x)"})
     BOOST_TEST(!is_refused(DefinitionKey::vm, text), text);
-  for (const auto* text : {"a", "a=1; b=2", "a=1;;", ";", "a-b=1"}) BOOST_TEST(is_refused(DefinitionKey::vm, text), text);
+  for (const auto* text : {"a", "a=1; b=2", "a=1;;", ";", "a-b=1"})
+    BOOST_TEST(is_refused(DefinitionKey::vm, text), text);
 
   const std::string disk = "{type=disk;prop={a=1}}", nic = "{type=interface;prop={b=[0-9]{2};c=x}}";
-  for (const auto& text : {std::string(), disk, disk + ";", disk + ";" + nic, disk + nic, disk + ", " + nic, std::string("{type=mdev;prop={}}")})
+  for (const auto& text : {std::string(), disk, disk + ";", disk + ";" + nic, disk + nic, disk + ", " + nic,
+                           std::string("{type=mdev;prop={}}")})
     BOOST_TEST(!is_refused(DefinitionKey::device, text), text);
-  for (const auto& text : {nic + ";" + disk, disk + ";" + disk, disk + ";;" + nic, std::string("{type=nic;prop={}}"), std::string("x")})
+  for (const auto& text :
+       {nic + ";" + disk, disk + ";" + disk, disk + ";;" + nic, std::string("{type=nic;prop={}}"), std::string("x")})
     BOOST_TEST(is_refused(DefinitionKey::device, text), text);
 
-  for (const auto* text : {"", "a=.*", "a=.*;;", "a b=.*", "a=1;a=2"}) BOOST_TEST(!is_refused(DefinitionKey::network, text), text);
+  for (const auto* text : {"", "a=.*", "a=.*;;", "a b=.*", "a=1;a=2"})
+    BOOST_TEST(!is_refused(DefinitionKey::network, text), text);
   for (const auto* text : {"a", "a=[", "a=1;;b=2", "a=1;b"}) BOOST_TEST(is_refused(DefinitionKey::network, text), text);
 }
 

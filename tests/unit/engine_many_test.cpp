@@ -14,8 +14,12 @@ BOOST_AUTO_TEST_CASE(each_of_many_hooks_runs_once_and_in_order_with_all_properti
   std::string expected;
   for (int i = 0; i < hooks; ++i) {
     const auto name = std::to_string(100 + i) + "_a";
-    const std::string edit = i % 70 == 3 ? "sed -i \"s|</domain>|<by hook='$VDSM_HOOK_NAME'/></domain>|\" \"$_hook_domxml\"\n" : "";
-    host.file(vetoing_point().name, name, "#!/bin/sh\n[ \"$VDSM_HOOK_NAME\" = \"${0##*/}\" ] && [ ${#p0} = 5000 ] && [ ${#p199} = 5000 ] || exit 2\n" + edit);
+    const std::string edit =
+        i % 70 == 3 ? "sed -i \"s|</domain>|<by hook='$VDSM_HOOK_NAME'/></domain>|\" \"$_hook_domxml\"\n" : "";
+    host.file(
+        vetoing_point().name, name,
+        "#!/bin/sh\n[ \"$VDSM_HOOK_NAME\" = \"${0##*/}\" ] && [ ${#p0} = 5000 ] && [ ${#p199} = 5000 ] || exit 2\n" +
+            edit);
     if (!edit.empty()) expected += "<by hook='" + name + "'/>";
   }
   auto request = host.request(vetoing_point());

@@ -45,9 +45,10 @@ const std::vector<Property> kRefused{
 
 std::string with_custom(const Property& property) {
   auto text = kDomain;
-  return text.insert(text.rfind("</"), "<metadata xmlns:o='http://ovirt.org/vm/1.0'><o:vm><o:custom><o:good>1</o:good><o:" +
-                                           property.name + ">" + property.value + "</o:" + property.name +
-                                           "></o:custom></o:vm></metadata>");
+  return text.insert(
+      text.rfind("</"),
+      "<metadata xmlns:o='http://ovirt.org/vm/1.0'><o:vm><o:custom><o:good>1</o:good><o:" + property.name + ">" +
+          property.value + "</o:" + property.name + "></o:custom></o:vm></metadata>");
 }
 
 }  // namespace
@@ -107,8 +108,9 @@ BOOST_AUTO_TEST_CASE(compat_vdsm_delivers_what_exec_can_deliver) {
   const auto report = host.run(request);
   ::unsetenv("OF_THE_CALLER");
   const auto& printed = report.hooks.at(0).process.out.text;
-  for (const auto& line : std::vector<std::string>{"LD_X=1", "a=x\ny", "OF_THE_CALLER=1", "VDSM_HOOK_NAME=10_print-env", "vmId=" + kUuid,
-                                 "VDSM_HOOK_EVENT=" + std::string(vetoing_point().name), "VDSM_HOOK_SDK_SHELL="})
+  for (const auto& line :
+       std::vector<std::string>{"LD_X=1", "a=x\ny", "OF_THE_CALLER=1", "VDSM_HOOK_NAME=10_print-env", "vmId=" + kUuid,
+                                "VDSM_HOOK_EVENT=" + std::string(vetoing_point().name), "VDSM_HOOK_SDK_SHELL="})
     BOOST_TEST(mentions("\n" + printed, "\n" + line), line);
   request.properties = {{"a", std::string("x\0y", 3)}};
   BOOST_TEST(error_code_of([&] { host.run(request); }) == make_error_code(Errc::wrong_use));
@@ -175,12 +177,13 @@ BOOST_AUTO_TEST_CASE(a_sidecar_weakens_but_never_strengthens) {
 
 BOOST_AUTO_TEST_CASE(a_problem_has_event_vm_hook_end_duration_and_last_lines) {
   const Host host;
-  const auto path = host.file(vetoing_point().name, "10_x", "i=0; while [ $i -lt 30 ]; do echo line$i >&2; i=$((i+1)); done; exit 5\n");
+  const auto path = host.file(vetoing_point().name, "10_x",
+                              "i=0; while [ $i -lt 30 ]; do echo line$i >&2; i=$((i+1)); done; exit 5\n");
   const auto report = host.run(vetoing_point());
   const auto& problem = report.problems.at(0);
   BOOST_TEST(problem.what == path);
-  for (const auto& words : std::vector<std::string>{"10_x failed at " + std::string(vetoing_point().name), "web-1", kUuid, " ms: ", "exit code 5",
-                                                    "[...] line20\n", "line29"})
+  for (const auto& words : std::vector<std::string>{"10_x failed at " + std::string(vetoing_point().name), "web-1",
+                                                    kUuid, " ms: ", "exit code 5", "[...] line20\n", "line29"})
     BOOST_TEST(mentions(problem.why, words), words << " is not in " << problem.why);
   BOOST_TEST(!mentions(problem.why, "line19"));
 }
@@ -238,4 +241,3 @@ BOOST_AUTO_TEST_CASE(a_cancellation_after_the_event_changes_nothing) {
   BOOST_TEST(!report.is_cancelled);
   BOOST_TEST(report.changed);
 }
-

@@ -23,8 +23,8 @@ namespace {
 
 std::string with_custom(const std::string& properties) {
   auto text = kDomain;
-  return text.insert(text.rfind("</"),
-                     "  <metadata xmlns:o='http://ovirt.org/vm/1.0'><o:vm><o:custom>" + properties + "</o:custom></o:vm></metadata>\n");
+  return text.insert(text.rfind("</"), "  <metadata xmlns:o='http://ovirt.org/vm/1.0'><o:vm><o:custom>" + properties +
+                                           "</o:custom></o:vm></metadata>\n");
 }
 
 std::vector<std::string> sorted_lines(const std::string& text) {
@@ -96,13 +96,20 @@ BOOST_AUTO_TEST_CASE(the_environment_is_built_from_nothing) {
   ::unsetenv("OF_THE_CALLER");
   const auto run_id = variable(report, "VDSM_HOOK_RUN_ID");
   auto home = is_root({}) ? std::string("/root") : std::string(::getenv("HOME"));
-  std::vector<std::string> expected{
-      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=" + home,
-      "FAULT_DIR=" + host.root(), "vmId=" + kUuid, "PYTHONPATH=/nonexistent/python", "PYTHONPYCACHEPREFIX=" + host.settings().paths.runtime_dir + "/pycache",
-      "_hook_domxml=" + host.runtime_dir() + "/vdsm-hook-run-" + run_id + "/payload",
-      "VDSM_HOOK_EVENT=" + std::string(vetoing_point().name), "VDSM_HOOK_API=1", "VDSM_HOOK_RUN_ID=" + run_id,
-      "VDSM_HOOK_LAUNCHFLAGS_DIR=" + host.settings().paths.launchflags_dir,
-      "VDSM_HOOK_NAME=10_print-env", "VDSM_HOOK_SDK_SHELL=" + host.settings().paths.sdk_shell_dir};
+  std::vector<std::string> expected{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                                    "LANG=C.UTF-8",
+                                    "HOME=" + home,
+                                    "FAULT_DIR=" + host.root(),
+                                    "vmId=" + kUuid,
+                                    "PYTHONPATH=/nonexistent/python",
+                                    "PYTHONPYCACHEPREFIX=" + host.settings().paths.runtime_dir + "/pycache",
+                                    "_hook_domxml=" + host.runtime_dir() + "/vdsm-hook-run-" + run_id + "/payload",
+                                    "VDSM_HOOK_EVENT=" + std::string(vetoing_point().name),
+                                    "VDSM_HOOK_API=1",
+                                    "VDSM_HOOK_RUN_ID=" + run_id,
+                                    "VDSM_HOOK_LAUNCHFLAGS_DIR=" + host.settings().paths.launchflags_dir,
+                                    "VDSM_HOOK_NAME=10_print-env",
+                                    "VDSM_HOOK_SDK_SHELL=" + host.settings().paths.sdk_shell_dir};
   expected.push_back("VDSM_HOOK_MARK=" + variable(report, "VDSM_HOOK_MARK"));
   std::sort(expected.begin(), expected.end());
   BOOST_TEST(sorted_lines(report.hooks.at(0).process.out.text) == expected, boost::test_tools::per_element());
@@ -112,9 +119,11 @@ BOOST_AUTO_TEST_CASE(later_parts_of_the_environment_win) {
   const Host host;
   const auto& point = device_point();
   host.hook(point.name, "10_print-env");
-  host.file(point.name, "10_print-env.toml", "[vm_properties]\nD = '.*'\nE = '.*'\n", 0644);  // or the document's would be withheld
+  host.file(point.name, "10_print-env.toml", "[vm_properties]\nD = '.*'\nE = '.*'\n",
+            0644);  // or the document's would be withheld
   auto settings = host.settings();
-  settings.environment = {{"A", "configured"}, {"B", "configured"}, {"http_proxy", "http://p"}, {"PATH", "/opt/bin:/bin"}};
+  settings.environment = {
+      {"A", "configured"}, {"B", "configured"}, {"http_proxy", "http://p"}, {"PATH", "/opt/bin:/bin"}};
   auto request = host.request(point);
   request.domain_xml = with_custom("<o:D>document</o:D><o:E>document</o:E>");
   request.parameters.insert(request.parameters.end(), {{"B", "parameter"}, {"C", "parameter"}});
@@ -122,8 +131,8 @@ BOOST_AUTO_TEST_CASE(later_parts_of_the_environment_win) {
   request.properties = {{"E", "given"}};
   const auto report = Engine(settings).run(request);
   const std::vector<std::pair<std::string, std::string>> rows{
-      {"A", "configured"}, {"B", "parameter"}, {"C", "device"}, {"D", "document"}, {"E", "given"},
-      {"http_proxy", "http://p"}, {"PATH", "/opt/bin:/bin"}, {"vmId", kUuid}};
+      {"A", "configured"}, {"B", "parameter"},         {"C", "device"},           {"D", "document"},
+      {"E", "given"},      {"http_proxy", "http://p"}, {"PATH", "/opt/bin:/bin"}, {"vmId", kUuid}};
   for (const auto& [name, value] : rows) BOOST_TEST(variable(report, name) == value, name);
   BOOST_TEST(std::count(report.notes.begin(), report.notes.end(), "the VM's property D replaces the device's") == 1);
 }
@@ -157,7 +166,9 @@ BOOST_AUTO_TEST_CASE(the_vm_id_is_a_uuid_or_nothing) {
 
 BOOST_AUTO_TEST_CASE(the_payload_file_is_private) {
   const Host host;
-  host.file(vetoing_point().name, "10_stat", "stat -c '%a %u %s' \"$_hook_domxml\"; stat -c '%a %u' \"${_hook_domxml%/*}\"; ls -A \"${_hook_domxml%/*}\"\n");
+  host.file(
+      vetoing_point().name, "10_stat",
+      "stat -c '%a %u %s' \"$_hook_domxml\"; stat -c '%a %u' \"${_hook_domxml%/*}\"; ls -A \"${_hook_domxml%/*}\"\n");
   const auto uid = std::to_string(::geteuid());
   BOOST_TEST(host.run(vetoing_point()).hooks.at(0).process.out.text ==
              "600 " + uid + " " + std::to_string(kDomain.size()) + "\n700 " + uid + "\npayload\n");
@@ -174,7 +185,8 @@ BOOST_AUTO_TEST_CASE(a_json_event_has_its_own_variable) {
 
 // Whatever the hook before did to it.
 BOOST_DATA_TEST_CASE(an_event_without_payload_has_an_empty_file_for_each_hook,
-                     data::make({"exit-0", "payload-delete", "doc-json", "payload-grow", "payload-directory", "directory-remove"})) {
+                     data::make({"exit-0", "payload-delete", "doc-json", "payload-grow", "payload-directory",
+                                 "directory-remove"})) {
   const Host host;
   host.hook(empty_point().name, "10_" + std::string(sample));
   host.file(empty_point().name, "20_stat", "stat -c '%F %a %s' \"$_hook_domxml\"\n");
@@ -203,7 +215,8 @@ BOOST_AUTO_TEST_CASE(a_larger_document_than_the_limit_is_discarded_at_the_limit_
   auto settings = host.settings();
   const auto size = kDomain.size() + std::string("<by hook='10_payload-edit'/>").size();
   settings.max_payload_bytes = size - 1;
-  BOOST_TEST(mentions(Engine(settings).run(host.request(vetoing_point())).problems.at(0).why, "more than the limit of " + std::to_string(size - 1)));
+  BOOST_TEST(mentions(Engine(settings).run(host.request(vetoing_point())).problems.at(0).why,
+                      "more than the limit of " + std::to_string(size - 1)));
   settings.max_payload_bytes = size;
   BOOST_TEST(!Engine(settings).run(host.request(vetoing_point())).vetoed);
 }
@@ -247,8 +260,10 @@ BOOST_AUTO_TEST_CASE(a_hook_is_skipped_when_the_caller_says_so) {
 }
 
 BOOST_DATA_TEST_CASE(an_event_that_is_none_is_refused,
-                     data::make(std::vector<std::string>{"", "../x", "/x", "a/b", ".x", "..", "a b", "a\nb", std::string(300, 'x')}) *
-                         data::make({false, true}), event, is_adhoc) {
+                     data::make(std::vector<std::string>{"", "../x", "/x", "a/b", ".x", "..", "a b", "a\nb",
+                                                         std::string(300, 'x')}) *
+                         data::make({false, true}),
+                     event, is_adhoc) {
   const Host host;
   auto request = host.request(vetoing_point());
   request.event = event;

@@ -40,8 +40,7 @@ std::vector<Fact> upstream() {
     std::string payload, used, raises, vm, device;
     Fact fact;
     words >> fact.name >> payload >> used >> raises >> vm >> device;
-    fact.rules = {payload_kind(payload).value(), used == "yes", raises == "yes", vm == "yes",
-                  device == "yes"};
+    fact.rules = {payload_kind(payload).value(), used == "yes", raises == "yes", vm == "yes", device == "yes"};
     facts.push_back(fact);
   }
   return facts;
@@ -54,9 +53,7 @@ auto count(const std::vector<Fact>& facts, Predicate predicate) {
 
 // A site's directory of hook points, gone afterwards.
 struct SiteDir {
-  SiteDir() : path(fs::temp_directory_path() / fs::unique_path("hookpoints-%%%%%%%%")) {
-    fs::create_directory(path);
-  }
+  SiteDir() : path(fs::temp_directory_path() / fs::unique_path("hookpoints-%%%%%%%%")) { fs::create_directory(path); }
   ~SiteDir() {
     boost::system::error_code ignored;
     fs::remove_all(path, ignored);
@@ -116,8 +113,7 @@ BOOST_AUTO_TEST_CASE(the_vdsm_column_says_what_upstream_does) {
     const auto* point = HookPoints().find(fact.name);
     BOOST_REQUIRE_MESSAGE(point != nullptr, fact.name);
     BOOST_CHECK_MESSAGE(point->vdsm == fact.rules, fact.name);
-    BOOST_CHECK_MESSAGE(&point->rules(true) == &point->vdsm && &point->rules(false) == &point->ours,
-                        fact.name);
+    BOOST_CHECK_MESSAGE(&point->rules(true) == &point->vdsm && &point->rules(false) == &point->ours, fact.name);
   }
 }
 
@@ -198,11 +194,10 @@ BOOST_AUTO_TEST_CASE(a_site_point_takes_its_defaults_from_its_payload) {
            "[d]\npayload = \"domxml\"\n[x]\npayload = \"device_xml\"\n[j]\npayload = \"json\"\n[n]\npayload "
            "= \"none\"\n");
   const auto points = site.load();
-  const std::vector<std::pair<std::string, HookPointRules>> expected{
-      {"d", {domain_xml, false, false, true, false}},
-      {"x", {device_xml, false, false, true, true}},
-      {"j", {json, false, false, false, false}},
-      {"n", {none, false, false, false, false}}};
+  const std::vector<std::pair<std::string, HookPointRules>> expected{{"d", {domain_xml, false, false, true, false}},
+                                                                     {"x", {device_xml, false, false, true, true}},
+                                                                     {"j", {json, false, false, false, false}},
+                                                                     {"n", {none, false, false, false, false}}};
   for (const auto& [name, rules] : expected) {
     const auto* point = points.find(name);
     BOOST_REQUIRE_MESSAGE(point != nullptr, name);
@@ -213,10 +208,11 @@ BOOST_AUTO_TEST_CASE(a_site_point_takes_its_defaults_from_its_payload) {
 
 BOOST_AUTO_TEST_CASE(a_site_point_has_what_its_file_says_and_outlives_the_object_that_loaded_it) {
   const SiteDir site;
-  const auto file = site.add("10-backup.toml",
-                             "[before_backup]\npayload = \"json\"\nresult_used = true\nvetoes = true\n"
-                             "vm_properties = true\ndevice_properties = true\nfrom_elsewhere = true\nparameters = \"TARGET\"\n"
-                             "fires = \"Before a backup.\"\nfollows = \"First.\"\n");
+  const auto file =
+      site.add("10-backup.toml",
+               "[before_backup]\npayload = \"json\"\nresult_used = true\nvetoes = true\n"
+               "vm_properties = true\ndevice_properties = true\nfrom_elsewhere = true\nparameters = \"TARGET\"\n"
+               "fires = \"Before a backup.\"\nfollows = \"First.\"\n");
   HookPoints points;
   {
     const auto loaded = site.load();
@@ -250,8 +246,7 @@ BOOST_AUTO_TEST_CASE(site_files_are_read_in_byte_order_after_the_built_in_points
 
 BOOST_AUTO_TEST_CASE(only_regular_files_that_end_in_toml_are_read) {
   const SiteDir site, elsewhere;
-  for (const auto* name : {"a.toml~", "a.toml.rpmsave", ".a.toml", "README", "toml"})
-    site.add(name, "not TOML at all");
+  for (const auto* name : {"a.toml~", "a.toml.rpmsave", ".a.toml", "README", "toml"}) site.add(name, "not TOML at all");
   fs::create_directory(site.path / "directory.toml");
   BOOST_REQUIRE(::mkfifo((site.path / "fifo.toml").c_str(), 0600) == 0);
   fs::create_symlink("/nonexistent", site.path / "dangling.toml");
@@ -269,30 +264,25 @@ struct Refusal {
 };
 
 const std::vector<Refusal> kRefusals{
-    {"clash with a built-in point", "[mine]\npayload = \"none\"\n\n[before_vm_start]\npayload = \"domxml\"\n",
-     4, "built-in"},
+    {"clash with a built-in point", "[mine]\npayload = \"none\"\n\n[before_vm_start]\npayload = \"domxml\"\n", 4,
+     "built-in"},
     {"the same name twice", "[mine]\npayload = \"none\"\n[mine]\npayload = \"none\"\n", 3, "mine"},
     {"name with a slash", "\n[\"../x\"]\npayload = \"none\"\n", 2, "not the name of an event"},
     {"empty name", "[\"\"]\npayload = \"none\"\n", 1, "not the name of an event"},
     {"name with a dot first", "[\".x\"]\npayload = \"none\"\n", 1, "not the name of an event"},
-    {"name that is too long", "[" + std::string(65, 'a') + "]\npayload = \"none\"\n", 1,
-     "not the name of an event"},
+    {"name that is too long", "[" + std::string(65, 'a') + "]\npayload = \"none\"\n", 1, "not the name of an event"},
     {"name with a control character", "[\"a\\u001bb\"]\npayload = \"none\"\n", 1, "'a\\x1bb'"},
     {"a point that is no table", "# points\nmine = true\n", 2, "must be a table"},
-    {"unknown key", "[mine]\npayload = \"none\"\nvetos = true\n", 3,
-     "unknown key 'vetos' (did you mean vetoes?)"},
-    {"a column of upstream's", "[mine]\npayload = \"none\"\n[mine.vdsm]\nvetoes = true\n", 3,
-     "unknown key 'vdsm'"},
+    {"unknown key", "[mine]\npayload = \"none\"\nvetos = true\n", 3, "unknown key 'vetos' (did you mean vetoes?)"},
+    {"a column of upstream's", "[mine]\npayload = \"none\"\n[mine.vdsm]\nvetoes = true\n", 3, "unknown key 'vdsm'"},
     {"no payload", "\n[mine]\nvetoes = true\n", 2, "payload is missing"},
     {"unknown payload", "[mine]\npayload = \"xml\"\n", 2, "not \"xml\""},
     {"payload of another type", "[mine]\npayload = 7\n", 2, "payload"},
     {"text for a truth", "[mine]\npayload = \"none\"\nvetoes = \"yes\"\n", 3, "vetoes"},
     {"number for a text", "[mine]\npayload = \"none\"\nfires = 1\n", 3, "fires"},
     {"text of two lines", "[mine]\npayload = \"none\"\nfollows = \"a\\nb\"\n", 3, "one line"},
-    {"text with a control character", "[mine]\npayload = \"none\"\nparameters = \"\\u001b[2J\"\n", 3,
-     "one line"},
-    {"the result of nothing used", "[mine]\npayload = \"none\"\nresult_used = true\n", 3,
-     "its payload is none"},
+    {"text with a control character", "[mine]\npayload = \"none\"\nparameters = \"\\u001b[2J\"\n", 3, "one line"},
+    {"the result of nothing used", "[mine]\npayload = \"none\"\nresult_used = true\n", 3, "its payload is none"},
     {"not TOML", "[mine]\npayload = \n", 2, "not TOML"},
 };
 

@@ -39,7 +39,8 @@ BOOST_AUTO_TEST_CASE(launch_flags_are_a_decimal_number_in_a_file_that_is_gone_af
 BOOST_AUTO_TEST_CASE(bad_launch_flags_are_refused_and_written_anew) {
   const TempDir dir;
   LaunchFlags flags(dir.path(), kVm, 1);
-  for (const std::string text : {"", "paused", "4096", "4", "8", "2", "3", "-1", "+1", "0x1", "1 1", "4294967296", "1\n1", "99999999999999999999999999"}) {
+  for (const std::string text : {"", "paused", "4096", "4", "8", "2", "3", "-1", "+1", "0x1", "1 1", "4294967296",
+                                 "1\n1", "99999999999999999999999999"}) {
     dir.file(kVm + "/launchflags", text);
     BOOST_TEST(has(flags.read_back(), "they are 1 as before"), text);
     BOOST_TEST(flags.flags() == 1U);

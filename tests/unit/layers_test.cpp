@@ -245,7 +245,9 @@ BOOST_AUTO_TEST_CASE(what_a_layer_that_others_can_write_may_speak_of_does_not_ru
     host.dir.file("2/event/60_b.toml", "[when]\nvm = ['other']\n");
     host.dir.link("2/event/80_d", "/dev/null");  // the third layer is the stronger one
     host.dir.chmod(open, 0775);
-    BOOST_TEST(host.answer() == (Names{"1/70_c", "3/80_d", "1/50_a: in doubt", "1/60_b: in doubt", "2/event: untrusted"}), per_element());
+    BOOST_TEST(
+        host.answer() == (Names{"1/70_c", "3/80_d", "1/50_a: in doubt", "1/60_b: in doubt", "2/event: untrusted"}),
+        per_element());
     const auto found = host.find();
     BOOST_TEST(found.lacks_a_layer);
     for (const auto& file : found.ignored) {
@@ -253,7 +255,9 @@ BOOST_AUTO_TEST_CASE(what_a_layer_that_others_can_write_may_speak_of_does_not_ru
       BOOST_TEST(file.text.find(host.dir / "2") != std::string::npos, file.text);
     }
     BOOST_TEST(!host.find(false).lacks_a_layer);
-    BOOST_TEST(host.answer(false) == (Names{"1/60_b", "1/70_c", "3/80_d", "1/50_a: masked", "2/50_a: masked", "2/80_d: overridden"}), per_element());
+    BOOST_TEST(host.answer(false) ==
+                   (Names{"1/60_b", "1/70_c", "3/80_d", "1/50_a: masked", "2/50_a: masked", "2/80_d: overridden"}),
+               per_element());
   }
 }
 

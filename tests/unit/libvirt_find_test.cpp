@@ -25,7 +25,9 @@ std::string refusal_of(const LibvirtCall& call) {
   return text;
 }
 
-Discovery vm_scripts(const LibvirtHost& host, const std::string& vm) { return find_vm_scripts(host.dir(), qemu("start", vm), Trust()); }
+Discovery vm_scripts(const LibvirtHost& host, const std::string& vm) {
+  return find_vm_scripts(host.dir(), qemu("start", vm), Trust());
+}
 
 }  // namespace
 
@@ -33,7 +35,8 @@ BOOST_AUTO_TEST_CASE(the_calls_are_those_that_libvirt_documents) {
   std::string all;
   for (const auto& driver : libvirt_drivers())
     for (const auto& operation : driver.operations) {
-      const LibvirtCall call{std::string(driver.name), "-", std::string(operation.name), std::string(operation.sub_operation), "-", {}};
+      const LibvirtCall call{
+          std::string(driver.name), "-", std::string(operation.name), std::string(operation.sub_operation), "-", {}};
       BOOST_TEST(&operation_of(call) == &operation);
       if (operation.filters) all += std::string(driver.name) + " " + std::string(operation.name) + ", ";
     }
@@ -61,7 +64,8 @@ BOOST_AUTO_TEST_CASE(the_main_script_is_first_and_the_others_come_in_byte_order)
   do {
     const LibvirtHost host;
     for (const auto& name : names) host.put(name);
-    BOOST_TEST(paths_of(find_driver_scripts(host.dir(), "qemu", Trust()).hooks, host.dir()) == expected, boost::test_tools::per_element());
+    BOOST_TEST(paths_of(find_driver_scripts(host.dir(), "qemu", Trust()).hooks, host.dir()) == expected,
+               boost::test_tools::per_element());
     ++permutations;
   } while (std::next_permutation(names.begin(), names.end()));
   BOOST_TEST(permutations == 120);
@@ -86,11 +90,12 @@ BOOST_AUTO_TEST_CASE(every_file_that_is_not_run_has_its_reason) {
     Reason reason;
     bool is_problem;
   };
-  const std::vector<Row> rows{{"qemu", Reason::not_executable, false},      {"qemu.d/.hidden", Reason::leftover, false},
-                              {"qemu.d/10.rpmsave", Reason::leftover, false}, {"qemu.d/10~", Reason::leftover, false},
-                              {"qemu.d/20-off", Reason::not_executable, false}, {"qemu.d/30-open", Reason::untrusted, true},
-                              {"qemu.d/40-pipe", Reason::not_regular, false},   {"qemu.d/50-nowhere", Reason::not_regular, false},
-                              {"qemu.d/60-empty", Reason::masked, false}};
+  const std::vector<Row> rows{
+      {"qemu", Reason::not_executable, false},          {"qemu.d/.hidden", Reason::leftover, false},
+      {"qemu.d/10.rpmsave", Reason::leftover, false},   {"qemu.d/10~", Reason::leftover, false},
+      {"qemu.d/20-off", Reason::not_executable, false}, {"qemu.d/30-open", Reason::untrusted, true},
+      {"qemu.d/40-pipe", Reason::not_regular, false},   {"qemu.d/50-nowhere", Reason::not_regular, false},
+      {"qemu.d/60-empty", Reason::masked, false}};
   const LibvirtHost host;
   host.put("qemu", "#!/bin/sh\n", 0644);
   for (const char* name : {"qemu.d/.hidden", "qemu.d/10.rpmsave", "qemu.d/10~"}) host.put(name);
@@ -127,7 +132,8 @@ BOOST_AUTO_TEST_CASE(a_directory_that_others_can_write_taints_its_scripts) {
     ::chmod((host.dir() + open).c_str(), 0777);
     const auto found = find_driver_scripts(host.dir(), "qemu", Trust());
     BOOST_TEST(found.hooks.empty());
-    BOOST_TEST(std::any_of(found.ignored.begin(), found.ignored.end(), [](const auto& file) { return file.is_problem(); }));
+    BOOST_TEST(
+        std::any_of(found.ignored.begin(), found.ignored.end(), [](const auto& file) { return file.is_problem(); }));
   }
 }
 
@@ -136,7 +142,8 @@ BOOST_AUTO_TEST_CASE(a_vms_tree_is_a_file_or_a_directory_of_files) {
   BOOST_TEST(vm_scripts(host, "web-1").hooks.empty());
   host.put("qemu.d/web-1/start/begin");
   host.put("qemu.d/other/start/begin");
-  BOOST_TEST(paths_of(vm_scripts(host, "web-1").hooks, host.dir()) == Paths_{"qemu.d/web-1/start/begin"}, boost::test_tools::per_element());
+  BOOST_TEST(paths_of(vm_scripts(host, "web-1").hooks, host.dir()) == Paths_{"qemu.d/web-1/start/begin"},
+             boost::test_tools::per_element());
   fs::remove(host.dir() + "/qemu.d/web-1/start/begin");
   for (const char* name : {"9", "10", "B", "a", "a~"}) host.put(std::string("qemu.d/web-1/start/begin/") + name);
   fs::create_directory(host.dir() + "/qemu.d/web-1/start/begin/deeper");
@@ -158,9 +165,10 @@ BOOST_AUTO_TEST_CASE(a_vm_may_have_any_name_that_a_directory_can_have) {
   std::string long_name;
   while (long_name.size() + 3 <= 255) long_name += "\xe2\x82\xac";  // 85 euro signs: 255 bytes
   BOOST_REQUIRE(long_name.size() == 255U);
-  for (const std::string& vm : {std::string("web 01"), std::string("it's \"it\""), std::string("a; touch x"), std::string("$(id)`id`"),
-                               std::string("new\nline"), std::string("-rf"), std::string("..."), std::string(".git"), std::string("*"),
-                               std::string("\xff\xfe"), long_name}) {
+  for (const std::string& vm :
+       {std::string("web 01"), std::string("it's \"it\""), std::string("a; touch x"), std::string("$(id)`id`"),
+        std::string("new\nline"), std::string("-rf"), std::string("..."), std::string(".git"), std::string("*"),
+        std::string("\xff\xfe"), long_name}) {
     const LibvirtHost host;
     host.put("qemu.d/" + vm + "/start/begin");
     const auto found = vm_scripts(host, vm);
@@ -171,12 +179,13 @@ BOOST_AUTO_TEST_CASE(a_vm_may_have_any_name_that_a_directory_can_have) {
 
 BOOST_AUTO_TEST_CASE(a_name_that_no_directory_can_have_has_no_tree) {
   const LibvirtHost host;
-  host.put("qemu.d/start/begin");       // what "." would find
-  host.put("start/begin");              // what ".." would find
-  host.put("qemu.d/a/b/start/begin");   // what "a/b" would find
-  host.put("qemu.d/a/start/begin");     // what "a\0b" and "a/" would find
-  for (const std::string& vm : {std::string(), std::string("."), std::string(".."), std::string("a/b"), std::string("a/"), std::string("/a"),
-                               std::string("../qemu.d/a"), std::string("a\0b", 3), std::string(256, 'a')}) {
+  host.put("qemu.d/start/begin");      // what "." would find
+  host.put("start/begin");             // what ".." would find
+  host.put("qemu.d/a/b/start/begin");  // what "a/b" would find
+  host.put("qemu.d/a/start/begin");    // what "a\0b" and "a/" would find
+  for (const std::string& vm :
+       {std::string(), std::string("."), std::string(".."), std::string("a/b"), std::string("a/"), std::string("/a"),
+        std::string("../qemu.d/a"), std::string("a\0b", 3), std::string(256, 'a')}) {
     const auto found = vm_scripts(host, vm);
     BOOST_TEST(found.hooks.size() + found.ignored.size() == 0U, printable(vm));
   }
@@ -186,7 +195,8 @@ BOOST_AUTO_TEST_CASE(a_name_that_no_directory_can_have_has_no_tree) {
 }
 
 BOOST_AUTO_TEST_CASE(every_directory_of_a_tree_must_be_trusted) {
-  for (const std::string open : {"qemu.d", "qemu.d/web-1", "qemu.d/web-1/start", "qemu.d/web-1/start/begin", "qemu.d/web-1/start/begin/10"})
+  for (const std::string open :
+       {"qemu.d", "qemu.d/web-1", "qemu.d/web-1/start", "qemu.d/web-1/start/begin", "qemu.d/web-1/start/begin/10"})
     for (const mode_t mode : {0777, 0775, 01777}) {
       const LibvirtHost host;
       host.put("qemu.d/web-1/start/begin/10");

@@ -46,7 +46,8 @@ class LibvirtHost : public Host {
     return call_libvirt_scripts(call, dir(), settings(), *make_runner(runner), std::move(stop));
   }
   CallReport run_tree(const LibvirtCall& call, const std::string& runner = "local") const {
-    return run_scripts(find_vm_scripts(dir(), call, Trust()), {AfterFailure::stop, settings()}, call, *make_runner(runner));
+    return run_scripts(find_vm_scripts(dir(), call, Trust()), {AfterFailure::stop, settings()}, call,
+                       *make_runner(runner));
   }
 };
 

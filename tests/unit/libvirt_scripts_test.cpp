@@ -45,14 +45,17 @@ BOOST_DATA_TEST_CASE(nothing_to_run_is_fine_and_needs_no_sound_document, data::m
 }
 
 BOOST_DATA_TEST_CASE(a_script_gets_four_arguments_and_the_document,
-                     data::make(kRunners) * data::make({"web-1", "web 01", "it's; $(id) \"x\"", "new\nline", "-v", "\xe2\x82\xac"}), runner, name) {
+                     data::make(kRunners) *
+                         data::make({"web-1", "web 01", "it's; $(id) \"x\"", "new\nline", "-v", "\xe2\x82\xac"}),
+                     runner, name) {
   const LibvirtHost host;
   const auto path = host.put("qemu", "#!/bin/sh\nprintf '%s|' \"$0\" \"$@\" >&2\ncat >&2\n");
   auto call = qemu("release", name);
   call.extra = "from snapshot";
   const auto report = host.call(call, runner);
   BOOST_REQUIRE(report.scripts.size() == 1U);
-  BOOST_TEST(report.scripts[0].process.err.text == path + "|" + std::string(name) + "|release|end|from snapshot|" + kDomain);
+  BOOST_TEST(report.scripts[0].process.err.text ==
+             path + "|" + std::string(name) + "|release|end|from snapshot|" + kDomain);
   host.check_nothing_left();
 }
 
@@ -61,12 +64,15 @@ BOOST_DATA_TEST_CASE(the_environment_is_what_libvirt_gives_and_no_more, data::ma
     const LibvirtHost host;
     host.put("qemu", "#!/bin/sh\ntr '\\0' '\\n' </proc/$$/environ >&2\n");
     ::clearenv();
-    for (const char* name : {"TMPDIR", "LOGNAME", "USER", "HOME", "LD_LIBRARY_PATH", "XDG_RUNTIME_DIR", "LANG", "LC_ALL", "VDSM_HOOK_HOOKS_DIR"})
+    for (const char* name : {"TMPDIR", "LOGNAME", "USER", "HOME", "LD_LIBRARY_PATH", "XDG_RUNTIME_DIR", "LANG",
+                             "LC_ALL", "VDSM_HOOK_HOOKS_DIR"})
       ::setenv(name, name, 1);
     ::setenv("PATH", "/usr/bin:/bin", 1);
     return host.call(qemu("start"), runner).scripts[0].process.err.text;
   });
-  BOOST_TEST(said == "LC_ALL=C\nLD_LIBRARY_PATH=LD_LIBRARY_PATH\nPATH=/usr/bin:/bin\nHOME=HOME\nUSER=USER\nLOGNAME=LOGNAME\nTMPDIR=TMPDIR\n");
+  BOOST_TEST(said ==
+             "LC_ALL=C\nLD_LIBRARY_PATH=LD_LIBRARY_PATH\nPATH=/usr/bin:/"
+             "bin\nHOME=HOME\nUSER=USER\nLOGNAME=LOGNAME\nTMPDIR=TMPDIR\n");
 }
 
 BOOST_AUTO_TEST_CASE(all_run_even_after_one_has_failed_and_then_the_call_has_failed) {
@@ -107,7 +113,8 @@ BOOST_AUTO_TEST_CASE(the_error_is_in_libvirts_words) {
       const auto at = text.find(path);
       return at == std::string::npos ? text : text.replace(at, path.size(), "PATH");
     });
-    BOOST_TEST(said == kFailed + "LC_ALL=C PATH=/usr/bin:/bin HOME=/root PATH " + row.command + " prepare begin -) " + row.words);
+    BOOST_TEST(said == kFailed + "LC_ALL=C PATH=/usr/bin:/bin HOME=/root PATH " + row.command + " prepare begin -) " +
+                           row.words);
   }
 }
 
@@ -119,15 +126,16 @@ BOOST_AUTO_TEST_CASE(each_that_fails_is_named) {
   host.put("qemu.d/30", "#!/bin/sh\n", 0757);
   const auto report = host.call(qemu("start"));
   BOOST_TEST(report.failed);
-  for (const char* words : {"exit status 1: first", "/nonexistent/python (first line", "#!/bin/sh", "qemu.d/30 is not run: untrusted"})
+  for (const char* words :
+       {"exit status 1: first", "/nonexistent/python (first line", "#!/bin/sh", "qemu.d/30 is not run: untrusted"})
     BOOST_TEST(mentions(report.error, words), words << " is not in " << report.error);
   BOOST_TEST(std::count(report.error.begin(), report.error.end(), '\n') == 3);
   BOOST_TEST(report.scripts.size() == 3U);
   BOOST_TEST((report.scripts[2].process.kind == Kind::not_started));
 }
 
-BOOST_DATA_TEST_CASE(a_filters_output_is_the_document_for_the_next_and_of_the_call, data::make(kRunners) * data::make({"migrate", "restore"}),
-                     runner, operation) {
+BOOST_DATA_TEST_CASE(a_filters_output_is_the_document_for_the_next_and_of_the_call,
+                     data::make(kRunners) * data::make({"migrate", "restore"}), runner, operation) {
   const LibvirtHost host;
   host.put("qemu", "#!/bin/sh\n" + filter("<a/>") + "\n");
   host.put("qemu.d/10", "#!/bin/sh\ncat >&2\n");           // says nothing: unchanged
@@ -142,7 +150,8 @@ BOOST_DATA_TEST_CASE(a_filters_output_is_the_document_for_the_next_and_of_the_ca
   host.check_nothing_left();
 }
 
-BOOST_DATA_TEST_CASE(elsewhere_the_output_is_not_used, data::make({"prepare", "start", "started", "stopped", "release", "reconnect", "attach"})) {
+BOOST_DATA_TEST_CASE(elsewhere_the_output_is_not_used,
+                     data::make({"prepare", "start", "started", "stopped", "release", "reconnect", "attach"})) {
   const LibvirtHost host;
   host.put("qemu", "#!/bin/sh\necho '<domain/>'\n");
   host.put("qemu.d/10", "#!/bin/sh\ncat >&2\n");
@@ -213,7 +222,9 @@ BOOST_DATA_TEST_CASE(a_script_that_does_not_read_a_large_document_is_fine, data:
 
 BOOST_DATA_TEST_CASE(huge_outputs_are_bounded, data::make(kRunners)) {
   const LibvirtHost host;
-  host.put("qemu", "#!/bin/sh\nhead -c 30000000 /dev/zero | tr '\\0' x\nhead -c 30000000 /dev/zero | tr '\\0' y >&2\necho the end >&2\nexit 1\n");
+  host.put("qemu",
+           "#!/bin/sh\nhead -c 30000000 /dev/zero | tr '\\0' x\nhead -c 30000000 /dev/zero | tr '\\0' y >&2\necho the "
+           "end >&2\nexit 1\n");
   const auto report = host.call(qemu("start"), sample);
   BOOST_TEST(report.scripts[0].process.out.text.size() == kOutputTailBytes);
   BOOST_TEST(report.error.size() < kOutputTailBytes + 2000);
@@ -230,7 +241,8 @@ BOOST_DATA_TEST_CASE(a_script_that_writes_its_input_changes_nothing_for_the_next
 }
 
 BOOST_DATA_TEST_CASE(the_deadline_stops_the_whole_tree_and_the_next_still_runs,
-                     data::make(kRunners) * data::make({"sleep 1000", "setsid sleep 1000", "env -i setsid sh -c 'trap \"\" TERM; sleep 1000'"}),
+                     data::make(kRunners) * data::make({"sleep 1000", "setsid sleep 1000",
+                                                        "env -i setsid sh -c 'trap \"\" TERM; sleep 1000'"}),
                      runner, child) {
   const LibvirtHost host;
   BOOST_REQUIRE(::mkfifo((host.root() + "/fifo").c_str(), 0600) == 0);
@@ -275,7 +287,8 @@ BOOST_AUTO_TEST_CASE(the_daemons_scripts_get_an_empty_input) {
 BOOST_DATA_TEST_CASE(in_a_vms_tree_the_first_failure_is_the_last, data::make(kRunners)) {
   const LibvirtHost host;
   const std::string tree = "qemu.d/web-1/start/begin/";
-  host.put(tree + "10", "echo \"$*\" >&2; echo '10' >>'" + host.root() + "/ran'\n");  // without #!, as the dispatchers ran it
+  host.put(tree + "10",
+           "echo \"$*\" >&2; echo '10' >>'" + host.root() + "/ran'\n");  // without #!, as the dispatchers ran it
   host.note(tree + "20", "cat >&2; exit 1");
   host.note(tree + "30");
   host.note("qemu");
@@ -321,7 +334,8 @@ BOOST_AUTO_TEST_CASE(a_script_whose_interpreter_others_can_write_is_not_run_and_
   BOOST_TEST(host.ran() == "20 ");  // libvirt's rule for a driver's scripts: the others run all the same
 }
 
-BOOST_DATA_TEST_CASE(a_password_in_what_scripts_say_is_hidden, data::make(kRunners) * data::make({"start", "restore"}), runner, operation) {
+BOOST_DATA_TEST_CASE(a_password_in_what_scripts_say_is_hidden, data::make(kRunners) * data::make({"start", "restore"}),
+                     runner, operation) {
   const LibvirtHost host;
   host.put("qemu", "#!/bin/sh\ncat >&2; echo 'it is hunter two' >&2; exit 1\n");
   auto call = qemu(operation);
@@ -339,7 +353,8 @@ BOOST_DATA_TEST_CASE(a_password_in_what_scripts_say_is_hidden, data::make(kRunne
 BOOST_DATA_TEST_CASE(what_a_script_left_running_edits_nothing_that_the_next_gets, data::make(kRunners)) {
   const LibvirtHost host;
   const auto go = host.dir() + "/go", ready = host.dir() + "/ready";
-  host.put("qemu", "#!/bin/sh\nfile=$(readlink /proc/self/fd/0)\n(while [ ! -e " + go + " ]; do sleep 0.01; done; echo junk >\"$file\"; : >" + ready +
+  host.put("qemu", "#!/bin/sh\nfile=$(readlink /proc/self/fd/0)\n(while [ ! -e " + go +
+                       " ]; do sleep 0.01; done; echo junk >\"$file\"; : >" + ready +
                        ") </dev/null >/dev/null 2>&1 &\nexit 0\n");
   host.put("qemu.d/10", "#!/bin/sh\n: >" + go + "; while [ ! -e " + ready + " ]; do sleep 0.01; done; cat >&2\n");
   const auto report = host.call(qemu("start"), sample);

@@ -1,4 +1,5 @@
-// One command on one VM of libvirt's own test driver: what fires, what libvirt is asked, and what is written down meanwhile.
+// One command on one VM of libvirt's own test driver: what fires, what libvirt is asked, and what is written down
+// meanwhile.
 #define BOOST_TEST_MODULE lifecycle
 #include <boost/filesystem.hpp>
 #include <boost/test/unit_test.hpp>
@@ -38,7 +39,8 @@ struct Fixture {
   // Hooks that append their event to HOST/record.
   void record(const Phase& phase) const {
     for (const auto events : {phase.before, phase.after, phase.failed, phase.undo})
-      for (const auto event : events) host.file(event, "50_record", "#!/bin/sh\necho $VDSM_HOOK_EVENT >>" + host.root() + "/record\n");
+      for (const auto event : events)
+        host.file(event, "50_record", "#!/bin/sh\necho $VDSM_HOOK_EVENT >>" + host.root() + "/record\n");
   }
   Lines fired() const {
     Lines lines;
@@ -92,7 +94,8 @@ BOOST_FIXTURE_TEST_CASE(a_phase_fires_before_and_after_and_is_written_down_while
     BOOST_TEST((told.waits.back() == WaitsFor::libvirt));
     BOOST_REQUIRE(::virDomainSuspend(vm.get()) == 0);
   };
-  BOOST_TEST((lifecycle.pass(phases::kPause, what, {.ask = ask, .refresh = [&] { is_refreshed = true; }}) == Ended::done));
+  BOOST_TEST(
+      (lifecycle.pass(phases::kPause, what, {.ask = ask, .refresh = [&] { is_refreshed = true; }}) == Ended::done));
   BOOST_TEST(is_refreshed);
   BOOST_TEST(fired() == words({phases::kPause.before, phases::kPause.after}), boost::test_tools::per_element());
   lifecycle.finish();
@@ -103,7 +106,8 @@ BOOST_FIXTURE_TEST_CASE(what_a_stop_ends_is_told_while_it_is_waited_for_and_no_l
   auto lifecycle = this->lifecycle(vm_commands::kSave);
   BOOST_TEST_REQUIRE(lifecycle.begin(connection.get(), uuid, WhenLeft::refuse));
   auto what = subject();
-  lifecycle.pass(phases::kHibernate, what, {.ask = [&] { BOOST_TEST((told.waits.back() == WaitsFor::libvirt_job)); }, .hears_stop = true});
+  lifecycle.pass(phases::kHibernate, what,
+                 {.ask = [&] { BOOST_TEST((told.waits.back() == WaitsFor::libvirt_job)); }, .hears_stop = true});
   BOOST_TEST((told.waits.back() == WaitsFor::itself));
 }
 
@@ -143,7 +147,8 @@ BOOST_FIXTURE_TEST_CASE(a_command_that_is_stopped_before_it_asks_libvirt_asks_no
   BOOST_TEST_REQUIRE(lifecycle.begin(connection.get(), uuid, WhenLeft::refuse));
   stop.request_stop();
   auto what = subject();
-  BOOST_TEST((lifecycle.pass(phases::kPause, what, {.ask = [] { BOOST_ERROR("libvirt is asked"); }}) == Ended::cancelled));
+  BOOST_TEST(
+      (lifecycle.pass(phases::kPause, what, {.ask = [] { BOOST_ERROR("libvirt is asked"); }}) == Ended::cancelled));
   BOOST_TEST(written().is_empty());
 }
 
@@ -179,7 +184,9 @@ BOOST_FIXTURE_TEST_CASE(what_a_killed_command_left_is_refused_told_or_overruled,
     run.hooks_ran = hooks_ran;
     VmJournal(directory).change([&](VmRecord& record) { record.runs[host_uuid] = run; });
   };
-  const auto begins = [&](WhenLeft when_left) { return lifecycle(vm_commands::kResume).begin(connection.get(), uuid, when_left); };
+  const auto begins = [&](WhenLeft when_left) {
+    return lifecycle(vm_commands::kResume).begin(connection.get(), uuid, when_left);
+  };
   leave(true, phases::kStart);
   for (const auto when : {WhenLeft::refuse, WhenLeft::refuse_start})
     BOOST_CHECK_EXCEPTION(begins(when), Error, [](const Error& error) { return error.code() == Errc::refused; });
@@ -200,6 +207,7 @@ BOOST_FIXTURE_TEST_CASE(who_does_not_want_to_wait_is_told_who_holds_the_vm, Fixt
   auto holder = lifecycle(vm_commands::kSuspend);
   BOOST_TEST_REQUIRE(holder.begin(connection.get(), uuid, WhenLeft::refuse));
   auto other = lifecycle(vm_commands::kResume);
-  BOOST_CHECK_EXCEPTION(other.begin(connection.get(), uuid, WhenLeft::refuse), Error, [](const Error& error) { return error.code() == Errc::refused; });
+  BOOST_CHECK_EXCEPTION(other.begin(connection.get(), uuid, WhenLeft::refuse), Error,
+                        [](const Error& error) { return error.code() == Errc::refused; });
   BOOST_TEST(mentions(told.notes, "waits for another command, which holds the VM"));  // it has written nothing down yet
 }

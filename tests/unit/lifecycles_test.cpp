@@ -1,8 +1,8 @@
 #define BOOST_TEST_MODULE lifecycles
+#include <toml++/toml.h>
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <string>
-#include <toml++/toml.h>
 #include <utility>
 #include <vector>
 
@@ -38,13 +38,17 @@ Words words(const toml::node_view<const toml::node>& list) {
 // KIND's tables with their names, in the order of the file.
 std::vector<std::pair<std::string, const toml::table*>> named(std::string_view kind) {
   std::vector<std::pair<std::string, const toml::table*>> found;
-  for (const auto& [name, value] : *table()[kind].as_table()) found.emplace_back(std::string(name.str()), value.as_table());
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.second->source().begin.line < b.second->source().begin.line; });
+  for (const auto& [name, value] : *table()[kind].as_table())
+    found.emplace_back(std::string(name.str()), value.as_table());
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.second->source().begin.line < b.second->source().begin.line; });
   return found;
 }
 
 template <typename Kind>
-Kind of(const toml::table& row, std::string_view key, Kind otherwise) { return row[key].value<Kind>().value_or(otherwise); }
+Kind of(const toml::table& row, std::string_view key, Kind otherwise) {
+  return row[key].value<Kind>().value_or(otherwise);
+}
 
 }  // namespace
 
@@ -129,12 +133,15 @@ BOOST_AUTO_TEST_CASE(every_call_of_the_bridge_finds_its_row) {
     const auto seen = row["seen"].value<std::string>();
     Words drivers;
     for (const auto& driver : words(row["drivers"])) {
-      if (driver == "guest") drivers.insert(drivers.end(), {"qemu", "lxc", "libxl", "bhyve"});
-      else drivers.push_back(driver);
+      if (driver == "guest")
+        drivers.insert(drivers.end(), {"qemu", "lxc", "libxl", "bhyve"});
+      else
+        drivers.push_back(driver);
     }
     for (const auto& driver : drivers) {
       BOOST_TEST_CONTEXT(driver << " " << call << " seen " << seen.value_or("whatever")) {
-        const auto* found = bridge_row(driver, operation, sub == "*" ? "anything" : sub, seen.value_or("something else"));
+        const auto* found =
+            bridge_row(driver, operation, sub == "*" ? "anything" : sub, seen.value_or("something else"));
         BOOST_TEST_REQUIRE(found != nullptr);
         BOOST_TEST(words(found->drivers) == drivers);
         BOOST_TEST(words(found->events) == words(row["events"]));

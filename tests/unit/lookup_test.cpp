@@ -27,11 +27,11 @@ const std::vector<Row> kRows = {
     {"<a><b/></a>", "a/b", ""},
     {"<a><b>1</b><b>2</b></a>", "a/b", "1"},
     {"<a><b>1<c>2</c>3&amp;<![CDATA[4]]></b></a>", "a/b", "13&4"},
-    {"<a><x><b>no</b></x><b>yes</b></a>", "a/b", "yes"},          // not one that lies deeper
-    {"<a><c><x/></c><b><c>yes</c></b></a>", "a/b/c", "yes"},      // nor beside the path
+    {"<a><x><b>no</b></x><b>yes</b></a>", "a/b", "yes"},      // not one that lies deeper
+    {"<a><c><x/></c><b><c>yes</c></b></a>", "a/b/c", "yes"},  // nor beside the path
     {"<a><b><x><c>no</c></x></b><b><c>yes</c></b></a>", "a/b/c", "yes"},
     {"<n:a xmlns:n='u'><n:b>x</n:b></n:a>", "a/b", "x"},
-    {"<a><b>x</b><broken", "a/b", "x"},                           // what comes behind is not read
+    {"<a><b>x</b><broken", "a/b", "x"},  // what comes behind is not read
     {"<a><b>x", "a/b", std::nullopt},
     {"<a><broken</a>", "a/b", std::nullopt},
     {"", "a", std::nullopt},

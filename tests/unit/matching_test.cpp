@@ -30,7 +30,9 @@ class Chance {
 DeviceIdentity any_device(Chance& chance) {
   DeviceIdentity device;
   device.element = chance.one_of({"interface", "disk", "hostdev", "memballoon"});
-  device.type = device.element == "hostdev" && chance.is_so() ? "mdev" : device.element == "memballoon" ? "balloon" : device.element;
+  device.type = device.element == "hostdev" && chance.is_so() ? "mdev"
+                : device.element == "memballoon"              ? "balloon"
+                                                              : device.element;
   device.mac = chance.one_of({"", "52:54:00:00:00:0a", "52:54:00:00:00:0b"});
   device.alias = chance.one_of({"", "ua-1", "ua-2"});
   device.target = chance.one_of({"", "vda", "ua-1"});
@@ -92,14 +94,16 @@ BOOST_AUTO_TEST_CASE(the_profiles_of_as_many_devices_as_are_taken_are_written_ou
       metadata += "<o:device alias='" + alias + "'><o:vnic_profile>red</o:vnic_profile></o:device>";
       devices += "<interface><alias name='" + alias + "'/></interface>";
     }
-    return "<domain><name>a</name><metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'>" + metadata + "</o:vm></metadata><devices>" + devices + "</devices></domain>";
+    return "<domain><name>a</name><metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'>" + metadata +
+           "</o:vm></metadata><devices>" + devices + "</devices></domain>";
   };
   DomainEditor editor(domain(kMaxDevices));
   std::vector<DomainEditor::ProfileOf> profiles;
   for (std::size_t i = 0; i < kMaxDevices; ++i) profiles.push_back({i, {{"speed", std::to_string(i)}}});
   editor.write_out(profiles);
   for (const auto& device : editor.devices())
-    BOOST_TEST((editor.facts().about(device)->written_out == PropertyValues{{"speed", device.alias.substr(3)}}), device.alias);
+    BOOST_TEST((editor.facts().about(device)->written_out == PropertyValues{{"speed", device.alias.substr(3)}}),
+               device.alias);
   BOOST_CHECK_THROW(DomainEditor(domain(kMaxDevices + 1)), Error);
   BOOST_CHECK_THROW(device_elements(domain(kMaxDevices + 1)), Error);
 }

@@ -96,15 +96,18 @@ BOOST_AUTO_TEST_CASE(what_is_asked_of_the_last_part_holds_both_ways) {
   dir.dir("sub");
   dir.link("to_sub", "sub");
   both_ways([&] {
-    auto all = differences({{dir / "link", number(ELOOP)}, {dir / "file", "content"}}, Links::kernel, O_RDONLY | O_NOFOLLOW);
-    all += differences({{dir / "file", number(EEXIST)}, {dir / "link", number(EEXIST)}}, Links::kernel, O_RDWR | O_CREAT | O_EXCL);
-    all += differences({{dir / "file", number(ENOTDIR)}, {dir / "link", number(ENOTDIR)}}, Links::kernel, O_RDONLY | O_DIRECTORY);
+    auto all =
+        differences({{dir / "link", number(ELOOP)}, {dir / "file", "content"}}, Links::kernel, O_RDONLY | O_NOFOLLOW);
+    all += differences({{dir / "file", number(EEXIST)}, {dir / "link", number(EEXIST)}}, Links::kernel,
+                       O_RDWR | O_CREAT | O_EXCL);
+    all += differences({{dir / "file", number(ENOTDIR)}, {dir / "link", number(ENOTDIR)}}, Links::kernel,
+                       O_RDONLY | O_DIRECTORY);
     if (!open_path(dir / "to_sub", O_RDONLY | O_DIRECTORY)) all += "a link to a directory\n";
     if (!open_path("/", O_PATH | O_DIRECTORY) || !open_path(".", O_PATH)) all += "a path without names\n";
     if (!S_ISLNK(status_of(dir / "link", false)->st_mode)) all += "a link itself\n";
     if (!S_ISREG(status_of(dir / "link")->st_mode)) all += "what a link leads to\n";
     const auto made = open_path(dir / "new", O_WRONLY | O_CREAT, Links::own, 0640);
-    struct stat st{};
+    struct stat st {};
     if (!made || ::fstat(made.fd.get(), &st) != 0 || (st.st_mode & 07777) != 0640) all += "a new file\n";
     if ((::fcntl(made.fd.get(), F_GETFD) & FD_CLOEXEC) == 0) all += "close on exec\n";
     boost::filesystem::remove(dir / "new");
@@ -112,7 +115,8 @@ BOOST_AUTO_TEST_CASE(what_is_asked_of_the_last_part_holds_both_ways) {
   });
 }
 
-BOOST_AUTO_TEST_CASE(a_link_of_another_in_a_directory_of_everybodys_is_not_followed_in_any_part, *boost::unit_test::precondition(as_root)) {
+BOOST_AUTO_TEST_CASE(a_link_of_another_in_a_directory_of_everybodys_is_not_followed_in_any_part,
+                     *boost::unit_test::precondition(as_root)) {
   const TempDir dir;
   dir.file("mine/file", "content");
   dir.dir("sticky", 01777);
@@ -128,17 +132,19 @@ BOOST_AUTO_TEST_CASE(a_link_of_another_in_a_directory_of_everybodys_is_not_follo
     both_ways([&] {
       auto all = std::string();
       for (const auto links : {Links::kernel, Links::own})
-        all += differences({{dir / (in + "/last"), number(ELOOP) + dir / (in + "/last") + " is a link of uid 65534"},
-                            {dir / (in + "/part/file"), number(ELOOP) + dir / (in + "/part") + " is a link of uid 65534"},
-                            {dir / ("by_way_of_" + in), number(ELOOP) + dir / (in + "/last")},
-                            {dir / (in + "/of_root"), "content"}},
-                           links);
+        all +=
+            differences({{dir / (in + "/last"), number(ELOOP) + dir / (in + "/last") + " is a link of uid 65534"},
+                         {dir / (in + "/part/file"), number(ELOOP) + dir / (in + "/part") + " is a link of uid 65534"},
+                         {dir / ("by_way_of_" + in), number(ELOOP) + dir / (in + "/last")},
+                         {dir / (in + "/of_root"), "content"}},
+                        links);
       return all;
     });
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_link_of_another_in_a_directory_of_his_is_followed_for_reading_only, *boost::unit_test::precondition(as_root)) {
+BOOST_AUTO_TEST_CASE(a_link_of_another_in_a_directory_of_his_is_followed_for_reading_only,
+                     *boost::unit_test::precondition(as_root)) {
   const TempDir dir;
   dir.file("mine/file", "content");
   for (const mode_t mode : {0755U, 0777U, 01777U}) {
@@ -148,19 +154,22 @@ BOOST_AUTO_TEST_CASE(a_link_of_another_in_a_directory_of_his_is_followed_for_rea
     dir.chown("his/link", kStranger);
     both_ways([&] {
       return differences({{dir / "his/link", "content"}}, Links::kernel) +
-             differences({{dir / "his/link", number(ELOOP) + dir / "his/link" + " is a link of uid 65534"}}, Links::own);
+             differences({{dir / "his/link", number(ELOOP) + dir / "his/link" + " is a link of uid 65534"}},
+                         Links::own);
     });
     boost::filesystem::remove_all(dir / "his");
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_directory_that_may_not_be_searched_is_named_and_is_not_a_missing_file, *boost::unit_test::precondition(as_root)) {
+BOOST_AUTO_TEST_CASE(a_directory_that_may_not_be_searched_is_named_and_is_not_a_missing_file,
+                     *boost::unit_test::precondition(as_root)) {
   const TempDir dir;
   dir.file("closed/sub/file", "content");
   dir.link("way", "closed/sub");
   dir.chmod("closed", 0700);
   both_ways([&] {
-    if (::setgroups(0, nullptr) != 0 || ::setgid(kStranger) != 0 || ::setuid(kStranger) != 0) return std::string("no stranger");
+    if (::setgroups(0, nullptr) != 0 || ::setgid(kStranger) != 0 || ::setuid(kStranger) != 0)
+      return std::string("no stranger");
     return differences({{dir / "closed/sub/file", number(EACCES) + "Permission denied at " + dir / "closed"},
                         {dir / "closed/nothing", number(EACCES)},
                         {dir / "way/file", number(EACCES) + "Permission denied at " + dir / "closed"}},
@@ -185,8 +194,8 @@ BOOST_AUTO_TEST_CASE(who_may_run_a_file_is_asked_of_what_a_path_leads_to) {
   dir.file("plain", "x");
   dir.link("link", "hook");
   both_ways([&] {
-    const bool right = may_execute(dir / "hook") && may_execute(dir / "link") && !may_execute(dir / "plain") && !may_execute(dir / "missing") &&
-                       may_execute(dir.path());
+    const bool right = may_execute(dir / "hook") && may_execute(dir / "link") && !may_execute(dir / "plain") &&
+                       !may_execute(dir / "missing") && may_execute(dir.path());
     return std::string(right ? "" : "wrong");
   });
 }

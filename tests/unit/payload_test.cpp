@@ -33,8 +33,7 @@ void check_unsound(PayloadKind kind, const std::string& document, const std::str
   BOOST_TEST(why->find(words) != std::string::npos, *why << " does not say " << words);
 }
 
-std::string nested(std::size_t depth, const std::string& open, const std::string& close,
-                   const std::string& inside) {
+std::string nested(std::size_t depth, const std::string& open, const std::string& close, const std::string& inside) {
   std::string text;
   for (std::size_t i = 0; i < depth; ++i) text += open;
   text += inside;
@@ -52,8 +51,7 @@ BOOST_AUTO_TEST_CASE(an_event_without_payload_has_nothing_to_judge) {
 }
 
 BOOST_AUTO_TEST_CASE(a_domains_identity_is_its_root_name_and_uuid) {
-  const auto identity =
-      identity_of(PayloadKind::domain_xml, "<?xml version='1.0'?>\n<!-- c -->" + vm("web 1", kUuid));
+  const auto identity = identity_of(PayloadKind::domain_xml, "<?xml version='1.0'?>\n<!-- c -->" + vm("web 1", kUuid));
   BOOST_TEST(identity.root == "domain");
   BOOST_TEST(identity.root_space.empty());
   BOOST_TEST(identity.name == "web 1");
@@ -70,8 +68,7 @@ BOOST_AUTO_TEST_CASE(name_and_uuid_are_read_as_libvirt_reads_them) {
       {"blanks around the uuid", "<uuid>\n  u1\t</uuid><name> n </name>", " n ", "u1"},
       {"entities and CDATA", "<name>a&amp;<![CDATA[<b>]]>&#99;</name>", "a&<b>c", ""},
       {"a comment within", "<name>a<!-- x -->b</name>", "ab", ""},
-      {"deeper ones are other things", "<devices><name>d</name><uuid>d</uuid></devices><name>n</name>", "n",
-       ""},
+      {"deeper ones are other things", "<devices><name>d</name><uuid>d</uuid></devices><name>n</name>", "n", ""},
       {"in a metadata element", "<metadata><x:name xmlns:x='u'>m</x:name></metadata>", "", ""},
       {"in another namespace", "<x:name xmlns:x='u'>m</x:name><name>n</name>", "n", ""},
       {"upper case is another element", "<NAME>m</NAME>", "", ""},
@@ -95,12 +92,15 @@ BOOST_AUTO_TEST_CASE(what_readers_could_take_differently_is_unsound) {
       {"<name>we<x:b xmlns:x='u'/>b</name>" + uuid, "an element in its <name>"},
       {"<name>web</name><uuid><b/>" + std::string(kUuid) + "</uuid>", "an element in its <uuid>"},
       {"<metadata/><metadata/>", "two elements <metadata>"},
-      {"<devices><interface><mac/><mac address='52:54:00:00:00:01'/></interface></devices>", "two elements <mac> in a device"},
-      {"<devices/><devices><disk><alias name='a'/><target dev='vda'/><alias name='b'/></disk></devices>", "two elements <alias>"},
+      {"<devices><interface><mac/><mac address='52:54:00:00:00:01'/></interface></devices>",
+       "two elements <mac> in a device"},
+      {"<devices/><devices><disk><alias name='a'/><target dev='vda'/><alias name='b'/></disk></devices>",
+       "two elements <alias>"},
       {"<devices><disk><target dev='vda'/><target dev='vdb'/></disk></devices>", "two elements <target>"},
       {"<devices><hostdev><address/><source/><address/></hostdev></devices>", "two elements <address>"}};
   for (const auto& [inside, words] : domains) check_unsound(PayloadKind::domain_xml, domain(inside), words);
-  check_unsound(PayloadKind::device_xml, "<interface><mac/><mac address='52:54:00:00:00:01'/></interface>", "two elements <mac>");
+  check_unsound(PayloadKind::device_xml, "<interface><mac/><mac address='52:54:00:00:00:01'/></interface>",
+                "two elements <mac>");
   const std::vector<std::string> sound{
       "<name>web</name>" + uuid + "<x:name xmlns:x='u'>x</x:name><x:uuid xmlns:x='u'/>",
       "<name>w<!-- -->e<?pi?>b</name>" + uuid,
@@ -119,7 +119,11 @@ BOOST_AUTO_TEST_CASE(only_utf_8_is_sound) {
   for (const auto kind : {PayloadKind::domain_xml, PayloadKind::device_xml}) {
     check_unsound(kind, wide, "UTF-16");
     check_unsound(kind, wide.substr(2), "UTF-16");
-    check_unsound(kind, "<?xml version='1.0' encoding='ISO-8859-1'?>" + vm("w\xE9" "b", kUuid), "ISO-8859-1");
+    check_unsound(kind,
+                  "<?xml version='1.0' encoding='ISO-8859-1'?>" + vm("w\xE9"
+                                                                     "b",
+                                                                     kUuid),
+                  "ISO-8859-1");
     check_unsound(kind, "<?xml version='1.0' encoding='us-ascii'?>" + plain, "only UTF-8");
     identity_of(kind, "<?xml version='1.0' encoding='utf-8'?>" + plain);
     identity_of(kind, "\xEF\xBB\xBF" + plain);
@@ -139,8 +143,7 @@ BOOST_AUTO_TEST_CASE(a_domains_root_is_called_domain) {
   check_unsound(PayloadKind::domain_xml, "<Domain/>", "<Domain>");
   check_unsound(PayloadKind::domain_xml, "<domain xmlns='u'/>", "of the namespace 'u'");
   check_unsound(PayloadKind::domain_xml, "<x:domain xmlns:x='u'/>", "of the namespace 'u'");
-  check_unsound(PayloadKind::domain_xml, "<domainsnapshot>" + vm("a", kUuid) + "</domainsnapshot>",
-                "<domainsnapshot>");
+  check_unsound(PayloadKind::domain_xml, "<domainsnapshot>" + vm("a", kUuid) + "</domainsnapshot>", "<domainsnapshot>");
 }
 
 BOOST_AUTO_TEST_CASE(xml_that_is_not_well_formed_is_named_with_line_and_column) {
@@ -198,8 +201,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_json_is_refused_with_the_byte) {
 }
 
 BOOST_AUTO_TEST_CASE(json_may_be_nested_as_deep_as_the_limit) {
-  for (const auto& [open, close, inside] :
-       {std::tuple{"["s, "]"s, ""s}, std::tuple{"{\"a\":"s, "}"s, "1"s}}) {
+  for (const auto& [open, close, inside] : {std::tuple{"["s, "]"s, ""s}, std::tuple{"{\"a\":"s, "}"s, "1"s}}) {
     identity_of(PayloadKind::json, nested(kMaxNesting, open, close, inside));
     check_unsound(PayloadKind::json, nested(kMaxNesting + 1, open, close, inside), "deep");
     check_unsound(PayloadKind::json, nested(1000000, open, close, inside), "deep");
@@ -221,20 +223,18 @@ BOOST_AUTO_TEST_CASE(a_vm_that_became_another_is_noticed) {
   };
   const std::vector<Row> rows{
       {PayloadKind::domain_xml, before, before, ""},
-      {PayloadKind::domain_xml, before,
-       domain("<uuid>\n " + std::string(kUuid) + "\n</uuid><vcpu/><name>web</name>"), ""},
+      {PayloadKind::domain_xml, before, domain("<uuid>\n " + std::string(kUuid) + "\n</uuid><vcpu/><name>web</name>"),
+       ""},
       {PayloadKind::domain_xml, before, vm("web2", kUuid), "<name> was changed from 'web' to 'web2'"},
       {PayloadKind::domain_xml, before, vm("web ", kUuid), "<name> was changed"},
       {PayloadKind::domain_xml, before, vm("", kUuid), "<name> was changed from 'web' to nothing"},
-      {PayloadKind::domain_xml, before, vm("web", "1e4a0b1c-7d2f-4c3a-9b1e-0123456789ab"),
-       "<uuid> was changed"},
+      {PayloadKind::domain_xml, before, vm("web", "1e4a0b1c-7d2f-4c3a-9b1e-0123456789ab"), "<uuid> was changed"},
       {PayloadKind::domain_xml, before, domain("<name>web</name>"),
        "<uuid> was changed from '" + std::string(kUuid) + "' to nothing"},
       {PayloadKind::domain_xml, domain("<name>web</name>"), before, "<uuid> was changed from nothing to"},
       {PayloadKind::domain_xml, before, domain(before), "changed"},
       {PayloadKind::device_xml, "<disk/>", "<disk a='b'/>", ""},
-      {PayloadKind::device_xml, "<disk/>", "<interface/>",
-       "root element was changed from 'disk' to 'interface'"},
+      {PayloadKind::device_xml, "<disk/>", "<interface/>", "root element was changed from 'disk' to 'interface'"},
       {PayloadKind::device_xml, "<disk/>", "<disk xmlns='u'/>", "root element"},
       {PayloadKind::device_xml, "<x:disk xmlns:x='u'/>", "<disk xmlns='u'/>", ""},
       {PayloadKind::json, "{}", "[1]", ""},

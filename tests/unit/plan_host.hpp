@@ -12,7 +12,8 @@ namespace vdsm_hook::test {
 inline constexpr const char* kUuid = "0e4a0b1c-7d2f-4c3a-9b1e-0123456789ab";
 
 /// The first built-in event for which all of this holds.
-inline std::string event_with(PayloadKind payload, bool vetoes, bool vm_properties = true, bool from_elsewhere = false) {
+inline std::string event_with(PayloadKind payload, bool vetoes, bool vm_properties = true,
+                              bool from_elsewhere = false) {
   for (const auto& point : builtin_hook_points())
     if (point.ours.payload == payload && point.ours.vetoes == vetoes && point.ours.vm_properties == vm_properties &&
         point.ours.from_elsewhere == from_elsewhere && (point.vdsm == point.ours || from_elsewhere))
@@ -36,8 +37,7 @@ inline std::string domain(const std::string& custom = {}, const std::string& nam
   if (!name.empty()) text += "<name>" + name + "</name>";
   if (!uuid.empty()) text += "<uuid>" + uuid + "</uuid>";
   if (!custom.empty())
-    text += "<metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:custom>" + custom +
-            "</o:custom></o:vm></metadata>";
+    text += "<metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:custom>" + custom + "</o:custom></o:vm></metadata>";
   return text + "</domain>";
 }
 
@@ -82,9 +82,7 @@ inline std::vector<std::string> lines(const Plan& plan) {
   return found;
 }
 
-inline bool has(const std::string& text, const std::string& words) {
-  return text.find(words) != std::string::npos;
-}
+inline bool has(const std::string& text, const std::string& words) { return text.find(words) != std::string::npos; }
 
 inline void check_words(const std::string& text, const std::vector<std::string>& words) {
   for (const auto& word : words) BOOST_TEST(has(text, word), text << " does not say " << word);

@@ -42,8 +42,9 @@ BOOST_AUTO_TEST_CASE(the_requests_properties_are_laid_over_the_documents) {
 
 BOOST_AUTO_TEST_CASE(a_device_property_stays_the_devices_and_a_difference_is_noted) {
   const Host host;
-  host.dir.file("config/properties.toml", "[UserDefinedVMProperties]\n'4.8' = 'a=.*;b=.*'\n"
-                                          "[CustomDeviceProperties]\n'4.8' = '{type=interface;prop={a=.*;b=.*;c=.*}}'\n");
+  host.dir.file("config/properties.toml",
+                "[UserDefinedVMProperties]\n'4.8' = 'a=.*;b=.*'\n"
+                "[CustomDeviceProperties]\n'4.8' = '{type=interface;prop={a=.*;b=.*;c=.*}}'\n");
   auto asked = request(kDevice, domain("<o:a>vm</o:a><o:b>same</o:b>"));
   asked.device_properties = {{"a", "device"}, {"b", "same"}, {"c", "x"}};
   const auto prepared = host.prepare(asked);
@@ -73,22 +74,11 @@ BOOST_AUTO_TEST_CASE(what_an_event_does_not_deliver_is_left_out_with_a_note_and_
 
 BOOST_AUTO_TEST_CASE(a_request_with_a_name_or_value_that_may_not_be_set_is_wrong_use) {
   const Host host;
-  const std::vector<std::pair<std::string, std::string>> rows{{"PATH", "x"},
-                                                              {"LD_PRELOAD", "x"},
-                                                              {"vmId", "x"},
-                                                              {"_hook_domxml", "x"},
-                                                              {"VDSM_HOOK_EVENT", "x"},
-                                                              {"HTTP_PROXY", "x"},
-                                                              {"", "x"},
-                                                              {"9a", "x"},
-                                                              {"a-b", "x"},
-                                                              {"a=b", "x"},
-                                                              {"a\0b"s, "x"},
-                                                              {"a", "x\ny"},
-                                                              {"a", "x\0y"s},
-                                                              {"a", "\xFF"},
-                                                              {"a", std::string(200000, 'x')},
-                                                              {"\x1B[2J", "x"}};
+  const std::vector<std::pair<std::string, std::string>> rows{
+      {"PATH", "x"},       {"LD_PRELOAD", "x"}, {"vmId", "x"},  {"_hook_domxml", "x"}, {"VDSM_HOOK_EVENT", "x"},
+      {"HTTP_PROXY", "x"}, {"", "x"},           {"9a", "x"},    {"a-b", "x"},          {"a=b", "x"},
+      {"a\0b"s, "x"},      {"a", "x\ny"},       {"a", "x\0y"s}, {"a", "\xFF"},         {"a", std::string(200000, 'x')},
+      {"\x1B[2J", "x"}};
   for (const auto& entry : rows) {
     for (auto member : {&Request::properties, &Request::device_properties, &Request::parameters}) {
       auto asked = request(kDevice);
@@ -125,8 +115,7 @@ BOOST_AUTO_TEST_CASE(upstreams_rules_refuse_only_what_no_process_can_be_given) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(
-    a_property_of_the_document_that_may_not_be_set_vetoes_where_the_event_can_and_blocks_every_hook) {
+BOOST_AUTO_TEST_CASE(a_property_of_the_document_that_may_not_be_set_vetoes_where_the_event_can_and_blocks_every_hook) {
   const Host host;
   for (const auto& custom :
        {"<o:PATH>x</o:PATH>"s, "<o:LD_PRELOAD>x</o:LD_PRELOAD>"s, "<o:a-b>x</o:a-b>"s, "<o:a>x\ny</o:a>"s,

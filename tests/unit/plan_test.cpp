@@ -62,8 +62,7 @@ BOOST_AUTO_TEST_CASE(ad_hoc_any_name_is_an_event_that_vetoes) {
   asked.properties = {{"x", ""}};
   const auto plan = host.plan(asked);
   BOOST_TEST(lines(plan) == Names{"50_a"}, per_element());
-  BOOST_TEST((plan.rules.vetoes && plan.rules.result_used && plan.rules.vm_properties &&
-              plan.rules.device_properties));
+  BOOST_TEST((plan.rules.vetoes && plan.rules.result_used && plan.rules.vm_properties && plan.rules.device_properties));
   BOOST_TEST((plan.hooks[0].on_failure == OnFailure::veto));
   asked.event = kLogs;  // a known event stays what it is
   BOOST_TEST(!host.plan(asked).rules.vetoes);
@@ -122,11 +121,9 @@ BOOST_AUTO_TEST_CASE(the_caller_may_skip_hooks_that_there_are) {
   host.hook(kVetoes, "60_b");
   auto asked = request(kVetoes);
   asked.skip = {"50_macspoof"};
-  BOOST_TEST(lines(host.plan(asked)) == (Names{"50_macspoof: the caller asked to skip it", "60_b"}),
-             per_element());
+  BOOST_TEST(lines(host.plan(asked)) == (Names{"50_macspoof: the caller asked to skip it", "60_b"}), per_element());
   asked.skip = {"60_b", "50_mcspoof"};
-  check_error([&] { host.plan(asked); }, Errc::wrong_use,
-              {"no hook 50_mcspoof", "did you mean 50_macspoof?"});
+  check_error([&] { host.plan(asked); }, Errc::wrong_use, {"no hook 50_mcspoof", "did you mean 50_macspoof?"});
 }
 
 BOOST_AUTO_TEST_CASE(a_hook_that_is_skipped_on_demand_is_no_problem_with_a_broken_sidecar) {
@@ -156,11 +153,11 @@ BOOST_AUTO_TEST_CASE(a_hook_whose_conditions_do_not_hold_is_skipped_with_the_rea
   add(kDevice, "91", "vm = ['web-*']\n[when." + kVetoes + "]\nany_property = ['x']");
   auto asked = request(kDevice, domain("<o:a>1</o:a>"));
   asked.device_properties = {{"d", "1"}};
-  BOOST_TEST(lines(host.plan(asked)) ==
-                 (Names{"10", "20: VM property a = '1' does not match 2", "30",
-                        "40: device property a is not set", "50", "60",
-                        "70: it is for the VM db-*, not for web-1", "80", "90: property x is not set", "91"}),
-             per_element());
+  BOOST_TEST(
+      lines(host.plan(asked)) ==
+          (Names{"10", "20: VM property a = '1' does not match 2", "30", "40: device property a is not set", "50", "60",
+                 "70: it is for the VM db-*, not for web-1", "80", "90: property x is not set", "91"}),
+      per_element());
 }
 
 BOOST_AUTO_TEST_CASE(a_vm_condition_without_a_domain_does_not_match_and_says_so) {
@@ -287,14 +284,14 @@ BOOST_AUTO_TEST_CASE(what_runs_a_hook_is_judged_as_the_hook_is) {
                               {"#!HERE/link", "bin/shell"},
                               {"#!HERE/chain", "bin/shell"},
                               {"#!/usr/bin/env shell", "bin/shell"},
-                              {"#!/usr/bin/env shell", "first"},           // nothing is in there yet
+                              {"#!/usr/bin/env shell", "first"},  // nothing is in there yet
                               {"#!/usr/bin/env -S A=1 shell -e", "bin"},
                               {"#!/usr/bin/env HERE/bin/shell", "bin"},
                               {"#!/usr/bin/env -S -u HOME shell", "bin/shell"},
                               {"#!/usr/bin/env -S \"HERE/bin/shell\" -e", "bin/shell"},
                               {"#!/usr/bin/env -vSHERE/bin/shell", "bin/shell"},
                               {"#!/usr/bin/env --split-string=HERE/bin/shell -e", "bin/shell"},
-                              {"#!HERE/gone/shell", "gone"}};              // anybody can put it there
+                              {"#!HERE/gone/shell", "gone"}};  // anybody can put it there
   for (const auto& row : rows) {
     for (const auto& [event, vetoes] : {std::pair{kVetoes, true}, std::pair{kLogs, false}}) {
       PlanHost host;
@@ -302,7 +299,8 @@ BOOST_AUTO_TEST_CASE(what_runs_a_hook_is_judged_as_the_hook_is) {
       host.dir.file("bin/shell", "#!/bin/sh\n", 0755);
       host.dir.link("link", "bin/shell");
       host.dir.file("chain", "#!" + (host.dir / "bin/shell") + "\n", 0755);
-      host.settings.environment = {{"PATH", (host.dir / "first") + ":" + (host.dir / "bin") + ":" + (host.dir / "last")}};
+      host.settings.environment = {
+          {"PATH", (host.dir / "first") + ":" + (host.dir / "bin") + ":" + (host.dir / "last")}};
       auto line = row.first_line;
       if (const auto at = line.find("HERE"); at != std::string::npos) line.replace(at, 4, host.dir.path());
       host.dir.file("hooks/" + event + "/50_a", line + "\n", 0755);
@@ -346,8 +344,7 @@ BOOST_AUTO_TEST_CASE(an_untrusted_or_unreadable_directory_is_a_problem_even_if_n
   }
 }
 
-BOOST_AUTO_TEST_CASE(
-    a_sidecar_that_is_wrong_or_untrusted_keeps_its_hook_from_running_and_vetoes_where_the_event_can) {
+BOOST_AUTO_TEST_CASE(a_sidecar_that_is_wrong_or_untrusted_keeps_its_hook_from_running_and_vetoes_where_the_event_can) {
   for (const auto& [event, vetoes] : {std::pair{kVetoes, true}, std::pair{kLogs, false}}) {
     const PlanHost host;
     host.hook(event, "50_a", "timeuot = '1s'\n");

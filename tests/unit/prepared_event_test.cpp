@@ -52,7 +52,9 @@ BOOST_AUTO_TEST_CASE(hooks_are_started_by_the_runner_of_the_options) {
   const auto hook = host.hook(vetoing_point().name, "50_exit-1");
   std::vector<std::string> programs;
   int kept = 0;
-  const Engine engine(host.settings(), {.runner = [&](int descriptor) { return kept = descriptor, std::make_unique<Pretender>(programs); }});
+  const Engine engine(host.settings(), {.runner = [&](int descriptor) {
+                        return kept = descriptor, std::make_unique<Pretender>(programs);
+                      }});
   auto request = host.request(vetoing_point());
   request.kept_descriptor = 2;
   BOOST_TEST(!engine.run(request).vetoed);
@@ -67,7 +69,9 @@ BOOST_DATA_TEST_CASE(every_event_that_ends_is_recorded, data::make({"50_exit-0",
   if (hook == "cancelled") host.hook(vetoing_point().name, "50_exit-0");
   std::vector<Report> recorded;
   std::string event;
-  const Engine engine(host.settings(), {.recorder = [&](const Request& request, const Report& report) { event = request.event, recorded.push_back(report); }});
+  const Engine engine(host.settings(), {.recorder = [&](const Request& request, const Report& report) {
+                        event = request.event, recorded.push_back(report);
+                      }});
   std::stop_source stop;
   if (hook == "cancelled") stop.request_stop();
   const auto before = std::chrono::system_clock::now();
@@ -85,7 +89,9 @@ BOOST_DATA_TEST_CASE(every_event_that_ends_is_recorded, data::make({"50_exit-0",
 BOOST_AUTO_TEST_CASE(a_recorder_that_fails_loses_no_event) {
   const Host host;
   host.hook(vetoing_point().name, "50_exit-0");
-  const Engine engine(host.settings(), {.recorder = [](const Request&, const Report&) { throw std::runtime_error("the disk is full"); }});
+  const Engine engine(host.settings(), {.recorder = [](const Request&, const Report&) {
+                        throw std::runtime_error("the disk is full");
+                      }});
   const auto report = engine.run(host.request(vetoing_point()));
   BOOST_TEST(!report.vetoed);
   BOOST_TEST(report.hooks.at(0).ran);

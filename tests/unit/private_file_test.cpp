@@ -27,7 +27,8 @@ std::string abandoned(const TempDir& dir, const std::string& runtime_dir) {
 BOOST_AUTO_TEST_CASE(what_a_killed_process_left_is_removed_and_nothing_else) {
   const TempDir dir;
   const auto left = abandoned(dir, "run");
-  const std::vector<std::string> of_others{random_uuid(), "vdsm-hook-run-" + random_uuid() + "x", "vdsm-hook-run-", "pycache", ".vdsm-hook-run-" + random_uuid()};
+  const std::vector<std::string> of_others{random_uuid(), "vdsm-hook-run-" + random_uuid() + "x", "vdsm-hook-run-",
+                                           "pycache", ".vdsm-hook-run-" + random_uuid()};
   for (const auto& name : of_others) dir.file("run/" + name + "/payload", "precious");
   dir.file("run/vdsm-hook-run-" + random_uuid(), "no directory");
   { const PrivateFile file(dir / "run", random_uuid(), "document"); }
@@ -53,19 +54,22 @@ BOOST_AUTO_TEST_CASE(a_link_in_the_place_of_what_was_left_is_not_followed) {
 }
 
 // As /tmp/vdsm-hook-UID is where there is no XDG_RUNTIME_DIR.
-BOOST_AUTO_TEST_CASE(a_runtime_directory_behind_a_link_of_another_user_is_refused, *boost::unit_test::precondition(as_root)) {
+BOOST_AUTO_TEST_CASE(a_runtime_directory_behind_a_link_of_another_user_is_refused,
+                     *boost::unit_test::precondition(as_root)) {
   const TempDir dir;
   dir.dir("home");
   const std::vector<std::string> of_victim{"home/" + random_uuid(), abandoned(dir, "home")};
   dir.file(of_victim[0] + "/payload", "precious");
-  for (const auto& entry : boost::filesystem::recursive_directory_iterator(dir / "home")) BOOST_REQUIRE(::lchown(entry.path().c_str(), kStranger, kStranger) == 0);
+  for (const auto& entry : boost::filesystem::recursive_directory_iterator(dir / "home"))
+    BOOST_REQUIRE(::lchown(entry.path().c_str(), kStranger, kStranger) == 0);
   dir.chown("home", kStranger);
   dir.dir("tmp", 01777);
   dir.link("tmp/vdsm-hook-65534", "../home");
   dir.link("tmp/part", "../home");
   for (const uid_t owner : {uid_t{12345}, kStranger}) {
     dir.chown("tmp/vdsm-hook-65534", owner);
-    const auto said = in_stranger([&] { const PrivateFile file(dir / "tmp/vdsm-hook-65534", random_uuid(), "document"); });
+    const auto said =
+        in_stranger([&] { const PrivateFile file(dir / "tmp/vdsm-hook-65534", random_uuid(), "document"); });
     BOOST_TEST(said.find(dir / "tmp/vdsm-hook-65534: it is a link") != std::string::npos, said);
   }
   dir.chown("tmp/part", 12345);
@@ -81,9 +85,11 @@ BOOST_AUTO_TEST_CASE(a_directory_that_others_could_have_made_is_refused, *boost:
   dir.chown("tmp/theirs", 12345);
   dir.dir("tmp/open", 0775);
   for (const auto* name : {"tmp/theirs", "tmp/open", "tmp"})
-    check_error([&] { const PrivateFile file(dir / name, random_uuid(), "document"); }, Errc::engine_failure, {dir / name, "must be a directory of this user"});
+    check_error([&] { const PrivateFile file(dir / name, random_uuid(), "document"); }, Errc::engine_failure,
+                {dir / name, "must be a directory of this user"});
   dir.file("tmp/file", "");
-  check_error([&] { const PrivateFile file(dir / "tmp/file", random_uuid(), "document"); }, Errc::engine_failure, {dir / "tmp/file", "Not a directory"});
+  check_error([&] { const PrivateFile file(dir / "tmp/file", random_uuid(), "document"); }, Errc::engine_failure,
+              {dir / "tmp/file", "Not a directory"});
 }
 
 BOOST_AUTO_TEST_CASE(however_deep_a_hook_nests_directories_beside_the_payload_they_go) {

@@ -55,7 +55,8 @@ bool is_locked(const std::string& path) {
 
 }  // namespace
 
-BOOST_DATA_TEST_CASE(the_whole_tree_of_the_hook_ends, data::make({"daemon", "daemon-session", "ignore-term+daemon-bare", "hop-session"})) {
+BOOST_DATA_TEST_CASE(the_whole_tree_of_the_hook_ends,
+                     data::make({"daemon", "daemon-session", "ignore-term+daemon-bare", "hop-session"})) {
   const Host host;
   host.hook(vetoing_point().name, std::string("1_") + sample + "+ready+sleep");
   Engineer engineer([&] { host.run(vetoing_point()); });

@@ -30,7 +30,8 @@ using Tree = ProcessOutcome::Tree;
 
 // Whatever it says of itself, makes of itself or starts in its place.
 BOOST_DATA_TEST_CASE(nothing_gets_away_from_the_deadline,
-                     data::make(kRunners) * data::make({"daemon-other-run", "daemon-other-mark", "daemon-thread"}), runner, steps) {
+                     data::make(kRunners) * data::make({"daemon-other-run", "daemon-other-mark", "daemon-thread"}),
+                     runner, steps) {
   const Host host;
   {
     const auto outcome = run(*make_runner(runner), host, std::string("1_") + steps + "+ready+sleep", 300ms);
@@ -98,7 +99,11 @@ BOOST_DATA_TEST_CASE(a_process_that_copied_the_mark_elsewhere_is_left_alone, dat
     ::execve(sleep, words, environment.data());
     ::_exit(127);
   }
-  BOOST_TEST(eventually([&] { std::ifstream name("/proc/" + std::to_string(innocent) + "/comm"); std::string text; return name >> text && text == "sleep"; }));
+  BOOST_TEST(eventually([&] {
+    std::ifstream name("/proc/" + std::to_string(innocent) + "/comm");
+    std::string text;
+    return name >> text && text == "sleep";
+  }));
   BOOST_TEST((run(*runner, host, "2_sleep", 200ms).kind == Kind::timed_out));
   BOOST_TEST(is_alive(innocent));
   ::kill(innocent, SIGKILL);
@@ -142,17 +147,20 @@ std::string in_foreign_proc(const std::string& kind, const std::string& name) {
         ::waitpid(innocent, nullptr, 0);
         outcome = make_runner(kind)->run(given, {});
       }
-      fs::remove(host.root() + "/pids");  // This /proc knows other processes by these numbers; they end with their namespace.
+      fs::remove(host.root() +
+                 "/pids");  // This /proc knows other processes by these numbers; they end with their namespace.
       const bool is_timed_out = outcome.kind == Kind::timed_out;
       const auto words = describe(outcome, 300ms);
       const char* tree = outcome.tree == Tree::gone ? "gone" : outcome.tree == Tree::left ? "left" : "not known";
-      return std::string(is_timed_out ? "" : "!") + tree + (mentions(words, "with all its processes") ? ", it says with all" : "");
+      return std::string(is_timed_out ? "" : "!") + tree +
+             (mentions(words, "with all its processes") ? ", it says with all" : "");
     });
   });
 }
 
 boost::test_tools::assertion_result can_make_pid_namespace(boost::unit_test::test_unit_id) {
-  boost::test_tools::assertion_result result(in_child([] { return std::string(::unshare(CLONE_NEWPID) == 0 ? "" : "no"); }).empty());
+  boost::test_tools::assertion_result result(
+      in_child([] { return std::string(::unshare(CLONE_NEWPID) == 0 ? "" : "no"); }).empty());
   result.message() << "PID namespaces are not permitted here";
   return result;
 }
@@ -168,8 +176,9 @@ BOOST_DATA_TEST_CASE(under_a_foreign_proc_only_the_group_is_stopped_and_the_outc
 namespace {
 
 boost::test_tools::assertion_result can_set_uid(boost::unit_test::test_unit_id) {
-  struct statvfs at{};
-  boost::test_tools::assertion_result result(::geteuid() == 0 && ::statvfs(fs::temp_directory_path().c_str(), &at) == 0 && (at.f_flag & ST_NOSUID) == 0);
+  struct statvfs at {};
+  boost::test_tools::assertion_result result(
+      ::geteuid() == 0 && ::statvfs(fs::temp_directory_path().c_str(), &at) == 0 && (at.f_flag & ST_NOSUID) == 0);
   result.message() << "only root can make a set-uid program, where these count";
   return result;
 }
@@ -185,9 +194,11 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_killed_is_named, *boost::unit_test::precondi
     ::chmod(host.root().c_str(), 0777);
     const ProcessSpec given{program, {"FAULT_DIR=" + host.root()}, 300ms, 200ms};
     const auto outcome = make_helper_runner(host.root() + "/run-helper")->run(given, {});
-    if (outcome.kind != Kind::timed_out || outcome.tree != Tree::left || outcome.survivors.size() != 1) return "!" + describe(outcome, 300ms);
+    if (outcome.kind != Kind::timed_out || outcome.tree != Tree::left || outcome.survivors.size() != 1)
+      return "!" + describe(outcome, 300ms);
     if (!outcome.may_still_run()) return "!may_still_run";
-    return std::to_string(outcome.survivors[0].pid) + " " + std::string(mentions(describe(outcome, 300ms), to_text(outcome.survivors)) ? "named" : "not named");
+    return std::to_string(outcome.survivors[0].pid) + " " +
+           std::string(mentions(describe(outcome, 300ms), to_text(outcome.survivors)) ? "named" : "not named");
   });
   const auto pid = host.read("ready");
   BOOST_TEST(said == pid + " named");
@@ -211,7 +222,8 @@ class DelegatedGroup {
       path_ = place + "/vdsm-test-" + std::to_string(::getpid());
     }
     if (path_.empty() || ::mkdir(path_.c_str(), 0755) != 0) path_.clear();
-    if (!path_.empty() && (!fs::exists(path_ + "/cgroup.kill") || ::setxattr(path_.c_str(), "trusted.delegate", "1", 1, 0) != 0)) {
+    if (!path_.empty() &&
+        (!fs::exists(path_ + "/cgroup.kill") || ::setxattr(path_.c_str(), "trusted.delegate", "1", 1, 0) != 0)) {
       ::rmdir(path_.c_str());
       path_.clear();
     }
@@ -283,7 +295,9 @@ BOOST_DATA_TEST_CASE(a_control_group_ends_with_the_deadline_but_what_was_left_be
     return host.alive() == left ? "stays" : "!gone";
   });
   BOOST_TEST(said == "stays");
-  BOOST_TEST(!group.below().empty());  // as long as somebody is in it; what was just killed may still be on its way out of its own
+  BOOST_TEST(
+      !group.below()
+           .empty());  // as long as somebody is in it; what was just killed may still be on its way out of its own
   host.kill_left();
   BOOST_TEST(is_swept_by_the_next(sample, group));
 }

@@ -37,7 +37,8 @@ std::string document(const Host& host, std::size_t bytes) {
 
 }  // namespace
 
-BOOST_DATA_TEST_CASE(arguments_arrive_as_they_are, data::make(kRunners) * data::make({"#!/bin/sh\n", "", "# no interpreter\n"}), runner, line) {
+BOOST_DATA_TEST_CASE(arguments_arrive_as_they_are,
+                     data::make(kRunners) * data::make({"#!/bin/sh\n", "", "# no interpreter\n"}), runner, line) {
   const Host host;
   auto given = script(host, std::string(line) + "printf '%s|' \"$0\" \"$@\"\n");
   given.arguments = {"web 01; touch x", "", "a\nb", "'\"$(id)`\\", "-", "\xc3\xa4\xff"};
@@ -142,13 +143,15 @@ BOOST_DATA_TEST_CASE(a_row_of_processes_gets_each_its_own, data::make(kRunners))
   specs[1].input_file = file.path;
   specs[1].max_output_bytes = 1 << 20;
   std::vector<std::string> said;
-  make_runner(sample)->run_while_clean(specs, file, {}, [&](const ProcessOutcome& outcome, bool) { said.push_back(outcome.out.text); });
+  make_runner(sample)->run_while_clean(specs, file, {},
+                                       [&](const ProcessOutcome& outcome, bool) { said.push_back(outcome.out.text); });
   BOOST_TEST(said == (std::vector<std::string>{"a b\n", "\n" + text, "\n"}), boost::test_tools::per_element());
 }
 
 BOOST_DATA_TEST_CASE(a_tree_is_stopped_whose_environment_does_not_say_whose_it_is,
-                     data::make(kRunners) * data::make({"sleep 1000 &", "setsid sleep 1000 &", "(setsid sleep 1000 &) &",
-                                                        "env -i setsid sh -c 'trap \"\" TERM; sleep 1000' &"}),
+                     data::make(kRunners) *
+                         data::make({"sleep 1000 &", "setsid sleep 1000 &", "(setsid sleep 1000 &) &",
+                                     "env -i setsid sh -c 'trap \"\" TERM; sleep 1000' &"}),
                      runner, child) {
   const Host host;
   auto given = script(host, "#!/bin/sh\nexec 3>'" + host.root() + "/fifo'\n" + child + "\nsleep 1000\n");

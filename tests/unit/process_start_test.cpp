@@ -39,7 +39,10 @@ void check_not_started(const ProcessOutcome& outcome, const std::string& words) 
   BOOST_TEST(outcome.survivors.empty());
 }
 
-const std::string kElf("\x7f" "ELF\x02\x01\x01\0\0\0\0\0\0\0\0\0", 16);
+const std::string kElf(
+    "\x7f"
+    "ELF\x02\x01\x01\0\0\0\0\0\0\0\0\0",
+    16);
 const std::string kOtherMachine = kElf + std::string("\x02\0\x28\0\x01\0\0\0", 8) + std::string(100, '\0');
 
 struct Row {
@@ -50,15 +53,19 @@ struct Row {
   friend std::ostream& operator<<(std::ostream& out, const Row& row) { return out << row.what; }
 };
 const std::vector<Row> kRows{
-    {"missing interpreter", "#!/nonexistent/python\n", 0755, "/nonexistent/python (first line of the file) does not exist"},
+    {"missing interpreter", "#!/nonexistent/python\n", 0755,
+     "/nonexistent/python (first line of the file) does not exist"},
     {"missing interpreter with argument", "#! /nonexistent/env python3 -u\n", 0755, "/nonexistent/env (first line"},
-    {"interpreter that is not executable", "#!/etc/passwd\n", 0755, "/etc/passwd (first line of the file) is not executable"},
+    {"interpreter that is not executable", "#!/etc/passwd\n", 0755,
+     "/etc/passwd (first line of the file) is not executable"},
     {"line ends of Windows", "#!/bin/sh\r\nexit 0\r\n", 0755, "carriage return"},
-    {"a #! line longer than the kernel reads", "#!/" + std::string(kFirstLineBytes, 'x') + "/python3\necho ran\n", 0755, "first line is longer"},
+    {"a #! line longer than the kernel reads", "#!/" + std::string(kFirstLineBytes, 'x') + "/python3\necho ran\n", 0755,
+     "first line is longer"},
     {"a byte order mark in front of #!", "\xef\xbb\xbf#!/usr/bin/python3\necho ran\n", 0755, "byte order mark"},
     {"#! with nothing behind it", "#!\necho ran\n", 0755, "first line names no interpreter"},
     {"#! with blanks behind it", "#! \t \necho ran\n", 0755, "first line names no interpreter"},
-    {"an interpreter without its directory", "#!python3\nprint()\n", 0755, "python3 (first line of the file) is named without its directory"},
+    {"an interpreter without its directory", "#!python3\nprint()\n", 0755,
+     "python3 (first line of the file) is named without its directory"},
     {"UTF-16 with its mark", std::string("\xff\xfe#\0!\0/\0b\0", 10), 0755, "UTF-16"},
     {"UTF-16 without it", std::string("#\0!\0/\0b\0i\0n\0", 12), 0755, "UTF-16"},
     {"UTF-16, the other way round", std::string("\xfe\xff\0#\0!\0/\0b", 10), 0755, "UTF-16"},
@@ -93,7 +100,8 @@ std::string start_with_few_descriptors(const std::string& kind, rlim_t limit) {
 
 }  // namespace
 
-BOOST_DATA_TEST_CASE(a_file_that_cannot_be_started_says_why, data::make(kRows) * data::make({"local", "helper"}), row, runner) {
+BOOST_DATA_TEST_CASE(a_file_that_cannot_be_started_says_why, data::make(kRows) * data::make({"local", "helper"}), row,
+                     runner) {
   const Host host;
   const auto program = host.file("event", "hook", row.content, row.mode);
   {
@@ -143,9 +151,9 @@ BOOST_AUTO_TEST_CASE(a_program_may_be_executable_without_being_readable, *boost:
   const Host host;
   const auto program = host.hook("event", "1_exit-3");
   BOOST_TEST(as_nobody(host, [&] {
-    ::chmod(program.c_str(), 0111);
-    return std::to_string(start(program).exit_code);
-  }) == "3");
+               ::chmod(program.c_str(), 0111);
+               return std::to_string(start(program).exit_code);
+             }) == "3");
 }
 
 BOOST_AUTO_TEST_CASE(a_file_system_without_exec_is_named, *boost::unit_test::precondition(can_mount)) {
@@ -156,7 +164,8 @@ BOOST_AUTO_TEST_CASE(a_file_system_without_exec_is_named, *boost::unit_test::pre
 }
 
 // However many are left, the hook is started and watched or it is not started: never started and then lost.
-BOOST_AUTO_TEST_CASE(no_free_descriptor_is_named_and_nothing_is_left_running, *boost::unit_test::precondition(can_lack_descriptors)) {
+BOOST_AUTO_TEST_CASE(no_free_descriptor_is_named_and_nothing_is_left_running,
+                     *boost::unit_test::precondition(can_lack_descriptors)) {
   for (const std::string runner : {"local", "helper"}) {
     for (rlim_t limit = 4; limit < 24; ++limit) {
       const auto said = in_child([&] { return start_with_few_descriptors(runner, limit); });
@@ -168,7 +177,8 @@ BOOST_AUTO_TEST_CASE(no_free_descriptor_is_named_and_nothing_is_left_running, *b
 }
 
 // Its tree cannot be looked for then; its group can be killed.
-BOOST_AUTO_TEST_CASE(the_deadline_stops_a_hook_when_no_descriptor_is_free, *boost::unit_test::precondition(can_lack_descriptors)) {
+BOOST_AUTO_TEST_CASE(the_deadline_stops_a_hook_when_no_descriptor_is_free,
+                     *boost::unit_test::precondition(can_lack_descriptors)) {
   const auto said = in_child([]() -> std::string {
     const Host host;
     const auto program = host.hook("event", "1_children-3+ready+sleep");
@@ -177,8 +187,7 @@ BOOST_AUTO_TEST_CASE(the_deadline_stops_a_hook_when_no_descriptor_is_free, *boos
       const rlimit none{0, 1024};
       ::setrlimit(RLIMIT_NOFILE, &none);
     });
-    const auto outcome = make_local_runner()->run(
-        {program, {"FAULT_DIR=" + host.root()}, 500ms, 200ms}, {});
+    const auto outcome = make_local_runner()->run({program, {"FAULT_DIR=" + host.root()}, 500ms, 200ms}, {});
     const rlimit many{1024, 1024};
     ::setrlimit(RLIMIT_NOFILE, &many);
     if (outcome.kind != Kind::timed_out) return "not timed out";
@@ -189,10 +198,12 @@ BOOST_AUTO_TEST_CASE(the_deadline_stops_a_hook_when_no_descriptor_is_free, *boos
 
 namespace {
 
-// As a network file system that does not answer: whoever wants to execute the file waits for an answer that never comes.
+// As a network file system that does not answer: whoever wants to execute the file waits for an answer that never
+// comes.
 class HungFile {
  public:
-  explicit HungFile(const std::string& path) : fd_(::fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY | O_CLOEXEC)) {
+  explicit HungFile(const std::string& path)
+      : fd_(::fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY | O_CLOEXEC)) {
     hangs_ = fd_ && ::fanotify_mark(fd_.get(), FAN_MARK_ADD, FAN_OPEN_EXEC_PERM, AT_FDCWD, path.c_str()) == 0;
   }
   bool hangs() const { return hangs_; }
@@ -267,14 +278,21 @@ BOOST_AUTO_TEST_CASE(the_limit_of_processes_is_named, *boost::unit_test::precond
 }
 
 BOOST_AUTO_TEST_CASE(every_error_of_exec_has_its_own_text) {
-  const std::vector<std::pair<int, std::string>> rows{
-      {EACCES, "permission denied"}, {ENOEXEC, "another kind of machine"}, {ETXTBSY, "open for writing"},
-      {E2BIG, "too large"},          {EMFILE, "this process has no free file descriptor"},
-      {ENFILE, "the host has no free file descriptor"}, {EAGAIN, "limit of processes"}, {ENOMEM, "no free memory"},
-      {ELOOP, "circle"},             {ENOENT, "loader does not exist"},    {EIO, "it cannot be started: Input/output error"},
-      {EPERM, "it cannot be started: Operation not permitted"}};
+  const std::vector<std::pair<int, std::string>> rows{{EACCES, "permission denied"},
+                                                      {ENOEXEC, "another kind of machine"},
+                                                      {ETXTBSY, "open for writing"},
+                                                      {E2BIG, "too large"},
+                                                      {EMFILE, "this process has no free file descriptor"},
+                                                      {ENFILE, "the host has no free file descriptor"},
+                                                      {EAGAIN, "limit of processes"},
+                                                      {ENOMEM, "no free memory"},
+                                                      {ELOOP, "circle"},
+                                                      {ENOENT, "loader does not exist"},
+                                                      {EIO, "it cannot be started: Input/output error"},
+                                                      {EPERM, "it cannot be started: Operation not permitted"}};
   for (const auto& [error, words] : rows)
-    BOOST_TEST(mentions(explain_start_failure(VDSM_HOOK_FAULT_HOOK, error), words), explain_start_failure(VDSM_HOOK_FAULT_HOOK, error));
+    BOOST_TEST(mentions(explain_start_failure(VDSM_HOOK_FAULT_HOOK, error), words),
+               explain_start_failure(VDSM_HOOK_FAULT_HOOK, error));
 }
 
 namespace {
@@ -290,8 +308,8 @@ BOOST_AUTO_TEST_CASE(obstacles_are_found_without_starting_anything) {
   const Host host;
   for (const auto& row : kRows) {
     const auto why = start_obstacle(host.file("event", "hook", row.content, row.mode));
-    const bool is_seen = mentions(row.words, "first line") || row.words == "carriage return" || row.words == "byte order mark" ||
-                         row.words == "UTF-16";
+    const bool is_seen = mentions(row.words, "first line") || row.words == "carriage return" ||
+                         row.words == "byte order mark" || row.words == "UTF-16";
     BOOST_TEST(why.has_value() == is_seen, row.what);
     if (why) BOOST_TEST(mentions(why->why, row.words));
     if (why) BOOST_TEST((why->kind == StartObstacle::Kind::line_ends) == (row.words == "carriage return"), row.what);

@@ -36,7 +36,8 @@ std::vector<std::string> lines(const std::string& text) {
 
 }  // namespace
 
-BOOST_DATA_TEST_CASE(the_exit_code_is_learned, data::make(kRunners) * data::make({0, 1, 2, 3, 127, 255}), runner, code) {
+BOOST_DATA_TEST_CASE(the_exit_code_is_learned, data::make(kRunners) * data::make({0, 1, 2, 3, 127, 255}), runner,
+                     code) {
   const Host host;
   const auto outcome = run(runner, host, "1_exit-" + std::to_string(code));
   BOOST_TEST((outcome.kind == Kind::exited));
@@ -47,11 +48,13 @@ BOOST_DATA_TEST_CASE(the_exit_code_is_learned, data::make(kRunners) * data::make
 
 BOOST_AUTO_TEST_CASE(every_deadly_signal_is_learned_and_has_its_name) {
   const std::vector<std::pair<int, std::string>> rows{
-      {SIGHUP, "SIGHUP"},   {SIGINT, "SIGINT"},   {SIGQUIT, "SIGQUIT"}, {SIGILL, "SIGILL"},       {SIGTRAP, "SIGTRAP"},
-      {SIGABRT, "SIGABRT"}, {SIGBUS, "SIGBUS"},   {SIGFPE, "SIGFPE"},   {SIGKILL, "SIGKILL"},     {SIGUSR1, "SIGUSR1"},
-      {SIGSEGV, "SIGSEGV"}, {SIGUSR2, "SIGUSR2"}, {SIGPIPE, "SIGPIPE"}, {SIGALRM, "SIGALRM"},     {SIGTERM, "SIGTERM"},
-      {SIGXCPU, "SIGXCPU"}, {SIGXFSZ, "SIGXFSZ"}, {SIGSYS, "SIGSYS"},   {SIGVTALRM, "SIGVTALRM"}, {SIGPROF, "SIGPROF"},
-      {SIGIO, "SIGPOLL"},   {SIGPWR, "SIGPWR"},   {SIGSTKFLT, "SIGSTKFLT"}, {34, "signal 34"},    {64, "signal 64"}};
+      {SIGHUP, "SIGHUP"},   {SIGINT, "SIGINT"},   {SIGQUIT, "SIGQUIT"},     {SIGILL, "SIGILL"},
+      {SIGTRAP, "SIGTRAP"}, {SIGABRT, "SIGABRT"}, {SIGBUS, "SIGBUS"},       {SIGFPE, "SIGFPE"},
+      {SIGKILL, "SIGKILL"}, {SIGUSR1, "SIGUSR1"}, {SIGSEGV, "SIGSEGV"},     {SIGUSR2, "SIGUSR2"},
+      {SIGPIPE, "SIGPIPE"}, {SIGALRM, "SIGALRM"}, {SIGTERM, "SIGTERM"},     {SIGXCPU, "SIGXCPU"},
+      {SIGXFSZ, "SIGXFSZ"}, {SIGSYS, "SIGSYS"},   {SIGVTALRM, "SIGVTALRM"}, {SIGPROF, "SIGPROF"},
+      {SIGIO, "SIGPOLL"},   {SIGPWR, "SIGPWR"},   {SIGSTKFLT, "SIGSTKFLT"}, {34, "signal 34"},
+      {64, "signal 64"}};
   const Host host;
   for (const auto& [signal, name] : rows) {
     const auto outcome = run("local", host, "1_die-" + std::to_string(signal));
@@ -115,7 +118,8 @@ BOOST_DATA_TEST_CASE(the_environment_is_exactly_what_was_given, data::make(kRunn
   seen.pop_back();
   BOOST_TEST(seen == given.environment, boost::test_tools::per_element());
   given.is_marked = false;
-  BOOST_TEST(lines(make_runner(sample)->run(given, {}).out.text) == given.environment, boost::test_tools::per_element());
+  BOOST_TEST(lines(make_runner(sample)->run(given, {}).out.text) == given.environment,
+             boost::test_tools::per_element());
 }
 
 // Whatever this process has made of itself.
@@ -214,7 +218,13 @@ BOOST_DATA_TEST_CASE(hooks_in_a_row_run_until_somebody_must_look, data::make(kRu
     std::string second;
     std::size_t expected;
   };
-  for (const auto& [second, expected] : std::vector<Row>{{"2_exit-0", 3}, {"2_exit-1", 2}, {"2_die-9", 2}, {"2_payload-edit", 2}, {"2_payload-map", 2}, {"2_payload-delete", 2}, {"2_daemon-quiet", 2}}) {
+  for (const auto& [second, expected] : std::vector<Row>{{"2_exit-0", 3},
+                                                         {"2_exit-1", 2},
+                                                         {"2_die-9", 2},
+                                                         {"2_payload-edit", 2},
+                                                         {"2_payload-map", 2},
+                                                         {"2_payload-delete", 2},
+                                                         {"2_daemon-quiet", 2}}) {
     const Host host;
     host.write("seen/payload", kDomain);
     const WatchedFile file{host.root() + "/seen/payload", FilePlace::of(host.root() + "/seen/payload"), kDomain};
@@ -224,7 +234,8 @@ BOOST_DATA_TEST_CASE(hooks_in_a_row_run_until_somebody_must_look, data::make(kRu
       specs.back().environment.push_back("_hook_domxml=" + file.path);
     }
     std::vector<bool> last;
-    make_runner(sample)->run_while_clean(specs, file, {}, [&](const ProcessOutcome&, bool is_last) { last.push_back(is_last); });
+    make_runner(sample)->run_while_clean(specs, file, {},
+                                         [&](const ProcessOutcome&, bool is_last) { last.push_back(is_last); });
     BOOST_TEST(last.size() == expected, second);
     for (std::size_t i = 0; i < last.size(); ++i) BOOST_TEST(last[i] == (i + 1 == last.size()));
   }
@@ -242,11 +253,12 @@ BOOST_AUTO_TEST_CASE(after_a_request_to_stop_no_other_hook_is_started) {
     eventually([&] { return host.read("ready") != ""; });
     source.request_stop();
   });
-  make_runner("local")->run_while_clean({first, spec(host, "2_saw")}, file, source.get_token(), [&](const ProcessOutcome& outcome, bool is_last) {
-    BOOST_TEST(outcome.is_cancelled);
-    BOOST_TEST(is_last);
-    ++count;
-  });
+  make_runner("local")->run_while_clean({first, spec(host, "2_saw")}, file, source.get_token(),
+                                        [&](const ProcessOutcome& outcome, bool is_last) {
+                                          BOOST_TEST(outcome.is_cancelled);
+                                          BOOST_TEST(is_last);
+                                          ++count;
+                                        });
   BOOST_TEST(count == 1U);
 }
 
@@ -273,7 +285,8 @@ BOOST_AUTO_TEST_CASE(a_hook_that_kills_its_helper_is_a_failure_of_the_engine) {
   const Host host;
   {
     const auto runner = make_runner("helper");
-    BOOST_TEST(error_code_of([&] { run(*runner, host, "1_ready+kill-parent"); }) == make_error_code(Errc::engine_failure));
+    BOOST_TEST(error_code_of([&] { run(*runner, host, "1_ready+kill-parent"); }) ==
+               make_error_code(Errc::engine_failure));
   }
   BOOST_TEST(eventually([&] { return !is_alive(std::stoi(host.read("ready"))); }), "the hook outlived its helper");
   host.check_nothing_left();

@@ -25,9 +25,10 @@ std::ostream& operator<<(std::ostream& out, const ProcessOutcome& outcome) {
 }  // namespace vdsm_hook
 
 BOOST_DATA_TEST_CASE(the_deadline_stops_the_whole_tree,
-                     data::make(kRunners) * data::make({"sleep", "ignore-term+sleep", "freeze", "children-100+sleep",
-                                                        "daemon+sleep", "daemon-session+sleep", "daemon-bare+sleep", "daemon-quiet-bare+sleep",
-                                                        "ignore-term+daemon-bare+sleep", "daemon-flood+sleep"}),
+                     data::make(kRunners) *
+                         data::make({"sleep", "ignore-term+sleep", "freeze", "children-100+sleep", "daemon+sleep",
+                                     "daemon-session+sleep", "daemon-bare+sleep", "daemon-quiet-bare+sleep",
+                                     "ignore-term+daemon-bare+sleep", "daemon-flood+sleep"}),
                      runner, steps) {
   const Host host;
   {
@@ -141,7 +142,8 @@ BOOST_DATA_TEST_CASE(orphans_that_ended_are_no_survivors_and_no_zombies, data::m
 }
 
 BOOST_DATA_TEST_CASE(a_cancellation_from_another_thread_stops_the_tree,
-                     data::make(kRunners) * data::make({"ready+sleep", "ignore-term+children-5+ready+sleep"}), runner, steps) {
+                     data::make(kRunners) * data::make({"ready+sleep", "ignore-term+children-5+ready+sleep"}), runner,
+                     steps) {
   const Host host;
   {
     std::stop_source source;

@@ -23,7 +23,9 @@ Entries lines(const std::string& text) {
   return found;
 }
 
-Batch there_and_back(const std::string& message) { return unpack_batch(std::string_view(message).substr(sizeof(std::uint64_t))); }
+Batch there_and_back(const std::string& message) {
+  return unpack_batch(std::string_view(message).substr(sizeof(std::uint64_t)));
+}
 
 }  // namespace
 

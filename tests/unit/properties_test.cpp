@@ -112,18 +112,43 @@ BOOST_AUTO_TEST_CASE(each_reserved_name_is_refused) {
     for (const auto& rest : {""s, "X"s, "path"s, "_"s, "0"s})
       BOOST_TEST(refused_name(stem + rest).has_value(), stem + rest);
   }
-  for (const auto& name :
-       {"LD_PRELOAD"s, "LD_LIBRARY_PATH"s, "PYTHONPATH"s, "PERL5LIB"s, "RUBYOPT"s, "_hook_domxml"s,
-        "_hook_json"s, "VDSM_HOOK_RUN_ID"s, "LC_ALL"s, "XDG_RUNTIME_DIR"s, "LIBVIRT_DEFAULT_URI"s})
+  for (const auto& name : {"LD_PRELOAD"s, "LD_LIBRARY_PATH"s, "PYTHONPATH"s, "PERL5LIB"s, "RUBYOPT"s, "_hook_domxml"s,
+                           "_hook_json"s, "VDSM_HOOK_RUN_ID"s, "LC_ALL"s, "XDG_RUNTIME_DIR"s, "LIBVIRT_DEFAULT_URI"s})
     BOOST_TEST(refused_name(name).has_value(), name);
 }
 
 BOOST_AUTO_TEST_CASE(what_the_programs_that_hooks_call_run_or_load_is_refused) {
-  for (const auto& name :
-       {"TAR_OPTIONS"s, "TC_LIB_DIR"s, "XTABLES_LIBDIR"s, "CURL_HOME"s, "WGETRC"s, "RSYNC_RSH"s, "LUA_INIT"s, "CEPH_ARGS"s, "GIO_EXTRA_MODULES"s,
-        "EDITOR"s, "POSIXLY_CORRECT"s, "TMOUT"s, "KRB5_CONFIG"s, "LESSOPEN"s, "PAGER"s, "MAKEFLAGS"s, "AWKPATH"s, "GNUPGHOME"s, "ANSIBLE_CONFIG"s,
-        "OVS_RUNDIR"s, "WG_QUICK_USERSPACE_IMPLEMENTATION"s, "LIBSMB_PROG"s, "VK_LAYER_PATH"s, "SYSTEMD_EDITOR"s, "PHPRC"s, "R_PROFILE"s, "MDADM_CONF_FILE"s,
-        "ZPOOL_SCRIPTS_PATH"s, "PKCS11_PROVIDER"s, "SSLKEYLOGFILE"s, "PROMPT_COMMAND"s})
+  for (const auto& name : {"TAR_OPTIONS"s,
+                           "TC_LIB_DIR"s,
+                           "XTABLES_LIBDIR"s,
+                           "CURL_HOME"s,
+                           "WGETRC"s,
+                           "RSYNC_RSH"s,
+                           "LUA_INIT"s,
+                           "CEPH_ARGS"s,
+                           "GIO_EXTRA_MODULES"s,
+                           "EDITOR"s,
+                           "POSIXLY_CORRECT"s,
+                           "TMOUT"s,
+                           "KRB5_CONFIG"s,
+                           "LESSOPEN"s,
+                           "PAGER"s,
+                           "MAKEFLAGS"s,
+                           "AWKPATH"s,
+                           "GNUPGHOME"s,
+                           "ANSIBLE_CONFIG"s,
+                           "OVS_RUNDIR"s,
+                           "WG_QUICK_USERSPACE_IMPLEMENTATION"s,
+                           "LIBSMB_PROG"s,
+                           "VK_LAYER_PATH"s,
+                           "SYSTEMD_EDITOR"s,
+                           "PHPRC"s,
+                           "R_PROFILE"s,
+                           "MDADM_CONF_FILE"s,
+                           "ZPOOL_SCRIPTS_PATH"s,
+                           "PKCS11_PROVIDER"s,
+                           "SSLKEYLOGFILE"s,
+                           "PROMPT_COMMAND"s})
     BOOST_TEST(refused_name(name).has_value(), name);
 }
 
@@ -157,24 +182,21 @@ BOOST_AUTO_TEST_CASE(the_proxies_are_refused_in_any_case) {
 
 BOOST_AUTO_TEST_CASE(names_that_only_look_like_reserved_ones_are_allowed) {
   for (const auto& name :
-       {"PATHX"s,      "XPATH"s,       "path"s,       "Path"s,         "_PATH"s,  "PATH_"s,
-        "IFSX"s,       "ENVX"s,        "env"s,        "HOMEX"s,        "home"s,   "USERX"s,
-        "USERNAME"s,   "TERMX"s,       "LANGX"s,      "LC"s,           "lc_all"s, "LD"s,
-        "ld_preload"s, "XLD_PRELOAD"s, "DYLD"s,       "MALLOC"s,       "PYTHO"s,  "python"s,
-        "PER"s,        "RUB"s,         "NODE"s,       "JAVA"s,         "_JAVA"s,  "R"s,
-        "GIT"s,        "SSH"s,         "SSHX"s,       "SUDO"s,         "XDG"s,    "DBUS"s,
-        "LISTEN"s,     "LIBVIRT"s,     "QEMU"s,       "qemu_cmdline"s, "LVM"s,    "DM"s,
-        "MODPROBE"s,   "OPENSSL"s,     "SSL"s,        "G"s,            "TMPX"s,   "TZX"s,
-        "vmid"s,       "VMID"s,        "vmIdX"s,      "_hook"s,        "_hooks"s, "hook_x"s,
-        "_HOOK_x"s,    "VDSM_HOOK"s,   "VDSM_HOOKS"s, "vdsm_hook_x"s,  "proxy"s,  "http_proxyx"s,
-        "xftp_proxy"s, "x_no_proxy"s})
+       {"PATHX"s,      "XPATH"s,       "path"s,    "Path"s,        "_PATH"s,        "PATH_"s,       "IFSX"s,
+        "ENVX"s,       "env"s,         "HOMEX"s,   "home"s,        "USERX"s,        "USERNAME"s,    "TERMX"s,
+        "LANGX"s,      "LC"s,          "lc_all"s,  "LD"s,          "ld_preload"s,   "XLD_PRELOAD"s, "DYLD"s,
+        "MALLOC"s,     "PYTHO"s,       "python"s,  "PER"s,         "RUB"s,          "NODE"s,        "JAVA"s,
+        "_JAVA"s,      "R"s,           "GIT"s,     "SSH"s,         "SSHX"s,         "SUDO"s,        "XDG"s,
+        "DBUS"s,       "LISTEN"s,      "LIBVIRT"s, "QEMU"s,        "qemu_cmdline"s, "LVM"s,         "DM"s,
+        "MODPROBE"s,   "OPENSSL"s,     "SSL"s,     "G"s,           "TMPX"s,         "TZX"s,         "vmid"s,
+        "VMID"s,       "vmIdX"s,       "_hook"s,   "_hooks"s,      "hook_x"s,       "_HOOK_x"s,     "VDSM_HOOK"s,
+        "VDSM_HOOKS"s, "vdsm_hook_x"s, "proxy"s,   "http_proxyx"s, "xftp_proxy"s,   "x_no_proxy"s})
     BOOST_TEST(!refused_name(name).has_value(), name << ": " << refused_name(name).value_or(""));
 }
 
 BOOST_AUTO_TEST_CASE(the_properties_that_are_in_use_are_allowed) {
-  for (const auto& name :
-       {"macspoof"s, "ifacemacspoof"s, "speed"s, "duplex"s, "viodiskcache"s, "sap_agent"s, "extra_cpu_flags"s,
-        "_"s, "a"s, "A9"s, "_9"s, "FROM_SNAPSHOT"s, std::string(1000, 'a')})
+  for (const auto& name : {"macspoof"s, "ifacemacspoof"s, "speed"s, "duplex"s, "viodiskcache"s, "sap_agent"s,
+                           "extra_cpu_flags"s, "_"s, "a"s, "A9"s, "_9"s, "FROM_SNAPSHOT"s, std::string(1000, 'a')})
     BOOST_TEST(!refused_name(name).has_value(), name);
 }
 
@@ -205,11 +227,11 @@ BOOST_AUTO_TEST_CASE(what_is_no_identifier_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(values_are_text_of_one_line) {
-  for (const auto& value : {""s, " "s, "true"s, "a b=c"s, "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"s,
-                            "$(reboot)`;|'\"\\"s, "<a b='c'>&amp;"s, "\xC2\xA0"s, std::string(100000, 'x')})
+  for (const auto& value : {""s, " "s, "true"s, "a b=c"s, "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"s, "$(reboot)`;|'\"\\"s,
+                            "<a b='c'>&amp;"s, "\xC2\xA0"s, std::string(100000, 'x')})
     BOOST_TEST(!refused_value("name", value).has_value(), value.substr(0, 80));
-  for (const auto& value : {"a\nb"s, "\n"s, "a\tb"s, "a\rb"s, "\0"s, "a\0b"s, "\x01"s, "\x1F"s, "\x1B[2J"s,
-                            "\x7F"s, "\xC2\x80"s, "a\xC2\x85"s,
+  for (const auto& value : {"a\nb"s, "\n"s, "a\tb"s, "a\rb"s, "\0"s, "a\0b"s, "\x01"s, "\x1F"s, "\x1B[2J"s, "\x7F"s,
+                            "\xC2\x80"s, "a\xC2\x85"s,
                             "\xC2\x9B"
                             "2J"s,
                             "\xFF"s, "\xC3"s, "\xC0\x80"s, "\xED\xA0\x80"s, "caf\xE9"s})
@@ -229,13 +251,11 @@ BOOST_AUTO_TEST_CASE(name_and_value_fit_into_one_environment_string) {
 BOOST_AUTO_TEST_CASE(custom_properties_are_found_by_namespace_whatever_the_prefix) {
   const Properties wanted{{"macspoof", "true"}, {"sap_agent", "false"}};
   const std::string space = "http://ovirt.org/vm/1.0";
-  check(with_custom(
-            "<ovirt-vm:macspoof>true</ovirt-vm:macspoof><ovirt-vm:sap_agent>false</ovirt-vm:sap_agent>"),
+  check(with_custom("<ovirt-vm:macspoof>true</ovirt-vm:macspoof><ovirt-vm:sap_agent>false</ovirt-vm:sap_agent>"),
         wanted);
   // Another prefix, none, several, one that means something else outside.
-  check(with_metadata(
-            "<x:vm xmlns:x='" + space +
-            "'><x:custom><x:macspoof>true</x:macspoof><x:sap_agent>false</x:sap_agent></x:custom></x:vm>"),
+  check(with_metadata("<x:vm xmlns:x='" + space +
+                      "'><x:custom><x:macspoof>true</x:macspoof><x:sap_agent>false</x:sap_agent></x:custom></x:vm>"),
         wanted);
   check(with_metadata("<vm xmlns='" + space +
                       "'><custom><macspoof>true</macspoof><sap_agent>false</sap_agent></custom></vm>"),
@@ -260,22 +280,19 @@ BOOST_AUTO_TEST_CASE(custom_properties_are_found_by_namespace_whatever_the_prefi
 BOOST_AUTO_TEST_CASE(what_is_not_in_the_namespace_or_not_in_its_place_is_no_property) {
   const std::string space = "http://ovirt.org/vm/1.0", item = "<ovirt-vm:a>1</ovirt-vm:a>";
   for (const auto& document :
-       {with_custom(""), with_custom("<a>1</a>"), with_custom("<x:a xmlns:x='u'>1</x:a>"),
-        with_custom("text"), with_custom("<!-- <ovirt-vm:a>1</ovirt-vm:a> -->"),
-        with_custom("<wrap>" + item + "</wrap>"),
+       {with_custom(""), with_custom("<a>1</a>"), with_custom("<x:a xmlns:x='u'>1</x:a>"), with_custom("text"),
+        with_custom("<!-- <ovirt-vm:a>1</ovirt-vm:a> -->"), with_custom("<wrap>" + item + "</wrap>"),
         with_metadata("<ovirt-vm:vm xmlns:ovirt-vm='http://ovirt.org/vm/1.1'><ovirt-vm:custom>" + item +
                       "</ovirt-vm:custom></ovirt-vm:vm>"),
         with_metadata("<ovirt-vm:vm xmlns:ovirt-vm='HTTP://ovirt.org/vm/1.0'><ovirt-vm:custom>" + item +
                       "</ovirt-vm:custom></ovirt-vm:vm>"),
         with_metadata("<ovirt-vm:vm xmlns:ovirt-vm='" + space + "'>" + item + "</ovirt-vm:vm>"),
         with_metadata("<ovirt-vm:custom xmlns:ovirt-vm='" + space + "'>" + item + "</ovirt-vm:custom>"),
-        with_metadata("<vm><ovirt-vm:custom xmlns:ovirt-vm='" + space + "'>" + item +
-                      "</ovirt-vm:custom></vm>"),
+        with_metadata("<vm><ovirt-vm:custom xmlns:ovirt-vm='" + space + "'>" + item + "</ovirt-vm:custom></vm>"),
         with_metadata("<ovirt-vm:VM xmlns:ovirt-vm='" + space + "'><ovirt-vm:custom>" + item +
                       "</ovirt-vm:custom></ovirt-vm:VM>"),
-        with_metadata("<ovirt-vm:vm xmlns:ovirt-vm='" + space +
-                      "'><ovirt-vm:device mac_address='m'><ovirt-vm:custom>" + item +
-                      "</ovirt-vm:custom></ovirt-vm:device></ovirt-vm:vm>"),
+        with_metadata("<ovirt-vm:vm xmlns:ovirt-vm='" + space + "'><ovirt-vm:device mac_address='m'><ovirt-vm:custom>" +
+                      item + "</ovirt-vm:custom></ovirt-vm:device></ovirt-vm:vm>"),
         "<domain><devices>" + with_metadata("") + "</devices></domain>",
         "<domain " + std::string(kSpace) + "><ovirt-vm:vm><ovirt-vm:custom>" + item +
             "</ovirt-vm:custom></ovirt-vm:vm></domain>",
@@ -286,51 +303,45 @@ BOOST_AUTO_TEST_CASE(what_is_not_in_the_namespace_or_not_in_its_place_is_no_prop
 }
 
 BOOST_AUTO_TEST_CASE(several_custom_elements_count_together_in_the_order_of_the_document) {
-  check(
-      with_metadata("<ovirt-vm:vm " + std::string(kSpace) +
-                    "><ovirt-vm:custom><ovirt-vm:b>1</ovirt-vm:b></ovirt-vm:custom><ovirt-vm:cpu/>"
-                    "<ovirt-vm:custom><ovirt-vm:a>2</ovirt-vm:a><ovirt-vm:b>3</ovirt-vm:b></"
-                    "ovirt-vm:custom></ovirt-vm:vm>"
-                    "<ovirt-vm:vm " +
-                    kSpace + "><ovirt-vm:custom><ovirt-vm:c>4</ovirt-vm:c></ovirt-vm:custom></ovirt-vm:vm>"),
-      {{"b", "1"}, {"a", "2"}, {"b", "3"}, {"c", "4"}});
+  check(with_metadata("<ovirt-vm:vm " + std::string(kSpace) +
+                      "><ovirt-vm:custom><ovirt-vm:b>1</ovirt-vm:b></ovirt-vm:custom><ovirt-vm:cpu/>"
+                      "<ovirt-vm:custom><ovirt-vm:a>2</ovirt-vm:a><ovirt-vm:b>3</ovirt-vm:b></"
+                      "ovirt-vm:custom></ovirt-vm:vm>"
+                      "<ovirt-vm:vm " +
+                      kSpace + "><ovirt-vm:custom><ovirt-vm:c>4</ovirt-vm:c></ovirt-vm:custom></ovirt-vm:vm>"),
+        {{"b", "1"}, {"a", "2"}, {"b", "3"}, {"c", "4"}});
 }
 
 BOOST_AUTO_TEST_CASE(a_value_is_the_elements_own_text_decoded_and_unjudged) {
-  const std::vector<std::pair<std::string, std::string>> rows{
-      {"", ""},
-      {" \n true ", " \n true "},
-      {"a&amp;&lt;b&#233;", "a&<b\xC3\xA9"},
-      {"<![CDATA[<a>&amp;]]>", "<a>&amp;"},
-      {"x<![CDATA[y]]>z<!-- no -->w<?pi no?>", "xyzw"},
-      {"x<ovirt-vm:inner>no</ovirt-vm:inner>y", "xy"},
-      {"x<inner><deeper>no</deeper></inner>y", "xy"},
-      {"line\r\nend", "line\nend"}};
+  const std::vector<std::pair<std::string, std::string>> rows{{"", ""},
+                                                              {" \n true ", " \n true "},
+                                                              {"a&amp;&lt;b&#233;", "a&<b\xC3\xA9"},
+                                                              {"<![CDATA[<a>&amp;]]>", "<a>&amp;"},
+                                                              {"x<![CDATA[y]]>z<!-- no -->w<?pi no?>", "xyzw"},
+                                                              {"x<ovirt-vm:inner>no</ovirt-vm:inner>y", "xy"},
+                                                              {"x<inner><deeper>no</deeper></inner>y", "xy"},
+                                                              {"line\r\nend", "line\nend"}};
   for (const auto& [inside, value] : rows)
     check(with_custom("<ovirt-vm:a>" + inside + "</ovirt-vm:a>"), {{"a", value}});
   check(with_custom("<ovirt-vm:a/><ovirt-vm:b type='int'>1</ovirt-vm:b>"), {{"a", ""}, {"b", "1"}});
-  check(with_custom("<ovirt-vm:PATH>x</ovirt-vm:PATH><ovirt-vm:a-b>y</ovirt-vm:a-b>"),
-        {{"PATH", "x"}, {"a-b", "y"}});
+  check(with_custom("<ovirt-vm:PATH>x</ovirt-vm:PATH><ovirt-vm:a-b>y</ovirt-vm:a-b>"), {{"PATH", "x"}, {"a-b", "y"}});
 }
 
 BOOST_AUTO_TEST_CASE(elements_beside_and_behind_do_not_confuse_the_reader) {
-  check(with_custom(
-            "<x/><ovirt-vm:a>1</ovirt-vm:a><y><ovirt-vm:no>2</ovirt-vm:no></y><ovirt-vm:b>3</ovirt-vm:b>"),
+  check(with_custom("<x/><ovirt-vm:a>1</ovirt-vm:a><y><ovirt-vm:no>2</ovirt-vm:no></y><ovirt-vm:b>3</ovirt-vm:b>"),
         {{"a", "1"}, {"b", "3"}});
-  check(
-      "<domain><devices><metadata/></devices><metadata><other><vm/></other><ovirt-vm:vm " +
-          std::string(kSpace) +
-          "><ovirt-vm:x><ovirt-vm:custom/></ovirt-vm:x><ovirt-vm:custom><ovirt-vm:a>1</ovirt-vm:a></"
-          "ovirt-vm:custom></ovirt-vm:vm></metadata>"
-          "<metadata><ovirt-vm:vm " +
-          kSpace +
-          "><ovirt-vm:custom><ovirt-vm:b>2</ovirt-vm:b></ovirt-vm:custom></ovirt-vm:vm></metadata></domain>",
-      {{"a", "1"}});  // libvirt too takes the first <metadata> only
+  check("<domain><devices><metadata/></devices><metadata><other><vm/></other><ovirt-vm:vm " + std::string(kSpace) +
+            "><ovirt-vm:x><ovirt-vm:custom/></ovirt-vm:x><ovirt-vm:custom><ovirt-vm:a>1</ovirt-vm:a></"
+            "ovirt-vm:custom></ovirt-vm:vm></metadata>"
+            "<metadata><ovirt-vm:vm " +
+            kSpace + "><ovirt-vm:custom><ovirt-vm:b>2</ovirt-vm:b></ovirt-vm:custom></ovirt-vm:vm></metadata></domain>",
+        {{"a", "1"}});  // libvirt too takes the first <metadata> only
 }
 
 BOOST_AUTO_TEST_CASE(name_and_uuid_are_the_domains_own) {
   const auto facts = read_domain_facts(
-      "<domain><snapshot><name>no</name></snapshot><name>web<x>no</x></name><uuid> aaaaaaaa-0000-0000-0000-000000000001\n</uuid>"
+      "<domain><snapshot><name>no</name></snapshot><name>web<x>no</x></name><uuid> "
+      "aaaaaaaa-0000-0000-0000-000000000001\n</uuid>"
       "<name>again</name><metadata/><devices><name>no</name></devices>");  // what follows is not read
   BOOST_TEST(facts.name == "web");
   BOOST_TEST(facts.uuid == "aaaaaaaa-0000-0000-0000-000000000001");
@@ -351,9 +362,10 @@ BOOST_AUTO_TEST_CASE(every_row_of_metadata_about_devices_finds_what_it_says) {
     std::string elements;
     for (const auto& said : row.at("said").as_array())
       elements += "<ovirt-vm:device " + std::string(said.as_string()) + "/>";
-    const auto facts = read_domain_facts(
-        with_metadata("<ovirt-vm:vm " + std::string(kSpace) + ">" + elements + "</ovirt-vm:vm>"));
-    const auto device = read_device_identity(std::string(table.at("devices").at(row.at("device").as_string()).as_string()));
+    const auto facts =
+        read_domain_facts(with_metadata("<ovirt-vm:vm " + std::string(kSpace) + ">" + elements + "</ovirt-vm:vm>"));
+    const auto device =
+        read_device_identity(std::string(table.at("devices").at(row.at("device").as_string()).as_string()));
     boost::json::value found;
     try {
       if (const auto* metadata = facts.about(device)) found = metadata - facts.devices.data();

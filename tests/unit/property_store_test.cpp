@@ -62,9 +62,29 @@ int status_of(pid_t child) {
 BOOST_AUTO_TEST_CASE(every_text_of_definitions_comes_back_as_it_was_set) {
   std::string many;
   for (int i = 0; i < 1000; ++i) many += "name" + std::to_string(i) + "=^[a-z]{" + std::to_string(i % 100) + "}$;";
-  for (const auto& text : {""s, "a=1"s, "a=1;"s, "a=;b="s, "a='"s, "a='x'"s, "a='''"s, "a='';b=''"s, "a='''';b='"s, "a=\""s, "a=\"\"\""s, "a=\\\\"s,
-                           "a=\\n\\t\\x01"s, "a=\\'\\\""s, "a=#;b=[x]"s, "a= ; b"s.substr(0, 3), "a=\xC3\xA9\xF0\x9F\x98\x80"s, "a=\\\\;b='"s, "a=;b=''''"s,
-                           "a=^(true|false)$;b=^.*$"s, "a=" + std::string(65534, 'x'), many, many.substr(0, many.size() - 1)}) {
+  for (const auto& text : {""s,
+                           "a=1"s,
+                           "a=1;"s,
+                           "a=;b="s,
+                           "a='"s,
+                           "a='x'"s,
+                           "a='''"s,
+                           "a='';b=''"s,
+                           "a='''';b='"s,
+                           "a=\""s,
+                           "a=\"\"\""s,
+                           "a=\\\\"s,
+                           "a=\\n\\t\\x01"s,
+                           "a=\\'\\\""s,
+                           "a=#;b=[x]"s,
+                           "a= ; b"s.substr(0, 3),
+                           "a=\xC3\xA9\xF0\x9F\x98\x80"s,
+                           "a=\\\\;b='"s,
+                           "a=;b=''''"s,
+                           "a=^(true|false)$;b=^.*$"s,
+                           "a=" + std::string(65534, 'x'),
+                           many,
+                           many.substr(0, many.size() - 1)}) {
     for (const auto key : {kVm, kNetwork}) {
       PropertyStore store;
       store.set_text(key, "4.8", text);
@@ -73,7 +93,9 @@ BOOST_AUTO_TEST_CASE(every_text_of_definitions_comes_back_as_it_was_set) {
       BOOST_TEST((again.to_text() == store.to_text()), text.substr(0, 80));
     }
   }
-  for (const auto& text : {""s, "{type=disk;prop={}}"s, "{type=disk;prop={a='''}};{type=interface;prop={b=\\};c=x{2}}}"s, "{type=disk;prop={a=\"}};"s}) {
+  for (const auto& text :
+       {""s, "{type=disk;prop={}}"s, "{type=disk;prop={a='''}};{type=interface;prop={b=\\};c=x{2}}}"s,
+        "{type=disk;prop={a=\"}};"s}) {
     PropertyStore store;
     store.set_text(kDevice, "4.8", text);
     BOOST_TEST(*parse(store.to_text()).text(kDevice, "4.8") == text);
@@ -94,7 +116,8 @@ BOOST_AUTO_TEST_CASE(a_fresh_store_has_the_first_level_with_what_ovirt_has) {
 
 BOOST_AUTO_TEST_CASE(levels_are_those_that_were_set_and_the_newest_definition_counts) {
   PropertyStore store;
-  for (const auto* level : {"4.7", "4.2", "4.5"}) store.set_text(kVm, level, "a="s + level + ";only_" + level[2] + "=x");
+  for (const auto* level : {"4.7", "4.2", "4.5"})
+    store.set_text(kVm, level, "a="s + level + ";only_" + level[2] + "=x");
   store.set_text(kVm, "4.5", "a=again");
   const auto again = parse(store.to_text());
   BOOST_TEST(again.levels(kVm) == (Texts{"4.2", "4.5", "4.7", "4.8"}), per_element());
@@ -149,9 +172,11 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_told_with_file_and_line) {
 
 BOOST_AUTO_TEST_CASE(profiles_of_every_name_come_back) {
   PropertyStore store;
-  for (const auto& name : {"red"s, "the red one"s, "a.b"s, "'"s, "\""s, "'''"s, "\\"s, "a]"s, "#"s, "\xC3\xA9\xF0\x9F\x98\x80"s, "properties"s, "files"s, "1"s, "-"s,
-                           "a=b"s, "a;b"s, std::string(255, 'x')})
-    store.profiles[name] = {{{"b", "2"}, {"a", ""}, {"c", "'\"\\;#"}, {"_9", " x "}}, {"/x/" + name, "", "a\nb\x7F", "'''"}};
+  for (const auto& name :
+       {"red"s, "the red one"s, "a.b"s, "'"s, "\""s, "'''"s, "\\"s, "a]"s, "#"s, "\xC3\xA9\xF0\x9F\x98\x80"s,
+        "properties"s, "files"s, "1"s, "-"s, "a=b"s, "a;b"s, std::string(255, 'x')})
+    store.profiles[name] = {{{"b", "2"}, {"a", ""}, {"c", "'\"\\;#"}, {"_9", " x "}},
+                            {"/x/" + name, "", "a\nb\x7F", "'''"}};
   store.profiles["empty"] = {};
   const auto again = parse(store.to_text());
   BOOST_TEST(again.profiles.size() == store.profiles.size());
@@ -165,11 +190,16 @@ BOOST_AUTO_TEST_CASE(profiles_of_every_name_come_back) {
 
 BOOST_AUTO_TEST_CASE(profiles_that_could_not_be_read_again_are_not_written) {
   const std::vector<std::pair<std::string, VnicProfile>> rows{
-      {"", {}},          {" a", {}},
-      {"a\nb", {}},      {"\xFF", {}},
-      {std::string(256, 'x'), {}}, {"a", {{{"PATH", "1"}}, {}}},
-      {"a", {{{"x-y", "1"}}, {}}}, {"a", {{{"x", "a\nb"}}, {}}},
-      {"a", {{{"x", "\xFF"}}, {}}}, {"a", {{{"x", "1"}, {"x", "2"}}, {}}},
+      {"", {}},
+      {" a", {}},
+      {"a\nb", {}},
+      {"\xFF", {}},
+      {std::string(256, 'x'), {}},
+      {"a", {{{"PATH", "1"}}, {}}},
+      {"a", {{{"x-y", "1"}}, {}}},
+      {"a", {{{"x", "a\nb"}}, {}}},
+      {"a", {{{"x", "\xFF"}}, {}}},
+      {"a", {{{"x", "1"}, {"x", "2"}}, {}}},
       {"a", {{}, {"/x/\xFF"}}},
   };
   for (const auto& [name, profile] : rows) {
@@ -266,10 +296,13 @@ BOOST_AUTO_TEST_CASE(directories_above_the_stores_are_made_for_the_owner_alone) 
     update_store(file, [](PropertyStore& store) { set(store, "a=1"); });
     BOOST_TEST(*PropertyStore::read(file).text(kVm, "4.8") == "a=1");
   }
-  for (const auto& name : {"home", "home/.config", "a", "a/b"}) BOOST_TEST((stat_of(dir / name).st_mode & 07777) == 0700U, name);
-  for (const auto& name : {"home/.config/vdsm-hook", "a/b/c"}) BOOST_TEST((stat_of(dir / name).st_mode & 07777) == 0755U, name);
+  for (const auto& name : {"home", "home/.config", "a", "a/b"})
+    BOOST_TEST((stat_of(dir / name).st_mode & 07777) == 0700U, name);
+  for (const auto& name : {"home/.config/vdsm-hook", "a/b/c"})
+    BOOST_TEST((stat_of(dir / name).st_mode & 07777) == 0755U, name);
   const auto below_a_file = dir.file("file", "") + "/b/c/properties.toml";
-  check_error([&] { update_store(below_a_file, [](PropertyStore&) {}); }, Errc::engine_failure, {"cannot make the directory", "Not a directory"});
+  check_error([&] { update_store(below_a_file, [](PropertyStore&) {}); }, Errc::engine_failure,
+              {"cannot make the directory", "Not a directory"});
 }
 
 BOOST_AUTO_TEST_CASE(a_link_that_is_put_there_while_the_store_changes_is_not_followed) {
@@ -320,17 +353,21 @@ BOOST_AUTO_TEST_CASE(a_change_that_throws_leaves_the_file_and_frees_the_lock) {
   const TempDir dir;
   const std::string old = "[UserDefinedVMProperties]\n\"4.8\" = \"a=1\"\n";
   const auto file = dir.file("properties.toml", old);
-  BOOST_CHECK_THROW(update_store(file, [](PropertyStore& store) {
-                      set(store, "a=2");
-                      throw std::runtime_error("no");
-                    }), std::runtime_error);
+  BOOST_CHECK_THROW(update_store(file,
+                                 [](PropertyStore& store) {
+                                   set(store, "a=2");
+                                   throw std::runtime_error("no");
+                                 }),
+                    std::runtime_error);
   check_error([&] { update_store(file, [](PropertyStore& store) { set(store, "a"); }); }, Errc::wrong_use, {"no ="});
-  check_error([&] { update_store(file, [](PropertyStore& store) { store.profiles["\xFF"]; }); }, Errc::wrong_use, {"vNIC profile"});
+  check_error([&] { update_store(file, [](PropertyStore& store) { store.profiles["\xFF"]; }); }, Errc::wrong_use,
+              {"vNIC profile"});
   BOOST_TEST(content_of(file) == old);
   update_store(file, [](PropertyStore& store) { set(store, "a=3"); });
   BOOST_TEST(*PropertyStore::read(file).text(kVm, "4.8") == "a=3");
   dir.file("properties.toml", "[x]\n");
-  check_error([&] { update_store(file, [](PropertyStore&) { BOOST_ERROR("was asked"); }); }, Errc::bad_configuration, {file + ":1:"});
+  check_error([&] { update_store(file, [](PropertyStore&) { BOOST_ERROR("was asked"); }); }, Errc::bad_configuration,
+              {file + ":1:"});
   BOOST_TEST(content_of(file) == "[x]\n");
 }
 
@@ -405,7 +442,8 @@ BOOST_AUTO_TEST_CASE(eight_processes_that_change_the_file_lose_nothing_and_every
   BOOST_TEST(reads > 0);
   const auto store = PropertyStore::read(file);
   BOOST_TEST(store.profiles.size() == static_cast<std::size_t>(processes));
-  for (const auto& [name, profile] : store.profiles) BOOST_TEST(profile.properties.size() == static_cast<std::size_t>(changes), name);
+  for (const auto& [name, profile] : store.profiles)
+    BOOST_TEST(profile.properties.size() == static_cast<std::size_t>(changes), name);
   BOOST_TEST(count_entries(dir.path()) == 2U);
 }
 
@@ -420,7 +458,8 @@ BOOST_AUTO_TEST_CASE(a_process_that_is_killed_leaves_a_file_that_reads_and_no_lo
     const auto child = start([&] {
       for (int i = 0;; ++i) {
         update_store(file, [&](PropertyStore& store) {
-          store.profiles["p"].properties.emplace_back("r" + std::to_string(round) + "_" + std::to_string(i), std::string(100, 'x'));
+          store.profiles["p"].properties.emplace_back("r" + std::to_string(round) + "_" + std::to_string(i),
+                                                      std::string(100, 'x'));
         });
         if (::write(working[1], "x", 1) != 1) return;
       }
@@ -430,7 +469,8 @@ BOOST_AUTO_TEST_CASE(a_process_that_is_killed_leaves_a_file_that_reads_and_no_lo
     for (unsigned i = 0; i < 1 + random() % 3; ++i) BOOST_REQUIRE(::read(working[0], &byte, 1) == 1);
     // Somewhere within the next change, wherever that is.
     const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(random() % 3000);
-    while (std::chrono::steady_clock::now() < until) {}
+    while (std::chrono::steady_clock::now() < until) {
+    }
     ::kill(child, SIGKILL);
     BOOST_TEST(WIFSIGNALED(status_of(child)));
     ::close(working[0]);

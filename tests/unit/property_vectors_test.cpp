@@ -23,8 +23,12 @@ namespace {
 
 // Ops that are about something else than definitions and values, with how many vectors each has.
 const std::map<std::string, std::size_t> kOtherOps{
-    {"join", 4},              {"split_vm", 3},             {"rest_string_to_list", 4},  // oVirt's database and REST
-    {"rest_list_to_string", 4}, {"hugepages_backed", 3},   {"hugepages_count", 3},      // oVirt's scheduler
+    {"join", 4},
+    {"split_vm", 3},
+    {"rest_string_to_list", 4},  // oVirt's database and REST
+    {"rest_list_to_string", 4},
+    {"hugepages_backed", 3},
+    {"hugepages_count", 3},  // oVirt's scheduler
 };
 
 // Ops of engine-config, which engine_config_args_test.cpp and cli/engine_config_test.py run.
@@ -49,7 +53,9 @@ const std::map<std::string, std::string> kRefusedByUs{
 
 const json::value kRefused("refused");
 
-std::string text_of(const json::value& value) { return value.is_null() ? std::string() : std::string(value.as_string()); }
+std::string text_of(const json::value& value) {
+  return value.is_null() ? std::string() : std::string(value.as_string());
+}
 
 std::string input_of(const json::object& vector) {
   const auto* generated = vector.if_contains("input_gen");
@@ -135,8 +141,10 @@ std::vector<PropertyProblem> problems_of(const json::object& vector) {
 // oVirt's messages, which say no more than the kinds of our problems and their keys.
 json::value messages_of(const json::object& vector) {
   constexpr std::tuple<ProblemKind, const char*, const char*> rows[] = {
-      {ProblemKind::invalid_device_type, "DEVICE_TYPE", "$InvalidDeviceType "}, {ProblemKind::key_does_not_exist, "KEYS", "$MissingKeys "},
-      {ProblemKind::incorrect_value, "VALUES", "$WrongValueKeys "}, {ProblemKind::syntax_error, "SYNTAX", ""},
+      {ProblemKind::invalid_device_type, "DEVICE_TYPE", "$InvalidDeviceType "},
+      {ProblemKind::key_does_not_exist, "KEYS", "$MissingKeys "},
+      {ProblemKind::incorrect_value, "VALUES", "$WrongValueKeys "},
+      {ProblemKind::syntax_error, "SYNTAX", ""},
       {ProblemKind::duplicate_key, "DUPLICATE_KEYS", "$DuplicateKeys "}};
   const auto problems = problems_of(vector);
   json::array messages;
@@ -144,7 +152,8 @@ json::value messages_of(const json::object& vector) {
     std::string keys;
     for (const auto& problem : problems)
       if (problem.kind == kind) keys += (keys.empty() ? "" : ",") + problem.key + (problem.key.empty() ? " " : "");
-    if (!keys.empty()) messages.emplace_back("ACTION_TYPE_FAILED_INVALID_CUSTOM_PROPERTIES_INVALID_" + std::string(code));
+    if (!keys.empty())
+      messages.emplace_back("ACTION_TYPE_FAILED_INVALID_CUSTOM_PROPERTIES_INVALID_" + std::string(code));
     if (!keys.empty() && *variable != 0) messages.emplace_back(variable + keys);
   }
   return {{"ok", problems.empty()}, {"messages", messages}};
@@ -155,7 +164,8 @@ PropertyValues good_values(const json::object& vector) {
   const auto problems = problems_of(vector);
   auto values = read_values(text_of(vector.at("input"))).values;
   std::erase_if(values, [&problems](const auto& value) {
-    return std::any_of(problems.begin(), problems.end(), [&value](const auto& problem) { return problem.key == value.first; });
+    return std::any_of(problems.begin(), problems.end(),
+                       [&value](const auto& problem) { return problem.key == value.first; });
   });
   return values;
 }
@@ -169,7 +179,8 @@ json::value effective(const json::object& vector) {
 json::value updated(const json::object& vector) {
   const auto problems = problems_of(vector);
   const bool is_broken = !problems.empty() && problems[0].kind == ProblemKind::syntax_error;
-  return {{"output", is_broken ? text_of(vector.at("input")) : to_text(good_values(vector))}, {"changed", !is_broken && !problems.empty()}};
+  return {{"output", is_broken ? text_of(vector.at("input")) : to_text(good_values(vector))},
+          {"changed", !is_broken && !problems.empty()}};
 }
 
 json::value choices_of(const json::object& vector) {
@@ -180,11 +191,15 @@ json::value choices_of(const json::object& vector) {
 // What we answer; a refused definition throws.
 const std::map<std::string, std::function<json::value(const json::object&)>> kOps{
     {"syntax_string", [](const json::object& v) -> json::value { return is_syntax_error(validate(input_of(v), {})); }},
-    {"syntax_map", [](const json::object& v) -> json::value { return is_syntax_error(validate(values_of(v.at("input")), {})); }},
+    {"syntax_map",
+     [](const json::object& v) -> json::value { return is_syntax_error(validate(values_of(v.at("input")), {})); }},
     {"string_to_map", &string_to_map},
-    {"map_to_string", [](const json::object& v) -> json::value { return json::value(to_text(values_of(v.at("input")))); }},
+    {"map_to_string",
+     [](const json::object& v) -> json::value { return json::value(to_text(values_of(v.at("input")))); }},
     {"parse_vm_definition",
-     [](const json::object& v) -> json::value { return patterns_of(parse_vm_definitions(text_of(v.at("definition")), "vector")); }},
+     [](const json::object& v) -> json::value {
+       return patterns_of(parse_vm_definitions(text_of(v.at("definition")), "vector"));
+     }},
     {"validate_vm", &validate_vm},
     {"validate_map", &validate_map},
     {"device_definition_valid", &device_definition_valid},
@@ -195,7 +210,9 @@ const std::map<std::string, std::function<json::value(const json::object&)>> kOp
                                          parse_device_definitions(text_of(v.at("definition")), "vector")));
      }},
     {"regex_full_match",
-     [](const json::object& v) -> json::value { return Pattern::compile(text_of(v.at("regex"))).matches(input_of(v)); }},
+     [](const json::object& v) -> json::value {
+       return Pattern::compile(text_of(v.at("regex"))).matches(input_of(v));
+     }},
     {"ui_choice_list", &choices_of},
     {"validate_vm_messages", &messages_of},
     {"effective_vm", &effective},

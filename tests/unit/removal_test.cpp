@@ -27,7 +27,8 @@ void nest(const std::string& top, int depth) {
 }
 
 // As another process that may open few files. Returns what remove_tree() returns.
-bool removes(const std::string& parent, const std::string& name, const std::vector<CallRule>& way, rlim_t descriptors = 1024) {
+bool removes(const std::string& parent, const std::string& name, const std::vector<CallRule>& way,
+             rlim_t descriptors = 1024) {
   const auto said = in_process(way, [&] {
     const auto directory = Directory::open(parent);
     const rlimit few{descriptors, descriptors};
@@ -92,11 +93,15 @@ BOOST_AUTO_TEST_CASE(mount_points_are_left_with_what_they_have, *boost::unit_tes
     dir.file("tree/deep/file", "x");
     dir.dir("itself");
     const auto said = in_process(way, [&] {
-      const auto mount = [&](const std::string& at) { return ::mount((dir / "precious").c_str(), (dir / at).c_str(), nullptr, MS_BIND, nullptr) == 0; };
-      if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 || !mount("tree/deep/er/mounted") || !mount("itself"))
+      const auto mount = [&](const std::string& at) {
+        return ::mount((dir / "precious").c_str(), (dir / at).c_str(), nullptr, MS_BIND, nullptr) == 0;
+      };
+      if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+          !mount("tree/deep/er/mounted") || !mount("itself"))
         throw Error(Errc::wrong_use, "cannot mount");
       const auto directory = Directory::open(dir.path());
-      if (remove_tree(directory, "tree") || remove_tree(directory, "itself")) throw Error(Errc::wrong_use, "it says that they are gone");
+      if (remove_tree(directory, "tree") || remove_tree(directory, "itself"))
+        throw Error(Errc::wrong_use, "it says that they are gone");
     });
     BOOST_TEST(said == "");
     BOOST_TEST(content_of(dir / "precious/file") == "x");
@@ -109,11 +114,13 @@ BOOST_AUTO_TEST_CASE(rights_that_somebody_took_from_himself_are_no_obstacle, *bo
   for (const auto& way : kWays) {
     const TempDir dir;
     dir.dir("his", 0777);
-    const auto said = in_stranger([&] {
-      for (const auto* name : {"his/tree", "his/tree/a", "his/tree/a/b"}) ::mkdir((dir / name).c_str(), 0700);
-      for (const auto* name : {"his/tree/a/b", "his/tree/a", "his/tree"}) ::chmod((dir / name).c_str(), 0);
-      if (!remove_tree(Directory::open(dir / "his"), "tree")) throw Error(Errc::wrong_use, "it stays");
-    }, way);
+    const auto said = in_stranger(
+        [&] {
+          for (const auto* name : {"his/tree", "his/tree/a", "his/tree/a/b"}) ::mkdir((dir / name).c_str(), 0700);
+          for (const auto* name : {"his/tree/a/b", "his/tree/a", "his/tree"}) ::chmod((dir / name).c_str(), 0);
+          if (!remove_tree(Directory::open(dir / "his"), "tree")) throw Error(Errc::wrong_use, "it stays");
+        },
+        way);
     BOOST_TEST(said == "");
     BOOST_TEST(count_entries(dir / "his") == 0U);
   }

@@ -157,7 +157,8 @@ BOOST_AUTO_TEST_CASE(the_owner_of_a_file_whose_content_is_changed_is_kept, *boos
   BOOST_TEST((stat_of(path).st_mode & 07777) == 0640U);
 }
 
-BOOST_AUTO_TEST_CASE(a_file_that_another_made_first_gives_its_rights_to_nobody, *boost::unit_test::precondition(as_root)) {
+BOOST_AUTO_TEST_CASE(a_file_that_another_made_first_gives_its_rights_to_nobody,
+                     *boost::unit_test::precondition(as_root)) {
   const TempDir dir;
   dir.dir("sticky", 01777);
   dir.dir("his");
@@ -177,7 +178,8 @@ BOOST_AUTO_TEST_CASE(a_file_that_another_made_first_gives_its_rights_to_nobody, 
   BOOST_TEST(content_of(root_file) == "public");
 }
 
-BOOST_AUTO_TEST_CASE(a_file_of_another_where_it_cannot_be_removed_is_an_error, *boost::unit_test::precondition(as_root)) {
+BOOST_AUTO_TEST_CASE(a_file_of_another_where_it_cannot_be_removed_is_an_error,
+                     *boost::unit_test::precondition(as_root)) {
   const TempDir dir;
   dir.dir("sticky", 01777);
   const auto path = dir.file("sticky/theirs", "before", 0666);
@@ -186,7 +188,8 @@ BOOST_AUTO_TEST_CASE(a_file_of_another_where_it_cannot_be_removed_is_an_error, *
   BOOST_TEST(count_entries(dir / "sticky") == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(a_link_of_another_is_followed_to_nothing_that_is_replaced, *boost::unit_test::precondition(as_root)) {
+BOOST_AUTO_TEST_CASE(a_link_of_another_is_followed_to_nothing_that_is_replaced,
+                     *boost::unit_test::precondition(as_root)) {
   const TempDir dir;
   const auto victim = dir.file("root/victim", "precious", 0600);
   for (const auto mode : {01777U, 0755U}) {
@@ -197,7 +200,8 @@ BOOST_AUTO_TEST_CASE(a_link_of_another_is_followed_to_nothing_that_is_replaced, 
     for (const auto* name : {"theirs/last", "theirs/new", "theirs/part"}) dir.chown(name, kStranger);
     if (mode == 0755U) dir.chown("theirs", kStranger);
     for (const auto* name : {"theirs/last", "theirs/new", "theirs/part/victim", "theirs/part/new"}) {
-      check_error([&] { replace_file(dir / name, "data"); }, Errc::engine_failure, {dir / name, "is a link of uid 65534", "give the path"});
+      check_error([&] { replace_file(dir / name, "data"); }, Errc::engine_failure,
+                  {dir / name, "is a link of uid 65534", "give the path"});
       check_error([&] { ReplaceableFile file(dir / name); }, Errc::wrong_use, {dir / name, "is a link of uid 65534"});
     }
     check_error([&] { lock_file(dir / "theirs/part/new", true); }, Errc::wrong_use, {"is a link of uid 65534"});
@@ -214,7 +218,9 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_looked_at_is_not_taken_for_missing, *boost::
   dir.file("closed/file", "before", 0666);
   dir.chmod("closed", 0700);
   dir.link("open/link", "../closed/file");
-  BOOST_TEST(as_member_of_group([&] { replace_file(dir / "open/link", "data"); }).find("Permission denied at " + dir / "closed") != std::string::npos);
+  BOOST_TEST(as_member_of_group([&] {
+               replace_file(dir / "open/link", "data");
+             }).find("Permission denied at " + dir / "closed") != std::string::npos);
   BOOST_TEST(S_ISLNK(stat_of(dir / "open/link").st_mode));
   BOOST_TEST(content_of(dir / "closed/file") == "before");
 }
@@ -234,7 +240,8 @@ std::vector<CallRule> also(std::vector<CallRule> rules, CallRule one) {
 BOOST_AUTO_TEST_CASE(a_kill_at_any_step_leaves_the_old_file_and_nothing_that_the_next_writer_does_not_remove) {
   int left_something = 0;
   for (const auto& way : kWays)
-    for (const long step : {SYS_openat, SYS_write, SYS_fsync, SYS_flock, SYS_linkat, SYS_fchown, SYS_fchmod, SYS_renameat}) {
+    for (const long step :
+         {SYS_openat, SYS_write, SYS_fsync, SYS_flock, SYS_linkat, SYS_fchown, SYS_fchmod, SYS_renameat}) {
       const TempDir dir;
       const auto path = dir.file("old", "before", 0640);
       const auto said = in_process(also(way, {step}), [&] { replace_file(path, "half"); });
@@ -322,7 +329,9 @@ BOOST_AUTO_TEST_CASE(what_others_put_in_the_way_is_removed_or_named, *boost::uni
   check_error([&] { replace_file(path, "lost"); }, Errc::engine_failure, {path, ".file.vdsm-hook-new is in the way"});
   boost::filesystem::remove(beside);
   dir.file("sticky/.new.vdsm-hook-new", "of root", 0600);
-  BOOST_TEST(as_member_of_group([&] { replace_file(dir / "sticky/new", "lost"); }).find(".new.vdsm-hook-new is in the way") != std::string::npos);
+  BOOST_TEST(as_member_of_group([&] {
+               replace_file(dir / "sticky/new", "lost");
+             }).find(".new.vdsm-hook-new is in the way") != std::string::npos);
   BOOST_TEST(content_of(path) == "more");
 }
 
@@ -510,17 +519,14 @@ BOOST_AUTO_TEST_CASE(a_failure_leaves_the_old_content_and_nothing_beside_it) {
   const auto path = dir.file("old", "before");
   {
     const FileSizeLimit limit(4096);
-    check_error([&] { replace_file(path, std::string(100000, 'x')); }, Errc::engine_failure,
-                {path, "File too large"});
-    check_error([&] { replace_file(dir / "new", std::string(100000, 'x')); }, Errc::engine_failure,
-                {dir / "new"});
+    check_error([&] { replace_file(path, std::string(100000, 'x')); }, Errc::engine_failure, {path, "File too large"});
+    check_error([&] { replace_file(dir / "new", std::string(100000, 'x')); }, Errc::engine_failure, {dir / "new"});
   }
   BOOST_TEST(content_of(path) == "before");
   BOOST_TEST(count_entries(dir.path()) == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(a_directory_that_is_not_there_or_not_ours_is_named,
-                     *boost::unit_test::precondition(as_root)) {
+BOOST_AUTO_TEST_CASE(a_directory_that_is_not_there_or_not_ours_is_named, *boost::unit_test::precondition(as_root)) {
   const TempDir dir;
   const auto path = dir.file("old", "before");
   check_error([&] { replace_file(dir / "missing/new", "data"); }, Errc::engine_failure,
@@ -557,7 +563,8 @@ BOOST_AUTO_TEST_CASE(a_pipe_is_written_to_as_it_stands) {
   BOOST_TEST(S_ISFIFO(stat_of(path).st_mode));
 }
 
-BOOST_AUTO_TEST_CASE(a_pipe_of_another_gets_nothing_where_everybody_could_have_put_it, *boost::unit_test::precondition(as_root)) {
+BOOST_AUTO_TEST_CASE(a_pipe_of_another_gets_nothing_where_everybody_could_have_put_it,
+                     *boost::unit_test::precondition(as_root)) {
   const TempDir dir;
   dir.dir("sticky", 01777);
   dir.dir("his", 0755);
@@ -567,8 +574,11 @@ BOOST_AUTO_TEST_CASE(a_pipe_of_another_gets_nothing_where_everybody_could_have_p
     if (std::string_view(name).starts_with("his")) dir.chown("his", kStranger);
     const auto path = dir / name;
     const bool is_refused = std::string_view(name) == "sticky/theirs";
-    if (is_refused) check_error([&] { replace_file(path, "data"); }, Errc::engine_failure, {"is a pipe of uid 65534", "everybody can write"});
-    else replace_file(path, "data");
+    if (is_refused)
+      check_error([&] { replace_file(path, "data"); }, Errc::engine_failure,
+                  {"is a pipe of uid 65534", "everybody can write"});
+    else
+      replace_file(path, "data");
     char read[8];
     BOOST_TEST(::read(reader.get(), read, sizeof read) == (is_refused ? -1 : 4), name);
   }

@@ -77,8 +77,7 @@ std::string said_by(const std::string& text) {
   const auto error = XML_GetErrorCode(parser);
   const auto line = XML_GetCurrentLineNumber(parser);
   XML_ParserFree(parser);
-  BOOST_REQUIRE_MESSAGE(status == XML_STATUS_OK, "line " << line << ": " << XML_ErrorString(error) << "\n"
-                                                         << text);
+  BOOST_REQUIRE_MESSAGE(status == XML_STATUS_OK, "line " << line << ": " << XML_ErrorString(error) << "\n" << text);
   return reader.all.str();
 }
 
@@ -261,12 +260,11 @@ BOOST_AUTO_TEST_CASE(a_document_that_cannot_be_read_or_written_is_an_error_that_
 }
 
 BOOST_AUTO_TEST_CASE(truth_is_vdsms) {
-  for (const char* yes : {"true", "TRUE", "tRuE", "1", "-1", "+7", " 1\n", "\t2 ", "10", "007", "1_000",
-                          "0_1", "99999999999999999999999999"})
+  for (const char* yes : {"true", "TRUE", "tRuE", "1", "-1", "+7", " 1\n", "\t2 ", "10", "007", "1_000", "0_1",
+                          "99999999999999999999999999"})
     BOOST_TEST(hooking::to_bool(yes), yes);
-  for (const char* no :
-       {"",    " ",   "false", "yes", "on",  "y",   "t",   " true", "0",  "-0", "+0",   "000",
-        "0_0", "1.0", "0x1",   "1e3", "1 2", "--1", "+-1", "+",     "_1", "1_", "1__0", "one"})
+  for (const char* no : {"",    " ",   "false", "yes", "on",  "y",   "t",   " true", "0",  "-0", "+0",   "000",
+                         "0_0", "1.0", "0x1",   "1e3", "1 2", "--1", "+-1", "+",     "_1", "1_", "1__0", "one"})
     BOOST_TEST(!hooking::to_bool(no), no);
 }
 
@@ -294,8 +292,7 @@ BOOST_AUTO_TEST_CASE(run_gives_the_exit_code_and_names_the_hook_of_an_exception)
 
 BOOST_AUTO_TEST_CASE(names_are_found_by_namespace_whatever_the_prefix) {
   tinyxml2::XMLDocument xml;
-  hooking::parse(
-      xml, "<r xmlns:p='urn:one'><p:x/><x xmlns='urn:one'><y/></x><p:x xmlns:p='urn:two'/><x/><q:x/></r>");
+  hooking::parse(xml, "<r xmlns:p='urn:one'><p:x/><x xmlns='urn:one'><y/></x><p:x xmlns:p='urn:two'/><x/><q:x/></r>");
   auto& root = *xml.RootElement();
   BOOST_TEST(hooking::children(root, hooking::QName{"urn:one", "x"}).size() == 2U);
   BOOST_TEST(hooking::children(root, hooking::QName{"urn:two", "x"}).size() == 1U);
@@ -324,8 +321,7 @@ BOOST_AUTO_TEST_CASE(a_child_goes_in_front_of_the_named_ones) {
   hooking::parse(xml, "<r><!--c--><address/><alias/></r>");
   hooking::insert_child(*xml.RootElement(), "new", {"alias", "address"});
   hooking::insert_child(*xml.RootElement(), "last", {"none"});
-  BOOST_TEST(hooking::to_text(xml) ==
-             "<r>\n  <!--c-->\n  <new/>\n  <address/>\n  <alias/>\n  <last/>\n</r>\n");
+  BOOST_TEST(hooking::to_text(xml) == "<r>\n  <!--c-->\n  <new/>\n  <address/>\n  <alias/>\n  <last/>\n</r>\n");
 }
 
 BOOST_AUTO_TEST_CASE(every_row_of_metadata_about_devices_finds_what_it_says) {
@@ -334,14 +330,13 @@ BOOST_AUTO_TEST_CASE(every_row_of_metadata_about_devices_finds_what_it_says) {
     std::string elements;
     int place = 0;
     for (const auto& said : row.at("said").as_array())
-      elements += "<o:device " + std::string(said.as_string()) + "><o:custom><o:a>" +
-                  std::to_string(place++) + "</o:a><o:b/></o:custom></o:device>";
+      elements += "<o:device " + std::string(said.as_string()) + "><o:custom><o:a>" + std::to_string(place++) +
+                  "</o:a><o:b/></o:custom></o:device>";
     tinyxml2::XMLDocument xml;
-    hooking::parse(
-        xml, "<domain><metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:custom><o:a>vm</o:a></o:custom>" +
-                 elements + "</o:vm></metadata><devices>" +
-                 std::string(table.at("devices").at(row.at("device").as_string()).as_string()) +
-                 "</devices></domain>");
+    hooking::parse(xml, "<domain><metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:custom><o:a>vm</o:a></o:custom>" +
+                            elements + "</o:vm></metadata><devices>" +
+                            std::string(table.at("devices").at(row.at("device").as_string()).as_string()) +
+                            "</devices></domain>");
     auto& root = *xml.RootElement();
     auto& device = *hooking::child(root, "devices")->FirstChildElement();
     const auto& finds = row.at("finds");
@@ -351,9 +346,8 @@ BOOST_AUTO_TEST_CASE(every_row_of_metadata_about_devices_finds_what_it_says) {
       continue;
     }
     const auto properties = hooking::device_properties(root, device);
-    const auto wanted = finds.is_null()
-                            ? hooking::Properties{}
-                            : hooking::Properties{{"a", std::to_string(finds.as_int64())}, {"b", ""}};
+    const auto wanted = finds.is_null() ? hooking::Properties{}
+                                        : hooking::Properties{{"a", std::to_string(finds.as_int64())}, {"b", ""}};
     BOOST_TEST((properties == wanted), row);
     BOOST_TEST((hooking::description(root, device) == nullptr) == finds.is_null());
   }
@@ -367,8 +361,7 @@ BOOST_AUTO_TEST_CASE(two_elements_for_one_device_are_an_error_that_names_it_and_
                  "</o:vm></metadata><devices><interface><mac address='52:54:00:aa:bb:01'/>"
                  "<alias name='ua-1'/></interface></devices></domain>");
   auto& root = *xml.RootElement();
-  const auto text =
-      error_of([&] { hooking::device_properties(root, *hooking::devices(root, "interface").front()); });
+  const auto text = error_of([&] { hooking::device_properties(root, *hooking::devices(root, "interface").front()); });
   BOOST_TEST(text ==
              "the domain's metadata has two elements for interface 52:54:00:aa:bb:01, in lines 2 and 3: make "
              "one of them");

@@ -9,8 +9,10 @@ using namespace vdsm_hook;
 
 BOOST_AUTO_TEST_CASE(texts_of_cookies_are_hidden_in_documents_and_in_parts_of_them) {
   const std::pair<std::string, std::string> cases[] = {
-      {"<cookies>\n<cookie name='x'>s3cr&amp;t</cookie>\n</cookies>", "<cookies>\n<cookie name='x'>***</cookie>\n</cookies>"},
-      {"-<cookie name=\"a>b\">old</cookie>\n+<cookie\tname='x'>new</cookie >", "-<cookie name=\"a>b\">***</cookie>\n+<cookie\tname='x'>***</cookie >"},
+      {"<cookies>\n<cookie name='x'>s3cr&amp;t</cookie>\n</cookies>",
+       "<cookies>\n<cookie name='x'>***</cookie>\n</cookies>"},
+      {"-<cookie name=\"a>b\">old</cookie>\n+<cookie\tname='x'>new</cookie >",
+       "-<cookie name=\"a>b\">***</cookie>\n+<cookie\tname='x'>***</cookie >"},
       {"<cookie><![CDATA[<&]]></cookie>", "<cookie>***</cookie>"},
       {"<cookie name='x'>cut o", "<cookie name='x'>***"},
       {"<cookie name='x'/><title>t</title>", "<cookie name='x'/><title>t</title>"},
@@ -18,7 +20,8 @@ BOOST_AUTO_TEST_CASE(texts_of_cookies_are_hidden_in_documents_and_in_parts_of_th
       {"<cookie 'open <title>t</title>", "<cookie 'open <title>t</title>"},
       {"<cookie", "<cookie"},
       {"<cookies>text</cookies>", "<cookies>text</cookies>"},
-      {"<graphics passwd='a'/><cookie>b</cookie><graphics passwd='c'/>", "<graphics passwd='***'/><cookie>***</cookie><graphics passwd='***'/>"},
+      {"<graphics passwd='a'/><cookie>b</cookie><graphics passwd='c'/>",
+       "<graphics passwd='***'/><cookie>***</cookie><graphics passwd='***'/>"},
   };
   for (const auto& [text, expected] : cases) BOOST_TEST(without_passwords(text) == expected);
 }
@@ -43,9 +46,12 @@ BOOST_AUTO_TEST_CASE(values_of_passwd_are_hidden_in_documents_and_in_parts_of_th
 BOOST_AUTO_TEST_CASE(a_password_that_was_seen_is_hidden_wherever_it_turns_up) {
   Secrets secrets;
   BOOST_TEST(secrets.is_empty());
-  secrets.learn("<domain><devices><graphics passwd='aa&amp;b'/><graphics passwd='aa&amp;b&lt;c'/><graphics passwd=''/></devices></domain>");
+  secrets.learn(
+      "<domain><devices><graphics passwd='aa&amp;b'/><graphics passwd='aa&amp;b&lt;c'/><graphics "
+      "passwd=''/></devices></domain>");
   secrets.learn("-<graphics passwd='***'>\n+<graphics passwd=\"n&#101;wer\">\n");
-  BOOST_TEST(secrets.hidden("says aa&b, aa&amp;b, aa&b<c, aa&amp;b&lt;c and newer") == "says ***, ***, ***, *** and ***");
+  BOOST_TEST(secrets.hidden("says aa&b, aa&amp;b, aa&b<c, aa&amp;b&lt;c and newer") ==
+             "says ***, ***, ***, *** and ***");
 }
 
 BOOST_AUTO_TEST_CASE(a_cookie_that_was_seen_is_hidden_wherever_it_turns_up) {
@@ -90,7 +96,8 @@ BOOST_AUTO_TEST_CASE(what_is_a_password_by_its_name_is_hidden_in_elements_option
       {"<qemu:arg value='secret,id=s0,data=abc,format=raw'/>", "<qemu:arg value='secret,id=s0,data=***,format=raw'/>"},
       {R"({"dbPassword": "a\"bc", "path": "/x"})", R"({"dbPassword": "***", "path": "/x"})"},
       {"<qemu:arg value='-spice port=1,password=abc,x=1'/>", "<qemu:arg value='-spice port=1,password=***,x=1'/>"},
-      {"<entry name='opt'>io.systemd.credential:x=abc</entry>", "<entry name='opt'>io.systemd.credential:x=***</entry>"},
+      {"<entry name='opt'>io.systemd.credential:x=abc</entry>",
+       "<entry name='opt'>io.systemd.credential:x=***</entry>"},
       {"<secret type='iscsi' usage='u'/>", "<secret type='iscsi' usage='u'/>"},
       {"password-secret=sec0", "password-secret=sec0"},
       {"<has_password>true</has_password>", "<has_password>true</has_password>"},
@@ -99,7 +106,8 @@ BOOST_AUTO_TEST_CASE(what_is_a_password_by_its_name_is_hidden_in_elements_option
 }
 
 BOOST_AUTO_TEST_CASE(a_variable_is_a_password_by_its_name) {
-  const std::vector<std::pair<std::string, std::string>> variables{{"root_password", "hunter"}, {"has_password", "true"}, {"size", "hunter2"}};
+  const std::vector<std::pair<std::string, std::string>> variables{
+      {"root_password", "hunter"}, {"has_password", "true"}, {"size", "hunter2"}};
   const auto hidden = without_passwords(variables);
   BOOST_TEST(hidden[0].second == "***");
   BOOST_TEST(hidden[1].second == "true");
@@ -133,11 +141,20 @@ BOOST_AUTO_TEST_CASE(a_password_that_is_a_name_itself_gives_no_other_away) {
 
 BOOST_AUTO_TEST_CASE(the_rest_of_a_password_that_was_cut_off_is_hidden) {
   Secrets secrets;
-  secrets.learn("<graphics passwd='hunter hunter'/><graphics passwd='first&#10;second'/><graphics passwd='ananas &amp; co'/>");
+  secrets.learn(
+      "<graphics passwd='hunter hunter'/><graphics passwd='first&#10;second'/><graphics passwd='ananas &amp; co'/>");
   const std::pair<std::string, std::string> cases[] = {
-      {"unter hunter'/>\n", "***'/>\n"},  {"hunter and more", "*** and more"}, {"r and hunter hunter", "*** and ***"}, {"hunter hunter", "***"},
-      {"econd\n", "***\n"},              {"nanas &amp; co", "***"},            {"ananas", "ananas"},                  {"x", "x"},
-      {"", ""},                           {"r", "***"},                        {"as & co\n", "***\n"},
+      {"unter hunter'/>\n", "***'/>\n"},
+      {"hunter and more", "*** and more"},
+      {"r and hunter hunter", "*** and ***"},
+      {"hunter hunter", "***"},
+      {"econd\n", "***\n"},
+      {"nanas &amp; co", "***"},
+      {"ananas", "ananas"},
+      {"x", "x"},
+      {"", ""},
+      {"r", "***"},
+      {"as & co\n", "***\n"},
   };
   for (const auto& [text, expected] : cases) BOOST_TEST(secrets.hidden_end(text) == expected);
   BOOST_TEST(secrets.hidden("unter hunter'/>") == "unter hunter'/>");  // whole, it is none
@@ -145,7 +162,8 @@ BOOST_AUTO_TEST_CASE(the_rest_of_a_password_that_was_cut_off_is_hidden) {
 }
 
 BOOST_AUTO_TEST_CASE(the_placeholder_of_a_command_is_no_password) {
-  BOOST_TEST(without_passwords("vdsm-hook props define 'root_password=PATTERN'") == "vdsm-hook props define 'root_password=PATTERN'");
+  BOOST_TEST(without_passwords("vdsm-hook props define 'root_password=PATTERN'") ==
+             "vdsm-hook props define 'root_password=PATTERN'");
   BOOST_TEST(without_passwords("<graphics password='PATTERN'/>") == "<graphics password='***'/>");
   Secrets secrets;
   secrets.learn({{"root_password", "PATTERN"}});
@@ -154,8 +172,9 @@ BOOST_AUTO_TEST_CASE(the_placeholder_of_a_command_is_no_password) {
 
 // As long as a document may be, and each would take hours if it took the square.
 BOOST_AUTO_TEST_CASE(the_time_to_look_for_passwords_grows_with_the_text) {
-  for (const std::string unit : {"passwd:", "data,", "a:passwd ", "<passwd>", "<passwd ", "passwd='", "passwd = ", "\"passwd\": ", "<cookie ", "<cookie>", "secret,data,", "<passwd>on",
-                                 "io.systemd.credential:"}) {
+  for (const std::string unit :
+       {"passwd:", "data,", "a:passwd ", "<passwd>", "<passwd ", "passwd='", "passwd = ", "\"passwd\": ", "<cookie ",
+        "<cookie>", "secret,data,", "<passwd>on", "io.systemd.credential:"}) {
     std::string text;
     while (text.size() < 2U << 20) text += unit;
     Secrets secrets;

@@ -79,7 +79,8 @@ BOOST_AUTO_TEST_CASE(the_installed_configuration_changes_nothing_and_shows_the_d
   host.configure(text);
   const auto settings = host.load();
   const auto installed = Paths::installed();
-  BOOST_TEST(settings.paths.hooks_dirs == Texts(installed.hooks_dirs.begin(), installed.hooks_dirs.begin() + 2), per_element());
+  BOOST_TEST(settings.paths.hooks_dirs == Texts(installed.hooks_dirs.begin(), installed.hooks_dirs.begin() + 2),
+             per_element());
   BOOST_TEST(settings.paths.runtime_dir == "/run/vdsm-hook");
   BOOST_TEST(settings.paths.launchflags_dir == "/run/vdsm");
   BOOST_TEST((settings.deadline == kDefaultDeadline && settings.grace == kDefaultGrace));
@@ -90,9 +91,8 @@ BOOST_AUTO_TEST_CASE(the_installed_configuration_changes_nothing_and_shows_the_d
 
 BOOST_AUTO_TEST_CASE(a_configuration_directory_that_is_missing_is_fine) {
   const Host host;
-  BOOST_TEST(
-      host.load({.hooks_dirs = {}, .config_dir = host.dir / "nowhere", .runtime_dir = {}}).paths.config_dir ==
-      host.dir / "nowhere");
+  BOOST_TEST(host.load({.hooks_dirs = {}, .config_dir = host.dir / "nowhere", .runtime_dir = {}}).paths.config_dir ==
+             host.dir / "nowhere");
 }
 
 BOOST_AUTO_TEST_CASE(every_key_is_read) {
@@ -183,10 +183,7 @@ BOOST_AUTO_TEST_CASE(an_option_is_stronger_than_the_environment_and_that_than_th
     }
     const auto settings =
         host.load(as_option ? Settings::Moved{{"/option/hooks"}, "", "/option/run"} : Settings::Moved{});
-    const std::string wanted = as_option        ? "/option"
-                               : in_environment ? "/env"
-                               : configured     ? "/file"
-                                                : "/installed";
+    const std::string wanted = as_option ? "/option" : in_environment ? "/env" : configured ? "/file" : "/installed";
     BOOST_TEST(settings.paths.hooks_dirs == Texts{wanted + "/hooks"}, per_element());
     BOOST_TEST(settings.paths.runtime_dir == wanted + "/run");
   }
@@ -230,8 +227,7 @@ BOOST_AUTO_TEST_CASE(an_empty_hooks_directory_name_is_not_the_working_directory)
 }
 
 BOOST_AUTO_TEST_CASE(a_configuration_that_others_could_write_is_not_read) {
-  for (const std::string name :
-       {"etc/vdsm-hook.toml", "etc", "etc/hookpoints.d", "etc/hookpoints.d/site.toml"}) {
+  for (const std::string name : {"etc/vdsm-hook.toml", "etc", "etc/hookpoints.d", "etc/hookpoints.d/site.toml"}) {
     const Host host;
     host.configure("timeout = '1s'");
     host.dir.file("etc/hookpoints.d/site.toml", "[my_event]\npayload = 'none'\n");
@@ -253,7 +249,8 @@ BOOST_AUTO_TEST_CASE(a_directory_from_which_others_could_have_taken_the_configur
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_configuration_that_cannot_be_looked_for_is_not_missing, *boost::unit_test::precondition(as_root)) {
+BOOST_AUTO_TEST_CASE(a_configuration_that_cannot_be_looked_for_is_not_missing,
+                     *boost::unit_test::precondition(as_root)) {
   const Host host;
   host.configure("timeout = '1s'");
   host.dir.chmod("etc", 0700);
@@ -275,8 +272,7 @@ BOOST_AUTO_TEST_CASE(a_configuration_of_a_stranger_is_not_read_even_if_it_trusts
   check_error([&] { host.load(); }, Errc::bad_configuration, {"vdsm-hook.toml", "65534"});
 }
 
-BOOST_AUTO_TEST_CASE(configured_uids_may_own_the_sites_hook_points,
-                     *boost::unit_test::precondition(as_root)) {
+BOOST_AUTO_TEST_CASE(configured_uids_may_own_the_sites_hook_points, *boost::unit_test::precondition(as_root)) {
   const Host host;
   host.dir.file("etc/hookpoints.d/site.toml", "[my_event]\npayload = 'none'\n");
   host.dir.chown("etc/hookpoints.d/site.toml", kStranger);
@@ -307,8 +303,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_file_is_an_error_and_nobody_waits_for_it) {
   check_error([&] { host.load(); }, Errc::bad_configuration, {"vdsm-hook.toml"});
 }
 
-BOOST_AUTO_TEST_CASE(a_user_has_hooks_and_run_time_files_of_his_own,
-                     *boost::unit_test::precondition(as_root)) {
+BOOST_AUTO_TEST_CASE(a_user_has_hooks_and_run_time_files_of_his_own, *boost::unit_test::precondition(as_root)) {
   const Host host;
   BOOST_TEST(as_user(kStranger, [] {
     ::setenv("XDG_CONFIG_HOME", "/home/u/config", 1);
@@ -322,7 +317,6 @@ BOOST_AUTO_TEST_CASE(a_user_has_hooks_and_run_time_files_of_his_own,
     ::unsetenv("XDG_RUNTIME_DIR");
     ::setenv("HOME", "/home/u", 1);
     const auto paths = Paths::installed();
-    return paths.hooks_dirs.back() == "/home/u/.config/vdsm-hook/hooks" &&
-           paths.runtime_dir == "/tmp/vdsm-hook-65534";
+    return paths.hooks_dirs.back() == "/home/u/.config/vdsm-hook/hooks" && paths.runtime_dir == "/tmp/vdsm-hook-65534";
   }));
 }

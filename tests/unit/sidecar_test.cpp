@@ -45,8 +45,7 @@ void check(const std::vector<Row>& rows) {
       const auto why = unmet(row.when, row.facts);
       BOOST_TEST(why.has_value() == !row.words.empty(), why.value_or("it holds"));
       for (const auto& word : row.words)
-        BOOST_TEST((why && why->find(word) != std::string::npos), why.value_or("")
-                                                                      << " does not say " << word);
+        BOOST_TEST((why && why->find(word) != std::string::npos), why.value_or("") << " does not say " << word);
     }
   }
 }
@@ -106,8 +105,7 @@ BOOST_AUTO_TEST_CASE(every_mistake_is_an_error_with_file_and_line_and_the_neares
       {"privileges = ['root', 0]", {"x.toml:1: privileges must be a list"}},
       {"when = true", {"x.toml:1: when must be a table"}},
       {"[[when]]", {"x.toml:1: when must be a table"}},
-      {"[when]\nproprety = { a = 'x' }",
-       {"x.toml:2: unknown key 'proprety' in [when]", "did you mean property?"}},
+      {"[when]\nproprety = { a = 'x' }", {"x.toml:2: unknown key 'proprety' in [when]", "did you mean property?"}},
       {"[when]\nanyproperty = ['a']", {"x.toml:2:", "did you mean any_property?"}},
       {"[when]\nvms = ['a']", {"x.toml:2:", "did you mean vm?"}},
       {"[when.x" + kEvent + "]\nvm = ['a']",
@@ -196,10 +194,12 @@ BOOST_AUTO_TEST_CASE(a_condition_has_at_most_as_many_entries_as_a_vm_has_propert
   for (const std::string key : {"property", "device_property", "any_property", "vm"}) {
     const bool is_list = key == "any_property" || key == "vm";
     std::string entries;
-    for (std::size_t i = 0; i < kMaxProperties; ++i) entries += "p" + std::to_string(i) + (is_list ? "', '" : " = 'x', ");
+    for (std::size_t i = 0; i < kMaxProperties; ++i)
+      entries += "p" + std::to_string(i) + (is_list ? "', '" : " = 'x', ");
     const auto begin = "[when]\n" + key + (is_list ? " = ['" + entries : " = {" + entries);
     const std::string last = is_list ? "z']" : "z = 'x'}";
-    check_error([&] { parse(begin + last); }, Errc::bad_configuration, {"x.toml:2: " + key + " has more than 1000 entries"});
+    check_error([&] { parse(begin + last); }, Errc::bad_configuration,
+                {"x.toml:2: " + key + " has more than 1000 entries"});
     parse(std::string(begin).replace(begin.find("p0"), entries.find("p1"), "") + last);
   }
 }
@@ -280,7 +280,8 @@ BOOST_AUTO_TEST_CASE(a_file_that_became_wrong_is_an_error_until_it_is_mended) {
   cache.get(path, stamp_of(path), HookPoints(), kEvent);
   dir.file("a.toml", "timeout = 'soon'\n");
   for (int i = 0; i < 2; ++i)
-    check_error([&] { cache.get(path, stamp_of(path), HookPoints(), kEvent); }, Errc::bad_configuration, {path + ":1:"});
+    check_error([&] { cache.get(path, stamp_of(path), HookPoints(), kEvent); }, Errc::bad_configuration,
+                {path + ":1:"});
   dir.file("a.toml", "timeout = '200s'\n");
   BOOST_TEST((cache.get(path, stamp_of(path), HookPoints(), kEvent)->timeout == 200s));
 }
@@ -296,8 +297,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_an_error_that_names_it) {
 BOOST_AUTO_TEST_CASE(many_threads_may_ask_one_cache) {
   const TempDir dir;
   SidecarCache cache;
-  for (int i = 0; i < 8; ++i)
-    dir.file(std::to_string(i) + ".toml", "timeout = '" + std::to_string(i + 1) + "s'\n");
+  for (int i = 0; i < 8; ++i) dir.file(std::to_string(i) + ".toml", "timeout = '" + std::to_string(i + 1) + "s'\n");
   std::vector<std::thread> threads;
   std::atomic<int> wrong = 0;
   for (int t = 0; t < 8; ++t) {
@@ -313,35 +313,42 @@ BOOST_AUTO_TEST_CASE(many_threads_may_ask_one_cache) {
 }
 
 BOOST_AUTO_TEST_CASE(a_hooks_properties_are_declared_by_its_package_or_by_itself) {
-  const auto ours = parse("name = 'Log_console'\n[vm_properties]\nlog_console = '^(on|off)$'\n[device_properties.interface]\nspeed = '[0-9]+'\n");
+  const auto ours = parse(
+      "name = 'Log_console'\n[vm_properties]\nlog_console = '^(on|off)$'\n[device_properties.interface]\nspeed = "
+      "'[0-9]+'\n");
   BOOST_TEST(ours.vm_properties.find("log_console")->declared_by == "vdsm-hook-log-console");
   BOOST_TEST(ours.device_properties.at("interface").find("speed")->pattern.text() == "[0-9]+");
   BOOST_TEST(parse("[vm_properties]\na = 'x'\n").vm_properties.find("a")->declared_by == "x");
 }
 
 BOOST_AUTO_TEST_CASE(a_definition_that_is_wrong_has_its_line) {
-  for (const auto& [text, word] : std::vector<std::pair<std::string, std::string>>{{"[vm_properties]\na = '['\n", "x.toml:2:"},
-                                                                                 {"[vm_properties]\na = '(?=x)'\n", "look-around"},
-                                                                                 {"[vm_properties]\nPATH = 'x'\n", "reserved"},
-                                                                                 {"[vm_properties]\na = 1\n", "x.toml:2:"},
-                                                                                 {"[device_properties]\ninterfac = {}\n", "did you mean interface?"},
-                                                                                 {"[device_properties.disk]\n9 = 'x'\n", "digit"}})
+  for (const auto& [text, word] : std::vector<std::pair<std::string, std::string>>{
+           {"[vm_properties]\na = '['\n", "x.toml:2:"},
+           {"[vm_properties]\na = '(?=x)'\n", "look-around"},
+           {"[vm_properties]\nPATH = 'x'\n", "reserved"},
+           {"[vm_properties]\na = 1\n", "x.toml:2:"},
+           {"[device_properties]\ninterfac = {}\n", "did you mean interface?"},
+           {"[device_properties.disk]\n9 = 'x'\n", "digit"}})
     check_error([&text = text] { parse(text); }, Errc::bad_configuration, {word});
 }
 
 BOOST_AUTO_TEST_CASE(a_pattern_that_nobody_asks_about_is_not_looked_at) {
-  const auto sidecar = Sidecar::parse("[vm_properties]\na = '('\n[when.property]\nb = '('\nc = '[[:alpha:]]+'\n", "x.toml", HookPoints(), kEvent);
+  const auto sidecar = Sidecar::parse("[vm_properties]\na = '('\n[when.property]\nb = '('\nc = '[[:alpha:]]+'\n",
+                                      "x.toml", HookPoints(), kEvent);
   const auto unmet = [&](const Variables& properties) { return sidecar.when.unmet({properties, {}, "web-1", ""}); };
   BOOST_TEST(unmet({{"a", "x"}}).has_value());
   check_error([&] { unmet({{"b", "x"}}); }, Errc::bad_configuration, {"x.toml:4: property.b: ", "'('"});
-  check_error([&] { sidecar.vm_properties.find("a")->pattern.matches("x"); }, Errc::bad_configuration, {"x.toml:2: property a: ", "'('"});
+  check_error([&] { sidecar.vm_properties.find("a")->pattern.matches("x"); }, Errc::bad_configuration,
+              {"x.toml:2: property a: ", "'('"});
   check_error([&] { sidecar.judge_patterns(); }, Errc::bad_configuration, {"x.toml:4:"});
 }
 
 BOOST_AUTO_TEST_CASE(a_sidecar_shows_what_its_hook_is_interested_in) {
   using Interest = Sidecar::Interest;
-  const auto sidecar = parse("[vm_properties]\na = 'x'\nb = 'x'\n[device_properties.disk]\nc = 'x'\nd = 'x'\n"
-                             "[when]\nany_property = ['a', 'c']\nproperty = { e = 'x' }\n[when." + kOtherEvent + "]\ndevice_property = { f = 'x' }\n");
+  const auto sidecar = parse(
+      "[vm_properties]\na = 'x'\nb = 'x'\n[device_properties.disk]\nc = 'x'\nd = 'x'\n"
+      "[when]\nany_property = ['a', 'c']\nproperty = { e = 'x' }\n[when." +
+      kOtherEvent + "]\ndevice_property = { f = 'x' }\n");
   const auto is = [&](const char* name, Interest vm, Interest device) {
     BOOST_CHECK_MESSAGE(sidecar.in_vm_property(name) == vm && sidecar.in_device_property("disk", name) == device, name);
   };

@@ -22,8 +22,7 @@ namespace vdsm_hook::test {
 class TempDir {
  public:
   TempDir()
-      : path_((boost::filesystem::temp_directory_path() /
-               boost::filesystem::unique_path("vdsm-hook-test-%%%%%%%%"))
+      : path_((boost::filesystem::temp_directory_path() / boost::filesystem::unique_path("vdsm-hook-test-%%%%%%%%"))
                   .string()) {
     ::umask(022);  // the trust rules would not like what 002 makes
     boost::filesystem::create_directory(path_);
@@ -95,8 +94,7 @@ void check_error(Action action, Errc code, const std::vector<std::string>& words
   } catch (const Error& error) {
     const std::string text = error.what();
     BOOST_TEST(error.code() == make_error_code(code), text << " is of the kind " << error.code().message());
-    for (const auto& word : words)
-      BOOST_TEST(text.find(word) != std::string::npos, text << " does not say " << word);
+    for (const auto& word : words) BOOST_TEST(text.find(word) != std::string::npos, text << " does not say " << word);
     return;
   }
   BOOST_ERROR("nothing was thrown; wanted: " << (words.empty() ? "" : words.front()));

@@ -1,4 +1,5 @@
-// Processes in which some system calls fail, or end them: a kernel without a call, a file system without a feature, a death at a step.
+// Processes in which some system calls fail, or end them: a kernel without a call, a file system without a feature, a
+// death at a step.
 #pragma once
 
 #include <fcntl.h>
@@ -12,8 +13,8 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cerrno>
-#include <cstddef>
 #include <csignal>
+#include <cstddef>
 #include <exception>
 #include <functional>
 #include <string>
@@ -27,8 +28,8 @@ namespace vdsm_hook::test {
 /// What happens at the system call NUMBER.
 struct CallRule {
   long number;
-  int error = 0;           ///< it fails with this value of errno; 0: the process dies of SIGSYS
-  unsigned flags = 0;      ///< only where the argument FLAGS_AT has one of these
+  int error = 0;       ///< it fails with this value of errno; 0: the process dies of SIGSYS
+  unsigned flags = 0;  ///< only where the argument FLAGS_AT has one of these
   unsigned flags_at = 0;
 };
 
@@ -39,8 +40,10 @@ inline const CallRule kNoTmpfile{SYS_openat, EOPNOTSUPP, O_TMPFILE & ~O_DIRECTOR
 inline bool restrict_calls(const std::vector<CallRule>& rules) {
   std::vector<sock_filter> program;
   for (const auto& rule : rules) {
-    const unsigned verdict = rule.error == 0 ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | static_cast<unsigned>(rule.error);
-    const auto argument = static_cast<unsigned>(offsetof(seccomp_data, args) + rule.flags_at * 8);  // the low half: little-endian
+    const unsigned verdict =
+        rule.error == 0 ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | static_cast<unsigned>(rule.error);
+    const auto argument =
+        static_cast<unsigned>(offsetof(seccomp_data, args) + rule.flags_at * 8);  // the low half: little-endian
     program.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)));
     if (rule.flags == 0) {
       program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(rule.number), 0, 1));
@@ -64,7 +67,10 @@ inline std::string in_process(const std::vector<CallRule>& rules, const std::fun
   if (child == 0) {
     std::string text;
     try {
-      if (restrict_calls(rules)) action(); else text = "the calls could not be restricted";
+      if (restrict_calls(rules))
+        action();
+      else
+        text = "the calls could not be restricted";
     } catch (const std::exception& error) {
       text = error.what();
     }
@@ -84,7 +90,8 @@ inline std::string in_process(const std::vector<CallRule>& rules, const std::fun
 /// The same as the stranger, who is not root any more.
 inline std::string in_stranger(const std::function<void()>& action, const std::vector<CallRule>& rules = {}) {
   return in_process(rules, [&] {
-    if (::setgroups(0, nullptr) != 0 || ::setgid(kStranger) != 0 || ::setuid(kStranger) != 0) throw Error(Errc::wrong_use, "cannot become the stranger");
+    if (::setgroups(0, nullptr) != 0 || ::setgid(kStranger) != 0 || ::setuid(kStranger) != 0)
+      throw Error(Errc::wrong_use, "cannot become the stranger");
     action();
   });
 }

@@ -26,20 +26,15 @@ struct Getter {
 
 const std::vector<Getter>& getters() {
   static const std::vector<Getter> all{
-      {"text", [](TomlTable& t, std::string_view k) { return t.text(k).has_value(); }, "'a'",
-       "a string in quotes"},
-      {"flag", [](TomlTable& t, std::string_view k) { return t.flag(k).has_value(); }, "true",
-       "true or false"},
-      {"integer", [](TomlTable& t, std::string_view k) { return t.integer(k).has_value(); }, "7",
-       "a whole number"},
+      {"text", [](TomlTable& t, std::string_view k) { return t.text(k).has_value(); }, "'a'", "a string in quotes"},
+      {"flag", [](TomlTable& t, std::string_view k) { return t.flag(k).has_value(); }, "true", "true or false"},
+      {"integer", [](TomlTable& t, std::string_view k) { return t.integer(k).has_value(); }, "7", "a whole number"},
       {"duration", [](TomlTable& t, std::string_view k) { return t.duration(k).has_value(); }, "'30s'",
        "a string in quotes"},
-      {"texts", [](TomlTable& t, std::string_view k) { return t.texts(k).has_value(); }, "['a']",
-       "a list of strings"},
+      {"texts", [](TomlTable& t, std::string_view k) { return t.texts(k).has_value(); }, "['a']", "a list of strings"},
       {"integers", [](TomlTable& t, std::string_view k) { return t.integers(k).has_value(); }, "[7]",
        "a list of whole numbers"},
-      {"table", [](TomlTable& t, std::string_view k) { return t.table(k).has_value(); }, "{ a = 1 }",
-       "a table"},
+      {"table", [](TomlTable& t, std::string_view k) { return t.table(k).has_value(); }, "{ a = 1 }", "a table"},
   };
   return all;
 }
@@ -88,8 +83,7 @@ BOOST_AUTO_TEST_CASE(a_value_of_another_type_is_an_error_with_file_and_line) {
 
 BOOST_AUTO_TEST_CASE(the_line_of_a_wrong_element_is_the_elements_own) {
   auto table = parse("list = [\n  'a',\n  7,\n]\n");
-  check_error([&] { table.texts("list"); }, Errc::bad_configuration,
-              {"x.toml:3: list must be a list of strings"});
+  check_error([&] { table.texts("list"); }, Errc::bad_configuration, {"x.toml:3: list must be a list of strings"});
 }
 
 BOOST_AUTO_TEST_CASE(a_string_that_is_no_duration_is_an_error_that_shows_the_forms) {
@@ -124,8 +118,8 @@ BOOST_AUTO_TEST_CASE(each_table_has_its_own_known_keys) {
 }
 
 BOOST_AUTO_TEST_CASE(sub_tables_of_every_spelling_are_the_same) {
-  for (const std::string text : {"[a.b]\nc = 'x'\n", "[a]\nb = { c = 'x' }\n", "a.b.c = 'x'\n",
-                                 "[a]\n[a.b]\nc = 'x'\n", "a = { b.c = 'x' }\n"}) {
+  for (const std::string text : {"[a.b]\nc = 'x'\n", "[a]\nb = { c = 'x' }\n", "a.b.c = 'x'\n", "[a]\n[a.b]\nc = 'x'\n",
+                                 "a = { b.c = 'x' }\n"}) {
     auto table = parse(text);
     auto b = table.table("a").value().table("b").value();
     BOOST_TEST(b.text("c").value() == "x", text);
@@ -190,14 +184,16 @@ BOOST_AUTO_TEST_CASE(a_key_of_parts_without_end_is_an_error_and_no_crash) {
     return key;
   };
   const std::size_t many = 250000;
-  for (const auto& text : {parts(many) + " = 1", "[" + parts(many) + "]", "[[" + parts(many) + "]]", parts(many, "\"a\"", " . ") + " = 1",
-                           "x = { " + parts(many, "'a'") + " = 1 }", "x = [ { y = 1, " + parts(kMaxTomlDepth + 1) + " = 1 } ]"})
+  for (const auto& text :
+       {parts(many) + " = 1", "[" + parts(many) + "]", "[[" + parts(many) + "]]", parts(many, "\"a\"", " . ") + " = 1",
+        "x = { " + parts(many, "'a'") + " = 1 }", "x = [ { y = 1, " + parts(kMaxTomlDepth + 1) + " = 1 } ]"})
     check_error([&] { parse("s = \"\"\"a\n'\\\"\"\"\"\" # '\n" + text); }, Errc::bad_configuration,
                 {"x.toml:3: ", "more than " + std::to_string(kMaxTomlDepth) + " parts in one key"});
   for (const std::string open : {"[", "{ a = "}) {
     std::string text = "x = ";
     for (std::size_t i = 0; i <= kMaxTomlDepth; ++i) text += open;
-    check_error([&] { parse(text); }, Errc::bad_configuration, {"x.toml:1: ", "more than " + std::to_string(kMaxTomlDepth) + " tables and arrays"});
+    check_error([&] { parse(text); }, Errc::bad_configuration,
+                {"x.toml:1: ", "more than " + std::to_string(kMaxTomlDepth) + " tables and arrays"});
   }
 }
 
@@ -206,7 +202,8 @@ BOOST_AUTO_TEST_CASE(depth_is_counted_in_keys_and_nests_alone) {
   std::string many;
   for (std::size_t i = 0; i < 3 * kMaxTomlDepth; ++i)
     many += "k" + std::to_string(i) + " = [1.5, 2.5]\nt" + std::to_string(i) + ".a.b = { c.d = '''\n[[[.'''' }\n";
-  auto table = parse("a = '" + dots + "' # " + dots + "\nb = \"\\\"" + dots + "\"\nc = \"\"\"\\\n" + dots + "\"\"\"\"\"\n" + many + "'x" + dots + "' = 1\n");
+  auto table = parse("a = '" + dots + "' # " + dots + "\nb = \"\\\"" + dots + "\"\nc = \"\"\"\\\n" + dots +
+                     "\"\"\"\"\"\n" + many + "'x" + dots + "' = 1\n");
   BOOST_TEST(table.text("a").value() == dots);
   BOOST_TEST(table.text("c").value() == dots + "\"\"");
   BOOST_TEST(table.integer("x" + dots).value() == 1);
@@ -228,14 +225,12 @@ BOOST_AUTO_TEST_CASE(a_file_of_the_limit_is_read_and_a_larger_one_not) {
   const auto fits = dir.file("fits.toml", head + std::string(kMaxSettingsBytes - head.size(), '.'));
   BOOST_TEST(TomlTable::read(fits).text("a").value() == "x");
   const auto large = dir.file("large.toml", head + std::string(kMaxSettingsBytes - head.size() + 1, '.'));
-  check_error([&] { TomlTable::read(large); }, Errc::bad_configuration,
-              {large, std::to_string(kMaxSettingsBytes)});
+  check_error([&] { TomlTable::read(large); }, Errc::bad_configuration, {large, std::to_string(kMaxSettingsBytes)});
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_file_is_wrong_configuration_and_nobody_waits_for_a_pipe) {
   const TempDir dir;
-  check_error([&] { TomlTable::read(dir / "missing"); }, Errc::bad_configuration,
-              {dir / "missing", "No such file"});
+  check_error([&] { TomlTable::read(dir / "missing"); }, Errc::bad_configuration, {dir / "missing", "No such file"});
   for (const auto& path : {dir.dir("dir.toml"), dir.fifo("pipe.toml"), std::string("/dev/zero")})
     check_error([&] { TomlTable::read(path); }, Errc::bad_configuration, {path, "not a regular file"});
 }
@@ -247,6 +242,7 @@ BOOST_AUTO_TEST_CASE(a_header_that_begins_with_no_key_is_an_error_and_no_failed_
 
 BOOST_AUTO_TEST_CASE(a_letter_beyond_ascii_outside_of_quotes_is_an_error_and_no_undefined_behaviour) {
   for (const std::string letter : {"\xC3\xA9", "\xD2\x97", "\xE3\x80\x81", "\xEF\xBB\xBB"})
-    for (const auto& text : {letter + " = 1\n", "a" + letter + " = 1\n", "a = 'b'" + letter + "\n", "[" + letter + "]\n", "a = " + letter})
+    for (const auto& text :
+         {letter + " = 1\n", "a" + letter + " = 1\n", "a = 'b'" + letter + "\n", "[" + letter + "]\n", "a = " + letter})
       check_error([&] { parse(text); }, Errc::bad_configuration, {"x.toml:1:", "not TOML"});
 }

@@ -26,8 +26,7 @@ struct Layer {
 
 void check_doubt(const std::optional<std::string>& why, const std::vector<std::string>& words) {
   BOOST_REQUIRE_MESSAGE(why.has_value(), "it is trusted; wanted: " << words.front());
-  for (const auto& word : words)
-    BOOST_TEST(why->find(word) != std::string::npos, *why << " does not say " << word);
+  for (const auto& word : words) BOOST_TEST(why->find(word) != std::string::npos, *why << " does not say " << word);
 }
 
 void check_trusted(const std::optional<std::string>& why) { BOOST_TEST(!why.has_value(), why.value_or("")); }
@@ -65,8 +64,7 @@ BOOST_AUTO_TEST_CASE(what_belongs_to_a_stranger_is_not_trusted_wherever_it_stand
 
 BOOST_AUTO_TEST_CASE(a_configured_uid_is_trusted_and_no_other, *boost::unit_test::precondition(as_root)) {
   const Layer layer;
-  for (const std::string name : {"hooks/event/50_a", "hooks/event", "hooks"})
-    layer.dir.chown(name, kStranger);
+  for (const std::string name : {"hooks/event/50_a", "hooks/event", "hooks"}) layer.dir.chown(name, kStranger);
   check_trusted(layer.doubt(Trust({kStranger})));
   check_trusted(layer.doubt(Trust({1, kStranger, 2})));
   check_doubt(layer.doubt(Trust({kStranger - 1})), {"65534"});
@@ -78,8 +76,7 @@ BOOST_AUTO_TEST_CASE(a_configured_uid_is_trusted_and_no_other, *boost::unit_test
 BOOST_AUTO_TEST_CASE(the_engines_own_user_and_root_are_trusted_also_when_it_is_not_root,
                      *boost::unit_test::precondition(as_root)) {
   const Layer own;
-  for (const std::string name : {".", "hooks", "hooks/event", "hooks/event/50_a"})
-    own.dir.chown(name, kStranger);
+  for (const std::string name : {".", "hooks", "hooks/event", "hooks/event/50_a"}) own.dir.chown(name, kStranger);
   const Layer roots;
   BOOST_TEST(as_user(kStranger, [&] { return !own.doubt(); }));
   BOOST_TEST(as_user(kStranger, [&] { return !roots.doubt(); }));
@@ -107,9 +104,9 @@ BOOST_AUTO_TEST_CASE(a_sticky_layer_root_is_not_let_pass_however_it_is_spelled) 
   layer.dir.link("link", "hooks");
   layer.dir.link("hooks/up", "..");
   const auto& top = layer.dir.path();
-  for (const auto& root : {layer.root, layer.root + "/", layer.root + "//", layer.root + "/.",
-                           "/" + layer.root, top + "/./hooks", layer.root + "/deeper/..",
-                           layer.root + "/../hooks", top + "/link", top + "/link/", layer.root + "/up/hooks"})
+  for (const auto& root :
+       {layer.root, layer.root + "/", layer.root + "//", layer.root + "/.", "/" + layer.root, top + "/./hooks",
+        layer.root + "/deeper/..", layer.root + "/../hooks", top + "/link", top + "/link/", layer.root + "/up/hooks"})
     check_doubt(Trust().doubt(root + "/event/50_a", root), {"everybody"});
 }
 
@@ -118,14 +115,13 @@ BOOST_AUTO_TEST_CASE(a_layer_root_that_is_ours_is_trusted_however_it_is_spelled)
   layer.dir.dir("hooks/deeper");
   layer.dir.link("link", "hooks");
   const auto& top = layer.dir.path();
-  for (const auto& root : {layer.root, layer.root + "/", layer.root + "//", layer.root + "/.",
-                           "/" + layer.root, top + "/./hooks", layer.root + "/deeper/..",
-                           layer.root + "/../hooks", top + "/link", top + "/link/", top + "/hooks/../link"})
+  for (const auto& root :
+       {layer.root, layer.root + "/", layer.root + "//", layer.root + "/.", "/" + layer.root, top + "/./hooks",
+        layer.root + "/deeper/..", layer.root + "/../hooks", top + "/link", top + "/link/", top + "/hooks/../link"})
     check_trusted(Trust().doubt(root + "/event/50_a", root));
 }
 
-BOOST_AUTO_TEST_CASE(a_sticky_directory_of_a_stranger_is_not_let_pass,
-                     *boost::unit_test::precondition(as_root)) {
+BOOST_AUTO_TEST_CASE(a_sticky_directory_of_a_stranger_is_not_let_pass, *boost::unit_test::precondition(as_root)) {
   const Layer layer;
   layer.dir.chmod(".", 01777);
   layer.dir.chown(".", kStranger);
@@ -136,8 +132,8 @@ BOOST_AUTO_TEST_CASE(a_link_is_judged_by_its_target_and_the_targets_directories)
   for (const bool is_relative : {false, true}) {
     const Layer layer;
     layer.dir.hook("lib/deep/program");
-    const auto link = layer.dir.link("hooks/event/60_link",
-                                     is_relative ? "../../lib/deep/program" : layer.dir / "lib/deep/program");
+    const auto link =
+        layer.dir.link("hooks/event/60_link", is_relative ? "../../lib/deep/program" : layer.dir / "lib/deep/program");
     const auto doubt = [&] { return Trust().doubt(link, layer.root); };
     check_trusted(doubt());
     for (const std::string name : {"lib/deep/program", "lib/deep", "lib"}) {
@@ -151,8 +147,7 @@ BOOST_AUTO_TEST_CASE(a_link_is_judged_by_its_target_and_the_targets_directories)
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_link_and_its_target_must_have_trusted_owners,
-                     *boost::unit_test::precondition(as_root)) {
+BOOST_AUTO_TEST_CASE(a_link_and_its_target_must_have_trusted_owners, *boost::unit_test::precondition(as_root)) {
   for (const std::string name : {"hooks/event/60_link", "lib/program", "lib"}) {
     const Layer layer;
     layer.dir.hook("lib/program");
@@ -206,8 +201,11 @@ BOOST_AUTO_TEST_CASE(links_that_lead_nowhere_are_not_trusted_and_end) {
 
 BOOST_AUTO_TEST_CASE(what_is_missing_is_no_doubt_about_the_way_to_it) {
   const Layer layer;
-  const std::vector<std::pair<std::string, std::string>> rows{
-      {"self", layer.event + "/self"}, {"ping", "pong"}, {"pong", "ping"}, {"dangling", "nothing"}, {"through", "50_a/x"}};
+  const std::vector<std::pair<std::string, std::string>> rows{{"self", layer.event + "/self"},
+                                                              {"ping", "pong"},
+                                                              {"pong", "ping"},
+                                                              {"dangling", "nothing"},
+                                                              {"through", "50_a/x"}};
   for (const auto& [name, target] : rows) layer.dir.link("hooks/event/" + name, target);
   layer.dir.dir("open", 0777);
   layer.dir.link("hooks/event/open", "../../open/nothing/at/all");
@@ -221,8 +219,7 @@ BOOST_AUTO_TEST_CASE(what_is_missing_is_no_doubt_about_the_way_to_it) {
 BOOST_AUTO_TEST_CASE(a_chain_of_links_is_followed_as_far_as_the_kernel_does) {
   const Layer layer;
   layer.dir.hook("hooks/event/link0");
-  for (int i = 1; i <= 60; ++i)
-    layer.dir.link("hooks/event/link" + std::to_string(i), "link" + std::to_string(i - 1));
+  for (int i = 1; i <= 60; ++i) layer.dir.link("hooks/event/link" + std::to_string(i), "link" + std::to_string(i - 1));
   for (int i = 1; i <= 60; ++i) {
     const auto path = layer.event + "/link" + std::to_string(i);
     BOOST_TEST(!Trust().doubt(path, layer.root).has_value() == (::access(path.c_str(), F_OK) == 0), path);

@@ -98,16 +98,20 @@ BOOST_AUTO_TEST_CASE(too_many_values_are_an_error_of_syntax) {
 }
 
 BOOST_AUTO_TEST_CASE(values_are_utf8_of_one_line_whatever_their_pattern_allows) {
-  for (const auto& value : {"a\nb"s, "a\tb"s, "\x7F"s, "\xC2\x85"s, "\0"s, "\xFF"s, std::string(kMaxEnvironmentString, 'x')})
+  for (const auto& value :
+       {"a\nb"s, "a\tb"s, "\x7F"s, "\xC2\x85"s, "\0"s, "\xFF"s, std::string(kMaxEnvironmentString, 'x')})
     check("any=" + value, {"INCORRECT_VALUE any"});
-  for (const auto& value : {""s, " x "s, "a=b"s, "]]>"s, "<a b='c'>&amp;"s, "\xF0\x9F\x98\x80"s, std::string(64U << 10, 'x')})
+  for (const auto& value :
+       {""s, " x "s, "a=b"s, "]]>"s, "<a b='c'>&amp;"s, "\xF0\x9F\x98\x80"s, std::string(64U << 10, 'x')})
     check("any=" + value, {});
 }
 
 BOOST_AUTO_TEST_CASE(a_value_that_no_pattern_could_save_says_why_before_its_pattern_is_asked) {
   const auto whole = "UTF-8 of one line without control characters"s;
-  for (const auto& [value, why] : {std::pair("true\n"s, "control character"s), {"\x1B"s, "control character"s},
-                                   {"\xFF"s, "not UTF-8"s}, {std::string(kMaxEnvironmentString, 'x'), "bytes"s}}) {
+  for (const auto& [value, why] : {std::pair("true\n"s, "control character"s),
+                                   {"\x1B"s, "control character"s},
+                                   {"\xFF"s, "not UTF-8"s},
+                                   {std::string(kMaxEnvironmentString, 'x'), "bytes"s}}) {
     const auto problems = validate("macspoof=" + value, definitions());
     BOOST_TEST_REQUIRE(problems.size() == 1U);
     BOOST_TEST((problems[0].kind == ProblemKind::incorrect_value));
@@ -149,14 +153,16 @@ BOOST_AUTO_TEST_CASE(an_unknown_device_type_is_an_error_when_there_are_values) {
   BOOST_TEST_REQUIRE(problems.size() == 1U);
   BOOST_TEST((problems[0].kind == ProblemKind::invalid_device_type));
   BOOST_TEST(problems[0].value == "interfac");
-  BOOST_TEST(problems[0].text.starts_with("'interfac' is no device type (did you mean interface?); expected one of: disk, "));
+  BOOST_TEST(
+      problems[0].text.starts_with("'interfac' is no device type (did you mean interface?); expected one of: disk, "));
   BOOST_TEST(validate_device("interfac", "", {}).empty());
   BOOST_TEST(validate_device("interfac", PropertyValues{}, {}).empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_map_is_judged_as_its_text_is) {
   BOOST_TEST(texts(validate(PropertyValues{{"macspoof", "x"}, {"speed", "1"}}, definitions())) ==
-                 texts(validate("macspoof=x;speed=1", definitions())), boost::test_tools::per_element());
+                 texts(validate("macspoof=x;speed=1", definitions())),
+             boost::test_tools::per_element());
   BOOST_TEST((kinds(validate(PropertyValues{{"any", "x;y"}}, definitions())) == std::vector{"SYNTAX_ERROR "s}));
   BOOST_TEST((kinds(validate(PropertyValues{{"a b", "x"}}, definitions())) == std::vector{"SYNTAX_ERROR "s}));
 }

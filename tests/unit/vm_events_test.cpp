@@ -28,8 +28,8 @@ std::ostream& operator<<(std::ostream& out, const Row& row) {
   return out << "standing " << static_cast<int>(row.last) << ", event " << row.event << "/" << row.detail;
 }
 
-constexpr int kStarted = VIR_DOMAIN_EVENT_STARTED, kSuspended = VIR_DOMAIN_EVENT_SUSPENDED, kResumed = VIR_DOMAIN_EVENT_RESUMED,
-              kStopped = VIR_DOMAIN_EVENT_STOPPED;
+constexpr int kStarted = VIR_DOMAIN_EVENT_STARTED, kSuspended = VIR_DOMAIN_EVENT_SUSPENDED,
+              kResumed = VIR_DOMAIN_EVENT_RESUMED, kStopped = VIR_DOMAIN_EVENT_STOPPED;
 
 const std::vector<Row> kRows = {
     {running, kSuspended, VIR_DOMAIN_EVENT_SUSPENDED_PAUSED, "pause", paused},
@@ -118,10 +118,22 @@ std::ostream& operator<<(std::ostream& out, const Gap& gap) {
 }
 
 const std::vector<Gap> kGaps = {
-    {running, paused, "pause"},    {paused, running, "continue"}, {running, running, ""},     {paused, paused, ""},
-    {off, running, ""},            {off, paused, ""},             {starting, running, ""},    {starting, paused, ""},
-    {leaving, running, ""},        {leaving, paused, ""},         {running, leaving, ""},     {arriving, arriving, ""},
-    {arriving, running, "arrive"}, {arriving, paused, "arrive"},  {running, off, ""},            {starting, starting, ""},
+    {running, paused, "pause"},
+    {paused, running, "continue"},
+    {running, running, ""},
+    {paused, paused, ""},
+    {off, running, ""},
+    {off, paused, ""},
+    {starting, running, ""},
+    {starting, paused, ""},
+    {leaving, running, ""},
+    {leaving, paused, ""},
+    {running, leaving, ""},
+    {arriving, arriving, ""},
+    {arriving, running, "arrive"},
+    {arriving, paused, "arrive"},
+    {running, off, ""},
+    {starting, starting, ""},
 };
 
 }  // namespace
@@ -158,7 +170,8 @@ BOOST_DATA_TEST_CASE(a_gap_means_what_the_states_around_it_say, data::make(kGaps
 
 BOOST_AUTO_TEST_CASE(every_phase_that_is_meant_is_in_the_table_and_fires_something) {
   for (const auto& row : kRows)
-    if (*row.phase != '\0') BOOST_TEST((find_phase(row.phase) != nullptr && !find_phase(row.phase)->after.empty()), row.phase);
+    if (*row.phase != '\0')
+      BOOST_TEST((find_phase(row.phase) != nullptr && !find_phase(row.phase)->after.empty()), row.phase);
 }
 
 BOOST_AUTO_TEST_CASE(states_of_libvirt_are_standings) {

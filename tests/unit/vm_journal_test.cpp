@@ -13,7 +13,8 @@ using vdsm_hook::test::TempDir;
 
 namespace {
 
-const std::string kVm = "aaaaaaaa-2222-4333-8444-555555555555", kHost = "11111111-2222-4333-8444-555555555555", kOther = "22222222-2222-4333-8444-555555555555";
+const std::string kVm = "aaaaaaaa-2222-4333-8444-555555555555", kHost = "11111111-2222-4333-8444-555555555555",
+                  kOther = "22222222-2222-4333-8444-555555555555";
 
 std::unique_ptr<VmLock> lock_now(const TempDir& dir, const std::string& host = kHost) {
   return VmLock::take({dir.path(), kVm}, host, {}, [] { return false; });
@@ -62,7 +63,8 @@ BOOST_AUTO_TEST_CASE(a_run_is_read_as_it_was_written) {
   BOOST_TEST(read->next_phases == run.next_phases);
   BOOST_TEST((read->stage == run.stage && read->hooks_ran));
   BOOST_TEST_REQUIRE(read->fired.size() == 2U);
-  BOOST_TEST((read->find_fired("before_device_create", "interface 52:54:00:00:00:01") != nullptr && read->fired[0].is_over && !read->fired[1].is_over));
+  BOOST_TEST((read->find_fired("before_device_create", "interface 52:54:00:00:00:01") != nullptr &&
+              read->fired[0].is_over && !read->fired[1].is_over));
   BOOST_TEST((read->find_fired("before_device_create", "disk vda") == nullptr));
   BOOST_TEST(read->device == run.device);
   BOOST_TEST(read->own_events == run.own_events);
@@ -90,12 +92,16 @@ BOOST_AUTO_TEST_CASE(a_record_that_cannot_be_read_or_is_of_another_version_names
   write_run(journal, some_run());
   const auto file = dir.path() + "/vms/" + kVm + "/record";
   const auto good = vdsm_hook::test::content_of(file);
-  for (const auto& text : {std::string(), std::string("{"), std::string("[]"), std::string("{}"), std::string("\xff"), with(good, "\"version\":1", "\"version\":2"),
-                           with(good, "\"phase\":\"start\"", "\"phase\":\"hatch\""), with(good, "\"continue\"", "\"hatch\""),
-                           with(good, "\"acting\"", "\"dreaming\""), with(good, "\"pid\":42", "\"pid\":42,\"mood\":1"), with(good, "\"pid\":42", "\"pid\":\"42\""),
-                           with(good, "\"expected\"", "\"unexpected\"")}) {
+  for (const auto& text :
+       {std::string(), std::string("{"), std::string("[]"), std::string("{}"), std::string("\xff"),
+        with(good, "\"version\":1", "\"version\":2"), with(good, "\"phase\":\"start\"", "\"phase\":\"hatch\""),
+        with(good, "\"continue\"", "\"hatch\""), with(good, "\"acting\"", "\"dreaming\""),
+        with(good, "\"pid\":42", "\"pid\":42,\"mood\":1"), with(good, "\"pid\":42", "\"pid\":\"42\""),
+        with(good, "\"expected\"", "\"unexpected\"")}) {
     dir.file("vms/" + kVm + "/record", text);
-    const auto names_it = [&](const Error& error) { return error.code() == Errc::engine_failure && std::string(error.what()).find(file) != std::string::npos; };
+    const auto names_it = [&](const Error& error) {
+      return error.code() == Errc::engine_failure && std::string(error.what()).find(file) != std::string::npos;
+    };
     BOOST_CHECK_EXCEPTION(journal.run_of(kHost), Error, names_it);
     BOOST_CHECK_EXCEPTION(write_run(journal, some_run()), Error, names_it);
     BOOST_CHECK_EXCEPTION(journal.is_fired_by_command("after_vm_start"), Error, names_it);
@@ -110,7 +116,8 @@ BOOST_AUTO_TEST_CASE(what_the_first_version_wrote_down_cannot_be_read_and_can_be
   const TempDir dir;
   auto journal = journal_in(dir);
   const auto file = dir.file("vms/" + kVm + "/" + kHost + ".run", R"({"command":"start","phase":"start"})");
-  BOOST_CHECK_EXCEPTION(journal.read(), Error, [&](const Error& error) { return std::string(error.what()).find(file) != std::string::npos; });
+  BOOST_CHECK_EXCEPTION(journal.read(), Error,
+                        [&](const Error& error) { return std::string(error.what()).find(file) != std::string::npos; });
   journal.forget();
   BOOST_TEST(!journal.run_of(kHost));
 }
@@ -162,7 +169,8 @@ BOOST_AUTO_TEST_CASE(what_a_command_fires_itself_is_its_matter_once_it_has_asked
 }
 
 BOOST_AUTO_TEST_CASE(a_uuid_is_no_path) {
-  for (const auto& uuid : std::vector<std::string>{"", "..", "../x", "/etc", kVm + "/..", kVm + "\n"}) BOOST_CHECK_THROW(VmDirectory("/run/x", uuid), Error);
+  for (const auto& uuid : std::vector<std::string>{"", "..", "../x", "/etc", kVm + "/..", kVm + "\n"})
+    BOOST_CHECK_THROW(VmDirectory("/run/x", uuid), Error);
 }
 
 BOOST_AUTO_TEST_CASE(vms_with_a_directory_are_those_that_have_a_uuids) {

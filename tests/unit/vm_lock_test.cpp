@@ -14,7 +14,8 @@ using vdsm_hook::test::TempDir;
 
 namespace {
 
-const std::string kVm = "aaaaaaaa-2222-4333-8444-555555555555", kHost = "11111111-2222-4333-8444-555555555555", kOther = "22222222-2222-4333-8444-555555555555";
+const std::string kVm = "aaaaaaaa-2222-4333-8444-555555555555", kHost = "11111111-2222-4333-8444-555555555555",
+                  kOther = "22222222-2222-4333-8444-555555555555";
 
 std::unique_ptr<VmLock> lock_now(const VmDirectory& vm, const std::string& host = kHost) {
   return VmLock::take(vm, host, {}, [] { return false; });

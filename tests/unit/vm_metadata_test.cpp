@@ -13,19 +13,24 @@ constexpr const char* kUri = "http://ovirt.org/vm/1.0";
 constexpr unsigned kConfig = VIR_DOMAIN_AFFECT_CONFIG, kLive = VIR_DOMAIN_AFFECT_LIVE;
 
 std::string domain_with(const std::string& metadata) {
-  return "<domain type='test'><name>a &amp; b</name><metadata>" + metadata + "</metadata><memory>65536</memory><os><type>hvm</type></os><devices>" +
-         "<interface type='user'><mac address='52:54:00:00:00:01'/></interface><interface type='user'><mac address='52:54:00:00:00:02'/></interface>" +
+  return "<domain type='test'><name>a &amp; b</name><metadata>" + metadata +
+         "</metadata><memory>65536</memory><os><type>hvm</type></os><devices>" +
+         "<interface type='user'><mac address='52:54:00:00:00:01'/></interface><interface type='user'><mac "
+         "address='52:54:00:00:00:02'/></interface>" +
          "<disk type='file'><source file='/x'/><target dev='vda' bus='virtio'/></disk></devices></domain>";
 }
 
 // A defined VM; test:///default is this process' own.
 struct Vm {
-  explicit Vm(const std::string& metadata) : domain(::virDomainDefineXML(connection.get(), domain_with(metadata).c_str())) {
+  explicit Vm(const std::string& metadata)
+      : domain(::virDomainDefineXML(connection.get(), domain_with(metadata).c_str())) {
     BOOST_REQUIRE_MESSAGE(domain, ::virGetLastErrorMessage());
   }
 
   VmMetadata metadata(unsigned affect = kConfig) { return VmMetadata(domain.get(), affect); }
-  std::string xml(unsigned affect = kConfig) { return xml_of(domain.get(), affect == kConfig ? unsigned{VIR_DOMAIN_XML_INACTIVE} : 0U); }
+  std::string xml(unsigned affect = kConfig) {
+    return xml_of(domain.get(), affect == kConfig ? unsigned{VIR_DOMAIN_XML_INACTIVE} : 0U);
+  }
   PropertyValues values(unsigned affect = kConfig) { return read_domain_facts(xml(affect)).custom_properties; }
   void start() { BOOST_REQUIRE_EQUAL(::virDomainCreate(domain.get()), 0); }
   void set(const std::string& name, const std::string& value, unsigned affect = kConfig) {
@@ -47,8 +52,10 @@ std::string metadata_part(const std::string& xml) {
 }
 
 const std::string kRich =
-    "<o:vm xmlns:o='http://ovirt.org/vm/1.0' xmlns:f='urn:f' a='1' f:b='2'><!-- in --><o:custom><o:colour>r&amp;d<![CDATA[<x>]]></o:colour></o:custom>"
-    "<f:thing k='v'><f:deep>t</f:deep></f:thing><fd xmlns='urn:fd'><sub/></fd><?pi data?><o:device mac_address='52:54:00:00:00:02'><o:custom>"
+    "<o:vm xmlns:o='http://ovirt.org/vm/1.0' xmlns:f='urn:f' a='1' f:b='2'><!-- in "
+    "--><o:custom><o:colour>r&amp;d<![CDATA[<x>]]></o:colour></o:custom>"
+    "<f:thing k='v'><f:deep>t</f:deep></f:thing><fd xmlns='urn:fd'><sub/></fd><?pi data?><o:device "
+    "mac_address='52:54:00:00:00:02'><o:custom>"
     "<o:speed>10</o:speed></o:custom></o:device></o:vm><t:tune xmlns:t='http://ovirt.org/vm/tune/1.0'><t:q/></t:tune>";
 
 }  // namespace
@@ -65,9 +72,11 @@ BOOST_AUTO_TEST_CASE(what_is_not_about_the_property_survives_with_its_prefix) {
   Vm vm(kRich);
   for (const char* round : {"1", "2", "3"}) vm.set("sap_agent", round);
   const auto after = metadata_part(vm.xml());
-  for (const char* part : {"<o:vm ", "xmlns:o=\"http://ovirt.org/vm/1.0\"", "a=\"1\"", "f:b=\"2\"", "<!-- in -->", "<o:colour>r&amp;d<![CDATA[<x>]]></o:colour>",
-                           "<f:thing k=\"v\">", "<f:deep>t</f:deep>", "<fd xmlns=\"urn:fd\">", "<sub/>", "<?pi data?>", "<o:sap_agent>3</o:sap_agent>",
-                           "<o:device mac_address=\"52:54:00:00:00:02\">", "<o:speed>10</o:speed>", "<t:tune xmlns:t=\"http://ovirt.org/vm/tune/1.0\">", "<t:q/>"})
+  for (const char* part : {"<o:vm ", "xmlns:o=\"http://ovirt.org/vm/1.0\"", "a=\"1\"", "f:b=\"2\"", "<!-- in -->",
+                           "<o:colour>r&amp;d<![CDATA[<x>]]></o:colour>", "<f:thing k=\"v\">", "<f:deep>t</f:deep>",
+                           "<fd xmlns=\"urn:fd\">", "<sub/>", "<?pi data?>", "<o:sap_agent>3</o:sap_agent>",
+                           "<o:device mac_address=\"52:54:00:00:00:02\">", "<o:speed>10</o:speed>",
+                           "<t:tune xmlns:t=\"http://ovirt.org/vm/tune/1.0\">", "<t:q/>"})
     BOOST_TEST(has(after, part), part << " in " << after);
   BOOST_TEST(!has(after, "ovirt-vm:"));
 }
@@ -90,8 +99,10 @@ BOOST_AUTO_TEST_CASE(an_element_without_a_prefix_gets_one) {
 
 BOOST_AUTO_TEST_CASE(an_element_set_with_its_namespace_and_a_key_can_be_changed) {
   Vm vm("");
-  BOOST_REQUIRE_EQUAL(::virDomainSetMetadata(vm.domain.get(), VIR_DOMAIN_METADATA_ELEMENT, "<vm xmlns='http://ovirt.org/vm/1.0'><custom><a>1</a></custom></vm>",
-                                             "ovirt-vm", kUri, kConfig), 0);
+  BOOST_REQUIRE_EQUAL(::virDomainSetMetadata(vm.domain.get(), VIR_DOMAIN_METADATA_ELEMENT,
+                                             "<vm xmlns='http://ovirt.org/vm/1.0'><custom><a>1</a></custom></vm>",
+                                             "ovirt-vm", kUri, kConfig),
+                      0);
   vm.set("b", "2");
   BOOST_TEST((vm.values() == PropertyValues{{"a", "1"}, {"b", "2"}}));
 }
@@ -152,20 +163,24 @@ BOOST_AUTO_TEST_CASE(values_come_back_as_they_were_given) {
 }
 
 BOOST_AUTO_TEST_CASE(metadata_that_libvirts_call_would_change_are_refused) {
-  for (const char* metadata : {
-           // a property that is none for hooks now
-           "<o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:custom><macspoof>true</macspoof></o:custom></o:vm>",
-           "<o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:device o:mac_address='52:54:00:00:00:01'><o:custom><o:a>1</o:a></o:custom></o:device></o:vm>",
-           "<o:other xmlns:o='http://ovirt.org/vm/1.0'/>",
-           "<o:vm xmlns:o='http://ovirt.org/vm/1.0' xmlns='urn:x'><thing/></o:vm>"}) {
+  for (const char* metadata :
+       {// a property that is none for hooks now
+        "<o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:custom><macspoof>true</macspoof></o:custom></o:vm>",
+        "<o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:device "
+        "o:mac_address='52:54:00:00:00:01'><o:custom><o:a>1</o:a></o:custom></o:device></o:vm>",
+        "<o:other xmlns:o='http://ovirt.org/vm/1.0'/>",
+        "<o:vm xmlns:o='http://ovirt.org/vm/1.0' xmlns='urn:x'><thing/></o:vm>"}) {
     Vm vm(metadata);
     const auto before = vm.xml();
-    BOOST_CHECK_EXCEPTION(vm.metadata(), Error, [](const Error& error) { return error.code() == Errc::bad_document && has(error.what(), "'a & b'"); });
+    BOOST_CHECK_EXCEPTION(vm.metadata(), Error, [](const Error& error) {
+      return error.code() == Errc::bad_document && has(error.what(), "'a & b'");
+    });
     BOOST_TEST(vm.xml() == before);
   }
 }
 
 BOOST_AUTO_TEST_CASE(what_libvirt_refuses_is_told_in_its_words) {
   Vm vm("");
-  BOOST_CHECK_EXCEPTION(vm.metadata(kLive), LibvirtError, [](const LibvirtError& error) { return has(error.libvirt_text(), "not running"); });
+  BOOST_CHECK_EXCEPTION(vm.metadata(kLive), LibvirtError,
+                        [](const LibvirtError& error) { return has(error.libvirt_text(), "not running"); });
 }

@@ -22,13 +22,16 @@ namespace {
 class Watched {
  public:
   explicit Watched(std::string uri) {
-    for (const auto* phase : {&phases::kPause, &phases::kContinue, &phases::kHibernate, &phases::kLeave, &phases::kArrive})
+    for (const auto* phase :
+         {&phases::kPause, &phases::kContinue, &phases::kHibernate, &phases::kLeave, &phases::kArrive})
       host.file(phase->after[0], "50_record", "#!/bin/sh\necho $VDSM_HOOK_EVENT $vmId >>" + host.root() + "/record\n");
     options_.uri = std::move(uri);
     options_.first_pause = 5ms;
     options_.longest_pause = 20ms;
     options_.log = [this](LogLevel, const std::string& text) { add("log " + text); };
-    options_.on_connection = [this](bool is_connected, const std::string& text) { add((is_connected ? "up " : "down ") + text); };
+    options_.on_connection = [this](bool is_connected, const std::string& text) {
+      add((is_connected ? "up " : "down ") + text);
+    };
     thread_ = std::jthread([this](const std::stop_token& stop) { watch(engine_, options_, stop); });
   }
   void stop() {
@@ -62,7 +65,9 @@ class Watched {
   std::jthread thread_;
 };
 
-std::string line(const Phase& phase, const std::string& uuid) { return std::string(phase.after[0]) + " " + uuid + "\n"; }
+std::string line(const Phase& phase, const std::string& uuid) {
+  return std::string(phase.after[0]) + " " + uuid + "\n";
+}
 
 }  // namespace
 
@@ -102,12 +107,15 @@ BOOST_AUTO_TEST_CASE(a_vm_that_is_paused_when_it_begins_to_listen_was_not_paused
 
 BOOST_AUTO_TEST_CASE(a_vm_that_another_host_sends_without_its_memory_gets_what_follows_once) {
   const std::string uuid = "33333333-3333-4333-8333-333333333333";
-  const auto xml = "<domain type='test'><name>sent</name><uuid>" + uuid + "</uuid><memory>8192</memory><os><type>hvm</type></os></domain>";
+  const auto xml = "<domain type='test'><name>sent</name><uuid>" + uuid +
+                   "</uuid><memory>8192</memory><os><type>hvm</type></os></domain>";
   const auto connection = connect_to("test:///default");
   Watched watched("test:///default");
   BOOST_REQUIRE(watched.says("up "));
   VmJournal journal(VmDirectory(watched.host.runtime_dir(), uuid));
-  journal.change([](VmRecord& record) { record.seen = {std::string(seen::kMigrate), false}; });  // as the bridge leaves it
+  journal.change([](VmRecord& record) {
+    record.seen = {std::string(seen::kMigrate), false};
+  });  // as the bridge leaves it
   DomainHandle vm(::virDomainDefineXML(connection.get(), xml.c_str()));
   BOOST_REQUIRE(vm);
   BOOST_TEST(watched.saw(line(phases::kArrive, uuid)), watched.host.read("record"));

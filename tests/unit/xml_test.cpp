@@ -16,8 +16,7 @@ namespace {
 struct Recorder final : XmlHandler {
   void start(const XmlName& name, const XmlAttributes& attributes) override {
     flush();
-    seen += "<" + (name.space.empty() ? std::string() : "{" + std::string(name.space) + "}") +
-            std::string(name.local);
+    seen += "<" + (name.space.empty() ? std::string() : "{" + std::string(name.space) + "}") + std::string(name.local);
     if (const auto value = attributes.get("type")) seen += " type=" + std::string(*value);
     seen += ">";
   }
@@ -207,7 +206,8 @@ BOOST_AUTO_TEST_CASE(elements_are_read_as_deep_as_the_limit) {
   for (const auto depth : {kMaxNesting + 1, std::size_t{200000}}) {
     const auto problem = problem_of(nested(depth));
     BOOST_REQUIRE(problem.has_value());
-    BOOST_TEST(problem->to_text() == "line 1, column " + std::to_string(3 * (kMaxNesting + 1) + 1) + ": elements are nested more than 256 deep");
+    BOOST_TEST(problem->to_text() == "line 1, column " + std::to_string(3 * (kMaxNesting + 1) + 1) +
+                                         ": elements are nested more than 256 deep");
   }
 }
 
@@ -253,9 +253,10 @@ BOOST_AUTO_TEST_CASE(a_tag_is_told_with_its_bytes_and_the_end_of_an_empty_one_wi
 }
 
 BOOST_AUTO_TEST_CASE(only_utf_8_is_read) {
-  for (const auto& document : {"<a/>"s, "<a encoding='x'/>"s, "<?xml version='1.0'?><a encoding='x'/>"s, "<?xml version='1.0' standalone='yes'?><a/>"s,
-                               "<?xml version='1.0' encoding='utf-8'?><a/>"s, "\xEF\xBB\xBF<?xml version='1.0' encoding=\"UTF-8\"?><a/>"s,
-                               "<?xml-stylesheet encoding='x'?><a/>"s})
+  for (const auto& document :
+       {"<a/>"s, "<a encoding='x'/>"s, "<?xml version='1.0'?><a encoding='x'/>"s,
+        "<?xml version='1.0' standalone='yes'?><a/>"s, "<?xml version='1.0' encoding='utf-8'?><a/>"s,
+        "\xEF\xBB\xBF<?xml version='1.0' encoding=\"UTF-8\"?><a/>"s, "<?xml-stylesheet encoding='x'?><a/>"s})
     BOOST_TEST(!problem_of(document).has_value(), document);
   const std::vector<std::pair<std::string, std::string>> rows{
       {"<?xml version=\"1.0\"\n\tencoding = \"iso-8859-1\" ?><a>\xE9</a>", "iso-8859-1"},
@@ -274,7 +275,8 @@ BOOST_AUTO_TEST_CASE(only_utf_8_is_read) {
 
 BOOST_AUTO_TEST_CASE(escaped_text_reads_as_it_was_in_an_element_and_in_an_attribute) {
   BOOST_TEST(xml_escaped("a<b>&\"'") == "a&lt;b&gt;&amp;&quot;&apos;");
-  for (const auto& text : {""s, "]]>"s, "<![CDATA[x]]>"s, "&amp;"s, "\"'"s, " x  "s, "a\tb\nc\rd\r\n"s, "\xC3\xA9\xF0\x9F\x98\x80"s, std::string(100000, '<')}) {
+  for (const auto& text : {""s, "]]>"s, "<![CDATA[x]]>"s, "&amp;"s, "\"'"s, " x  "s, "a\tb\nc\rd\r\n"s,
+                           "\xC3\xA9\xF0\x9F\x98\x80"s, std::string(100000, '<')}) {
     BOOST_TEST((events("<a>" + xml_escaped(text) + "</a>") == "<a>" + text + "</>"));
     BOOST_TEST((events("<a type='" + xml_escaped(text) + "'/>") == "<a type=" + text + "></>"));
     BOOST_TEST((events("<a type=\"" + xml_escaped(text) + "\"/>") == "<a type=" + text + "></>"));

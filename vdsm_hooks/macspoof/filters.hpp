@@ -21,8 +21,6 @@ inline bool allow_any_mac(hooking::Element& nic) {
   return changed;
 }
 
-inline bool is_wanted(const char* property) {
-  return hooking::to_bool(hooking::property(property).value_or(""));
-}
+inline bool is_wanted(const char* property) { return hooking::to_bool(hooking::property(property).value_or("")); }
 
 }  // namespace macspoof

@@ -7,8 +7,7 @@ int main(int, char** argv) {
     if (!macspoof::is_wanted("macspoof")) return;
     auto document = hooking::Document::read();
     bool changed = false;
-    for (auto* nic : hooking::devices(document.root(), "interface"))
-      changed = macspoof::allow_any_mac(*nic) || changed;
+    for (auto* nic : hooking::devices(document.root(), "interface")) changed = macspoof::allow_any_mac(*nic) || changed;
     if (changed) document.write();
   });
 }

@@ -27,8 +27,7 @@ inline Link parse_link(const std::string& nic, const std::optional<std::string>&
   Link link;
   if (speed) {
     if (speed->empty() || speed->size() > 5 || speed->find_first_not_of("0123456789") != speed->npos)
-      hooking::stop("vniclink: " + nic + ": speed '" + *speed +
-                    "' is not a number of Mbit/s from 0 to 99999");
+      hooking::stop("vniclink: " + nic + ": speed '" + *speed + "' is not a number of Mbit/s from 0 to 99999");
     link.mbit_per_s = static_cast<unsigned>(std::stoul(*speed));
   }
   if (duplex && *duplex != "full" && *duplex != "half")

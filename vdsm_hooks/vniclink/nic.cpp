@@ -9,15 +9,14 @@ namespace {
 namespace hooking = vniclink::hooking;
 
 /// Lowers ATTRIBUTE of LIMIT (an <inbound> or <outbound> of NIC) to CEILING. Gives whether that changed it.
-bool lower(const std::string& nic, hooking::Element& limit, const char* attribute,
-           unsigned long long ceiling) {
+bool lower(const std::string& nic, hooking::Element& limit, const char* attribute, unsigned long long ceiling) {
   const auto text = hooking::attribute(limit, attribute);
   if (!text) return false;
   unsigned long long value = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
   if (error != std::errc() || end != text->data() + text->size())
-    hooking::stop("vniclink: " + nic + ": its bandwidth has " + limit.Name() + " " + attribute + "='" +
-                  *text + "', which is not a number");
+    hooking::stop("vniclink: " + nic + ": its bandwidth has " + limit.Name() + " " + attribute + "='" + *text +
+                  "', which is not a number");
   if (value <= ceiling) return false;
   limit.SetAttribute(attribute, std::to_string(ceiling).c_str());
   return true;

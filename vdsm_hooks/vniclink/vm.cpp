@@ -44,8 +44,7 @@ class Domain {
       if (is_virtio(*nic))
         told.emplace_back(nic, link);
       else
-        hooking::note("vniclink: " + vniclink::name_of(*nic) +
-                      " is not virtio, the guest cannot be told its speed");
+        hooking::note("vniclink: " + vniclink::name_of(*nic) + " is not virtio, the guest cannot be told its speed");
     }
     std::set<Element*> named;
     for (const auto& [nic, link] : told)

@@ -38,13 +38,13 @@ Opened Directory::open_file(const std::string& name, int flags, mode_t mode) con
 }
 
 std::optional<struct stat> Directory::status(const std::string& name, bool follows) const {
-  struct stat st{};
+  struct stat st {};
   if (::fstatat(fd_.get(), name.c_str(), &st, follows ? 0 : AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
   return st;
 }
 
 std::optional<struct stat> Directory::status() const {
-  struct stat st{};
+  struct stat st {};
   if (::fstat(fd_.get(), &st) != 0) return std::nullopt;
   return st;
 }
@@ -58,7 +58,8 @@ std::string Directory::link_target(const std::string& name) const {
 int Directory::each_name(const std::function<bool(std::string)>& take) const {
   UniqueFd readable(::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   // What may not be searched may still be listed by whoever has opened it to read.
-  if (!readable && errno == EACCES && (::fcntl(fd_.get(), F_GETFL) & O_PATH) == 0) readable.reset(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 3));
+  if (!readable && errno == EACCES && (::fcntl(fd_.get(), F_GETFL) & O_PATH) == 0)
+    readable.reset(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 3));
   if (!readable) return errno;
   const auto close = [](DIR* open) { ::closedir(open); };
   const std::unique_ptr<DIR, decltype(close)> stream(::fdopendir(readable.get()));
@@ -80,16 +81,22 @@ std::vector<std::string> Directory::names() const {
   return names;
 }
 
-int Directory::make_directory(const std::string& name, mode_t mode) const { return result_of(::mkdirat(fd_.get(), name.c_str(), mode)); }
+int Directory::make_directory(const std::string& name, mode_t mode) const {
+  return result_of(::mkdirat(fd_.get(), name.c_str(), mode));
+}
 int Directory::make_link(const std::string& name, const std::string& target) const {
   return result_of(::symlinkat(target.c_str(), fd_.get(), name.c_str()));
 }
 int Directory::remove(const std::string& name) const { return result_of(::unlinkat(fd_.get(), name.c_str(), 0)); }
-int Directory::remove_directory(const std::string& name) const { return result_of(::unlinkat(fd_.get(), name.c_str(), AT_REMOVEDIR)); }
+int Directory::remove_directory(const std::string& name) const {
+  return result_of(::unlinkat(fd_.get(), name.c_str(), AT_REMOVEDIR));
+}
 int Directory::rename(const std::string& from, const std::string& to, unsigned with_flags) const {
   return result_of(::renameat2(fd_.get(), from.c_str(), fd_.get(), to.c_str(), with_flags));
 }
-int Directory::touch(const std::string& name) const { return result_of(::utimensat(fd_.get(), name.c_str(), nullptr, AT_SYMLINK_NOFOLLOW)); }
+int Directory::touch(const std::string& name) const {
+  return result_of(::utimensat(fd_.get(), name.c_str(), nullptr, AT_SYMLINK_NOFOLLOW));
+}
 
 std::string path_of(int fd) {
   auto path = Directory::open("/proc/self/fd").link_target(std::to_string(fd));
@@ -112,8 +119,10 @@ Directory make_directory(const std::string& path, mode_t mode, mode_t mode_above
     auto above = Directory::find(path_above, Links::own);
     if (!above) above = make_directory(path_above, mode_above, mode_above);
     const auto last = plain.substr(slash == std::string::npos ? 0 : slash + 1);
-    if (const int error = above.make_directory(last, mode); error != 0 && error != EEXIST) opened = {{}, error, boost::system::generic_category().message(error)};
-    else opened = above.open_file(last, O_PATH | O_DIRECTORY);
+    if (const int error = above.make_directory(last, mode); error != 0 && error != EEXIST)
+      opened = {{}, error, boost::system::generic_category().message(error)};
+    else
+      opened = above.open_file(last, O_PATH | O_DIRECTORY);
   }
   if (opened) return Directory(std::move(opened.fd));
   if (opened.error == ENOTDIR || opened.error == ELOOP)

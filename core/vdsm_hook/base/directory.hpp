@@ -49,18 +49,19 @@ class Directory {
   UniqueFd fd_;
 };
 
-/// The path of what FD is, without links; it may have another by now. Throws engine_failure where /proc does not say it.
+/// The path of what FD is, without links; it may have another by now. Throws engine_failure where /proc does not say
+/// it.
 std::string path_of(int fd);
 
 /// The path of the program that this process runs; empty when /proc does not say it.
 std::string this_program();
 
-/// Makes the directory PATH with MODE and those above it with MODE_ABOVE where they are missing, and opens it. The last part is no
-/// link, and those above are root's or the caller's. Throws engine_failure.
+/// Makes the directory PATH with MODE and those above it with MODE_ABOVE where they are missing, and opens it. The last
+/// part is no link, and those above are root's or the caller's. Throws engine_failure.
 Directory make_directory(const std::string& path, mode_t mode, mode_t mode_above);
 
-/// make_directory(PATH, 0755, 0755) that throws engine_failure, too, when the directory is not this user's or root's, or others can
-/// write to it.
+/// make_directory(PATH, 0755, 0755) that throws engine_failure, too, when the directory is not this user's or root's,
+/// or others can write to it.
 Directory make_own_directory(const std::string& path);
 
 }  // namespace vdsm_hook

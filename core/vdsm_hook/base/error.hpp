@@ -16,16 +16,13 @@ enum class Errc {
 };
 
 const boost::system::error_category& error_category() noexcept;
-inline boost::system::error_code make_error_code(Errc e) noexcept {
-  return {static_cast<int>(e), error_category()};
-}
+inline boost::system::error_code make_error_code(Errc e) noexcept { return {static_cast<int>(e), error_category()}; }
 
 /// Thrown by everything here that cannot do what it was asked. what() is one sentence for a person: the
 /// thing, the place, the reason, and the way out where there is one.
 class Error : public boost::system::system_error {
  public:
-  Error(Errc kind, std::string text)
-      : boost::system::system_error(make_error_code(kind)), text_(std::move(text)) {}
+  Error(Errc kind, std::string text) : boost::system::system_error(make_error_code(kind)), text_(std::move(text)) {}
   /// An operating system call failed: TEXT, then the system's words for ERRNUM.
   static Error from_errno(std::string text, int errnum);
 

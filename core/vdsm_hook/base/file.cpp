@@ -13,7 +13,8 @@ namespace vdsm_hook {
 
 namespace {
 
-// The caller of the program may have given it a descriptor that does not wait by itself. Whether there is anything to wait for.
+// The caller of the program may have given it a descriptor that does not wait by itself. Whether there is anything to
+// wait for.
 bool wait_for(int fd, short what) {
   if (errno == EINTR) return true;
   pollfd waiting{fd, what, 0};
@@ -24,10 +25,12 @@ bool wait_for(int fd, short what) {
 
 std::optional<std::string> read_to_end(int fd, std::size_t max_bytes, const std::string& name) {
   std::string data;
-  struct stat st{};
-  // One byte more than the file has, so that its end shows without a second growth. Files below /proc/sys say that they are
-  // empty, and give all that they have to the first read or none.
-  std::size_t room = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? std::max<std::size_t>(static_cast<std::size_t>(st.st_size) + 1, 4096) : 65536;
+  struct stat st {};
+  // One byte more than the file has, so that its end shows without a second growth. Files below /proc/sys say that they
+  // are empty, and give all that they have to the first read or none.
+  std::size_t room = fstat(fd, &st) == 0 && S_ISREG(st.st_mode)
+                         ? std::max<std::size_t>(static_cast<std::size_t>(st.st_size) + 1, 4096)
+                         : 65536;
   for (;;) {
     const auto used = data.size();
     if (used > max_bytes) return std::nullopt;
@@ -38,7 +41,9 @@ std::optional<std::string> read_to_end(int fd, std::size_t max_bytes, const std:
     if (n == 0) return data;
     if (n < 0 && !wait_for(fd, POLLIN)) throw Error::from_errno("cannot read " + name, errno);
     const auto unused = room - std::min(room, data.size() - used);
-    room = unused == 0 ? 65536 : std::max<std::size_t>(unused, 4096);  // what is grown by is zeroed, and mostly only the end comes
+    room = unused == 0
+               ? 65536
+               : std::max<std::size_t>(unused, 4096);  // what is grown by is zeroed, and mostly only the end comes
   }
 }
 
@@ -52,8 +57,7 @@ UniqueFd open_to_read(const std::string& name, int flags) {
 
 std::string read_bounded(int fd, const std::string& name, std::size_t max_bytes) {
   auto data = read_to_end(fd, max_bytes, name);
-  if (!data)
-    throw Error(Errc::wrong_use, name + " is larger than " + std::to_string(max_bytes) + " bytes");
+  if (!data) throw Error(Errc::wrong_use, name + " is larger than " + std::to_string(max_bytes) + " bytes");
   return std::move(*data);
 }
 
@@ -64,7 +68,7 @@ std::string read_file(const std::string& name, std::size_t max_bytes) {
 }
 
 std::string read_regular_file(int fd, const std::string& name, std::size_t max_bytes) {
-  struct stat st{};
+  struct stat st {};
   if (::fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) throw Error(Errc::wrong_use, name + " is not a regular file");
   return read_bounded(fd, name, max_bytes);
 }

@@ -5,12 +5,14 @@
 namespace vdsm_hook {
 namespace {
 
-FileTarget place_from(const struct stat& st) { return {st.st_dev, st.st_ino, {}, S_ISCHR(st.st_mode) || S_ISSOCK(st.st_mode)}; }
+FileTarget place_from(const struct stat& st) {
+  return {st.st_dev, st.st_ino, {}, S_ISCHR(st.st_mode) || S_ISSOCK(st.st_mode)};
+}
 
 }  // namespace
 
 std::optional<FileTarget> place_of(int fd) {
-  struct stat st{};
+  struct stat st {};
   if (::fstat(fd, &st) != 0) return std::nullopt;
   return place_from(st);
 }

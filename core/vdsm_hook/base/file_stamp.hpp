@@ -27,7 +27,7 @@ struct FileStamp {
         changed_ns(st.st_ctim.tv_nsec) {}
   /// Of what is called PATH (a link itself); nullopt: nothing is.
   static std::optional<FileStamp> of(const std::string& path) {
-    struct stat st{};
+    struct stat st {};
     if (::lstat(path.c_str(), &st) != 0) return std::nullopt;
     return FileStamp(st);
   }

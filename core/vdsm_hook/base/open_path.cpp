@@ -29,12 +29,12 @@ UniqueFd open_at(int directory, const std::string& name, int flags, mode_t mode 
 std::string in_words(int error) { return boost::system::generic_category().message(error); }
 
 bool is_in_proc(int directory) {
-  struct statfs of_file_system{};
+  struct statfs of_file_system {};
   return ::fstatfs(directory, &of_file_system) == 0 && of_file_system.f_type == PROC_SUPER_MAGIC;
 }
 
-/// The way to a path, part by part. Each part is opened relative to the directory before it and looked at through its descriptor, so that
-/// nothing which is exchanged meanwhile is taken for what was judged.
+/// The way to a path, part by part. Each part is opened relative to the directory before it and looked at through its
+/// descriptor, so that nothing which is exchanged meanwhile is taken for what was judged.
 class Walk {
  public:
   Walk(const std::string& path, Links links) : links_(links), path_(path) { put_in_front(path); }
@@ -51,7 +51,7 @@ class Walk {
       found_ = open_at(here_.get(), last_, O_PATH | O_NOFOLLOW);
       if (!found_ && (errno != ENOENT || !rest_.empty())) return stop(errno);
       if (!found_) return true;
-      struct stat st{};
+      struct stat st {};
       if (::fstat(found_.get(), &st) != 0) return stop(errno);
       if (S_ISLNK(st.st_mode) && (follows_last || !rest_.empty())) {
         if (!follow(st)) return false;
@@ -77,7 +77,8 @@ class Walk {
 
  private:
   void put_in_front(std::string_view path) {
-    if (path.ends_with('/') && path.find_first_not_of('/') != std::string_view::npos) rest_.emplace_back(".");  // what is in front must be a directory
+    if (path.ends_with('/') && path.find_first_not_of('/') != std::string_view::npos)
+      rest_.emplace_back(".");  // what is in front must be a directory
     for (std::size_t end = path.size(); end > 0;) {
       const auto slash = path.rfind('/', end - 1);
       const auto begin = slash == std::string_view::npos ? 0 : slash + 1;
@@ -110,8 +111,9 @@ class Walk {
   bool is_followed(const struct stat& link) {
     if (link.st_uid == 0 || link.st_uid == ::geteuid()) return true;
     if (links_ == Links::own) return false;
-    struct stat directory{};
-    return ::fstat(here_.get(), &directory) == 0 && ((directory.st_mode & S_IWOTH) == 0 || directory.st_uid == link.st_uid);
+    struct stat directory {};
+    return ::fstat(here_.get(), &directory) == 0 &&
+           ((directory.st_mode & S_IWOTH) == 0 || directory.st_uid == link.st_uid);
   }
 
   /// Goes behind found_, a link.
@@ -119,7 +121,8 @@ class Walk {
     if (!is_followed(link)) {
       stop(ELOOP);
       why_ = on_one_line(shown_with_last()) + " is a link of uid " + std::to_string(link.st_uid) +
-             (links_ == Links::own ? ", and a link of another user is not followed" : " in a directory that everybody can write to, and is not followed") +
+             (links_ == Links::own ? ", and a link of another user is not followed"
+                                   : " in a directory that everybody can write to, and is not followed") +
              ": give the path that it leads to, or remove it";
       return false;
     }
@@ -176,7 +179,8 @@ Opened open_path(const std::string& path, int flags, Links links, mode_t mode) {
   how.mode = (flags & O_CREAT) != 0 ? mode : 0;
   how.resolve = RESOLVE_NO_SYMLINKS;
   opened.fd.reset(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
-  // Whatever else it says, the walk finds out where and why: a link, a directory that may not be searched, a kernel without the call.
+  // Whatever else it says, the walk finds out where and why: a link, a directory that may not be searched, a kernel
+  // without the call.
   if (opened.fd) return opened;
   if (errno == ENOENT) {
     opened.error = ENOENT;
@@ -194,7 +198,7 @@ Opened open_path(const std::string& path, int flags, Links links, mode_t mode) {
 
 std::optional<struct stat> status_of(const std::string& path, bool follows_last) {
   const auto opened = open_path(path, O_PATH | (follows_last ? 0 : O_NOFOLLOW));
-  struct stat st{};
+  struct stat st {};
   if (opened && ::fstat(opened.fd.get(), &st) == 0) return st;
   if (!opened) errno = opened.error;
   return std::nullopt;

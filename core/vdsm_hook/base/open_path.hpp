@@ -1,5 +1,5 @@
-// Opening by path. Everything of ours that opens, looks at, makes, replaces or removes by path does it here, in directory.hpp, file.hpp or
-// removal.hpp.
+// Opening by path. Everything of ours that opens, looks at, makes, replaces or removes by path does it here, in
+// directory.hpp, file.hpp or removal.hpp.
 #pragma once
 
 #include <fcntl.h>
@@ -15,8 +15,8 @@ namespace vdsm_hook {
 
 /// Whose symbolic links are followed, in every part of a path. Links of root and of the caller always are.
 enum class Links {
-  kernel,  ///< everybody's, but for those of others in a directory that everybody can write to and that is not theirs: the rule of
-           ///< fs.protected_symlinks, wherever the target belongs to and whatever the host has set
+  kernel,  ///< everybody's, but for those of others in a directory that everybody can write to and that is not theirs:
+           ///< the rule of fs.protected_symlinks, wherever the target belongs to and whatever the host has set
   own,     ///< nobody else's: where something is made, replaced or removed
 };
 
@@ -24,7 +24,8 @@ enum class Links {
 struct Opened {
   UniqueFd fd;
   int error = 0;    ///< a value of errno; ENOENT alone means that there is no such file
-  std::string why;  ///< the reason in words, with the part of the path where it is not the last and with the way out where there is one
+  std::string why;  ///< the reason in words, with the part of the path where it is not the last and with the way out
+                    ///< where there is one
 
   explicit operator bool() const { return static_cast<bool>(fd); }
   /// "cannot DO_WHAT PATH: WHY".
@@ -32,7 +33,8 @@ struct Opened {
 };
 
 /// open(2) with FLAGS, and O_CLOEXEC and O_NOCTTY. Never throws for what the file system says; errno has it, too.
-/// A path without links costs one call where the kernel has openat2(2); otherwise each part is opened relative to the one before it.
+/// A path without links costs one call where the kernel has openat2(2); otherwise each part is opened relative to the
+/// one before it.
 Opened open_path(const std::string& path, int flags, Links links = Links::kernel, mode_t mode = 0);
 
 /// stat(2), or lstat(2) where the last part is not followed. nullopt: errno says why.

@@ -35,8 +35,7 @@ Paths Paths::installed() {
       paths.config_dir = home + "/vdsm-hook";
     }
     const std::string runtime = environment("XDG_RUNTIME_DIR");
-    paths.runtime_dir =
-        runtime.empty() ? "/tmp/vdsm-hook-" + std::to_string(uid) : runtime + "/vdsm-hook";
+    paths.runtime_dir = runtime.empty() ? "/tmp/vdsm-hook-" + std::to_string(uid) : runtime + "/vdsm-hook";
     paths.launchflags_dir = paths.runtime_dir + "/launchflags";
   }
   return paths;

@@ -41,8 +41,9 @@ void take_rights(const Directory& directory) {
   if (st && (st->st_mode & 0700) != 0700) ::chmod(("/proc/self/fd/" + std::to_string(directory.fd())).c_str(), 0700);
 }
 
-/// Flattens the tree: each directory inside is moved to the top, under a name that counts them, before what it has is looked at. So
-/// nothing is ever deeper than one level when it is opened, no path grows, and the names to come are two numbers.
+/// Flattens the tree: each directory inside is moved to the top, under a name that counts them, before what it has is
+/// looked at. So nothing is ever deeper than one level when it is opened, no path grows, and the names to come are two
+/// numbers.
 class Removal {
  public:
   explicit Removal(const Directory& top) : top_(top) {}
@@ -70,7 +71,8 @@ class Removal {
       bool has_helped = false, is_empty = true;
       directory.each_name([&](const std::string& name) {
         if (&directory == &top_ && name.starts_with(prefix_)) return true;
-        const bool is_gone = directory.remove(name) == 0 || directory.remove_directory(name) == 0 || move_to_top(directory, name);
+        const bool is_gone =
+            directory.remove(name) == 0 || directory.remove_directory(name) == 0 || move_to_top(directory, name);
         has_helped = has_helped || is_gone;
         is_empty = is_empty && is_gone;
         return true;

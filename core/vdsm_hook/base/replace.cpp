@@ -17,7 +17,7 @@ namespace {
 bool is_same(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
 
 bool is_called(const UniqueFd& fd, const Directory& directory, const std::string& name) {
-  struct stat st{};
+  struct stat st {};
   const auto now = directory.status(name);
   return now && ::fstat(fd.get(), &st) == 0 && is_same(st, *now);
 }
@@ -33,7 +33,8 @@ bool wait_for_lock(const UniqueFd& fd, const std::string& name) {
     if (errno == ENOLCK || errno == EOPNOTSUPP) return false;
     if (errno != EWOULDBLOCK && errno != EINTR) throw Error::from_errno("cannot lock " + name, errno);
     if (std::chrono::steady_clock::now() > give_up)
-      throw Error(Errc::engine_failure, name + " is locked by another process that has been changing it for longer than " +
+      throw Error(Errc::engine_failure, name +
+                                            " is locked by another process that has been changing it for longer than " +
                                             std::to_string(kMaxLockWait.count() / 1000) + " s (fuser -v shows which)");
     // Shorter than what lies between two changes of a process that makes many, or it would get the lock each time.
     std::this_thread::sleep_for(std::chrono::microseconds(100));
@@ -47,7 +48,8 @@ UniqueFd open_locked(const Directory& directory, const std::string& last, const 
     auto opened = directory.open_file(last, O_RDONLY | O_NONBLOCK | flags, 0600);
     if (!opened) opened.fail("open", name, Errc::wrong_use);
     if (!wait_for_lock(opened.fd, name))
-      throw Error(Errc::engine_failure, "cannot lock " + name + ": the file system it is on (NFS?) gives no locks: put it on one that does");
+      throw Error(Errc::engine_failure,
+                  "cannot lock " + name + ": the file system it is on (NFS?) gives no locks: put it on one that does");
     // While this waited, the file may have been replaced: then the lock is on what nobody else looks at.
     if (is_called(opened.fd, directory, last)) return std::move(opened.fd);
   }
@@ -56,12 +58,14 @@ UniqueFd open_locked(const Directory& directory, const std::string& last, const 
 
 bool is_ours(uid_t uid) { return uid == 0 || uid == ::geteuid(); }
 
-// Whoever puts a pipe where everybody can, before we write there, would get what is meant for a file. So it is with links, and with
-// pipes where the kernel has fs.protected_fifos.
+// Whoever puts a pipe where everybody can, before we write there, would get what is meant for a file. So it is with
+// links, and with pipes where the kernel has fs.protected_fifos.
 void check_reader(const Place& place, const struct stat& st, const std::string& name) {
-  struct stat directory{};
+  struct stat directory {};
   if (!S_ISFIFO(st.st_mode) || is_ours(st.st_uid)) return;
-  if (::fstat(place.directory.get(), &directory) == 0 && ((directory.st_mode & S_IWOTH) == 0 || directory.st_uid == st.st_uid)) return;
+  if (::fstat(place.directory.get(), &directory) == 0 &&
+      ((directory.st_mode & S_IWOTH) == 0 || directory.st_uid == st.st_uid))
+    return;
   throw Error(Errc::engine_failure, "cannot open " + name + ": it is a pipe of uid " + std::to_string(st.st_uid) +
                                         " in a directory that everybody can write to: give another name, or remove it");
 }
@@ -79,14 +83,16 @@ void keep_rights(int fd, const struct stat& old, const std::string& name) {
       const mode_t of_group = mode >> 3 & 07, of_all = mode & 07;
       if (!may_not_give_away(errno) || of_group != of_all)
         throw Error::from_errno("cannot keep the group " + std::to_string(old.st_gid) + " of " + name +
-                                    ", and its mode gives the group other access than everybody", errno);
+                                    ", and its mode gives the group other access than everybody",
+                                errno);
     }
   }
   if (::fchmod(fd, mode) != 0) throw Error::from_errno("cannot set the mode of " + name, errno);
 }
 
-/// New content on its way to a name. It has no name of its own until it is complete, and then, or where the file system has no files without
-/// one, the one that everybody uses who replaces this file: whoever finds it and can lock it removes it.
+/// New content on its way to a name. It has no name of its own until it is complete, and then, or where the file system
+/// has no files without one, the one that everybody uses who replaces this file: whoever finds it and can lock it
+/// removes it.
 class Replacement {
  public:
   /// Writes DATA for LAST in DIRECTORY, which is called NAME.
@@ -106,7 +112,8 @@ class Replacement {
 
   void put(const std::string& last) {
     // A link of that name would be replaced, not followed.
-    if (const int error = directory_.rename(beside_, last); error != 0) throw Error::from_errno("cannot replace " + name_, error);
+    if (const int error = directory_.rename(beside_, last); error != 0)
+      throw Error::from_errno("cannot replace " + name_, error);
     has_name_ = false;
     if (const auto readable = directory_.open_file(".", O_RDONLY | O_DIRECTORY)) ::fsync(readable.fd.get());
   }
@@ -145,13 +152,14 @@ class Replacement {
   void remove_stale() const {
     const auto stale = directory_.open_file(beside_, O_RDONLY | O_NONBLOCK);
     if (!stale && stale.error == ENOENT) return;  // what has the name by now is another writer's
-    struct stat st{};
+    struct stat st {};
     if (stale && ::fstat(stale.fd.get(), &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == ::geteuid()) {
       wait_for_lock(stale.fd, name_);
       if (!is_called(stale.fd, directory_, beside_)) return;
     }
     if (const int error = directory_.remove(beside_); error != 0 && error != ENOENT)
-      throw Error::from_errno("cannot replace " + name_ + ": " + beside_ + " is in the way in its directory and cannot be removed", error);
+      throw Error::from_errno(
+          "cannot replace " + name_ + ": " + beside_ + " is in the way in its directory and cannot be removed", error);
   }
 
   const Directory& directory_;
@@ -163,7 +171,8 @@ class Replacement {
 
 }  // namespace
 
-ReplaceableFile::ReplaceableFile(const std::string& name, Errc if_wrong) : ReplaceableFile(name, find_place(name, Links::own), if_wrong) {}
+ReplaceableFile::ReplaceableFile(const std::string& name, Errc if_wrong)
+    : ReplaceableFile(name, find_place(name, Links::own), if_wrong) {}
 
 ReplaceableFile::ReplaceableFile(const std::string& name, Place place, Errc if_wrong)
     : name_(name), last_(std::move(place.last)), directory_(std::move(place.directory)) {
@@ -195,7 +204,8 @@ std::optional<std::string> ReplaceableFile::read(std::size_t max_bytes) {
 }
 
 void ReplaceableFile::check_still_the_same() const {
-  if (is_known_ && !(file_ ? is_called(file_, directory_, last_) : !directory_.status(last_))) throw_was_replaced(name_);
+  if (is_known_ && !(file_ ? is_called(file_, directory_, last_) : !directory_.status(last_)))
+    throw_was_replaced(name_);
 }
 
 bool ReplaceableFile::keeps_rights_of(const struct stat& old) const {
@@ -223,10 +233,13 @@ void ReplaceableFile::replace(std::string_view data, mode_t new_mode) const {
 
 void replace_file(const std::string& name, std::string_view data, mode_t new_mode) {
   auto place = find_place(name, Links::own);
-  struct stat old{}, opened{};
-  const bool is_file = place.found && ::fstat(place.found.get(), &old) == 0 && S_ISREG(old.st_mode) && !place.is_of_proc;
+  struct stat old {
+  }, opened{};
+  const bool is_file =
+      place.found && ::fstat(place.found.get(), &old) == 0 && S_ISREG(old.st_mode) && !place.is_of_proc;
   if (place.found && !place.is_of_proc) check_reader(place, old, name);
-  if (is_file || !place.found) return ReplaceableFile(name, std::move(place), Errc::engine_failure).replace(data, new_mode);
+  if (is_file || !place.found)
+    return ReplaceableFile(name, std::move(place), Errc::engine_failure).replace(data, new_mode);
   const auto itself = open_path(name, O_WRONLY | O_APPEND, Links::own);
   if (!itself) itself.fail("open", name);
   if (::fstat(itself.fd.get(), &opened) != 0 || !is_same(old, opened)) throw_was_replaced(name);

@@ -18,7 +18,8 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
 bool is_utf8(std::string_view bytes);
 /// BYTES as UTF-8 that a terminal takes: broken sequences become U+FFFD, control characters but newline and tab `\xNN`.
 std::string printable(std::string_view bytes);
-/// The same with `\n` and `\t` for newlines and tabs: a name for messages and tables. libvirt takes VMs with a line end in theirs.
+/// The same with `\n` and `\t` for newlines and tabs: a name for messages and tables. libvirt takes VMs with a line end
+/// in theirs.
 std::string on_one_line(std::string_view bytes);
 
 /// "250ms", "30s", "5m"/"5min", "2h"; a number alone is seconds. nullopt: anything else, zero, or above a week.

@@ -43,7 +43,8 @@ bool has_content(int fd, std::string_view content) {
 }  // namespace
 
 FilePlace FilePlace::of(const std::string& path) {
-  struct statx file {}, directory {};
+  struct statx file {
+  }, directory{};
   const auto parent = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
   if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_MNT_ID, &file) != 0 ||
       ::statx(AT_FDCWD, parent.c_str(), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &directory) != 0)

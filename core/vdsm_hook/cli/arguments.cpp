@@ -24,7 +24,8 @@ CLI::Option* add_to(CLI::App& app, const Argument& argument) {
   const auto names = joined(argument.names(), ",");
   if (argument.is_flag()) return app.add_flag(names);
   auto* option = app.add_option(names)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  if (argument.is_positional() && argument.is_repeated()) return option->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args();
+  if (argument.is_positional() && argument.is_repeated())
+    return option->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args();
   return option->type_size(argument.takes_two() ? 2 : 1);
 }
 
@@ -33,7 +34,11 @@ CLI::Option* add_to(CLI::App& app, const Argument& argument) {
 // ---- one argument
 
 Argument::Argument(std::vector<std::string> names, Target target, Value value, std::string about)
-    : names_(std::move(names)), target_(target), value_(value), about_(std::move(about)), group_(is_positional() ? "" : "Options") {}
+    : names_(std::move(names)),
+      target_(target),
+      value_(value),
+      about_(std::move(about)),
+      group_(is_positional() ? "" : "Options") {}
 
 Argument& Argument::required() { return is_required_ = true, *this; }
 Argument& Argument::excludes(const Argument& other) { return excluded_.push_back(&other), *this; }
@@ -43,18 +48,22 @@ Argument& Argument::in_group(std::string_view group) { return group_ = group, *t
 Argument& Argument::may_be_empty() { return may_be_empty_ = true, *this; }
 Argument& Argument::one_of(std::vector<std::string> choices) { return choices_ = std::move(choices), *this; }
 
-std::string Argument::metavar() const { return choices_.empty() || is_positional() ? std::string(value_.metavar) : joined(choices_, "|"); }
+std::string Argument::metavar() const {
+  return choices_.empty() || is_positional() ? std::string(value_.metavar) : joined(choices_, "|");
+}
 
 void Argument::take(const std::vector<std::string>& words) {
   is_given_ = !words.empty();
   if (!is_given_) return;
   if (auto* const* flag = std::get_if<bool*>(&target_)) {
-    if (!CLI::detail::lexical_cast(words.back(), **flag)) throw_wrong_use(name() + " is given or not, and takes no '" + words.back().substr(0, kShownBytes) + "'");
+    if (!CLI::detail::lexical_cast(words.back(), **flag))
+      throw_wrong_use(name() + " is given or not, and takes no '" + words.back().substr(0, kShownBytes) + "'");
     return;
   }
   for (const auto& word : words) {
     if (!choices_.empty() && std::find(choices_.begin(), choices_.end(), word) == choices_.end())
-      throw_wrong_use(name() + ": '" + word.substr(0, kShownBytes) + "' is none of " + joined(choices_, "|") + did_you_mean(word, {choices_.begin(), choices_.end()}));
+      throw_wrong_use(name() + ": '" + word.substr(0, kShownBytes) + "' is none of " + joined(choices_, "|") +
+                      did_you_mean(word, {choices_.begin(), choices_.end()}));
     if (word.empty() && !may_be_empty_) throw_wrong_use(name() + ": the value is empty");
   }
   if (!is_repeated() && words.size() > (takes_two() ? 2 : 1)) throw_wrong_use(name() + " is given more than once");
@@ -85,7 +94,9 @@ Argument& Arguments::option(std::string_view names, Argument::Target target, Val
   return add(split(names), target, value, std::move(about));
 }
 
-Argument& Arguments::flag(std::string_view names, bool& target, std::string about) { return add(split(names), &target, "", std::move(about)); }
+Argument& Arguments::flag(std::string_view names, bool& target, std::string about) {
+  return add(split(names), &target, "", std::move(about));
+}
 
 Argument& Arguments::positional(Value value, Argument::Target target, std::string about) {
   return add({std::string(value.metavar)}, target, value, std::move(about));
@@ -93,7 +104,8 @@ Argument& Arguments::positional(Value value, Argument::Target target, std::strin
 
 bool Arguments::parse(int argc, char** argv) {
   flag("-h,--help", wants_help_, "print this help");
-  if (const auto form = argc > 1 ? description_form(argv[1]) : std::nullopt) return print(description_of(*this, *form)), false;
+  if (const auto form = argc > 1 ? description_form(argv[1]) : std::nullopt)
+    return print(description_of(*this, *form)), false;
   try {
     read(argc, argv);
   } catch (const Error& error) {
@@ -120,7 +132,8 @@ void Arguments::read(int argc, char** argv) {
   if (wants_help_) return;
   for (const auto& argument : all_) argument.check_others();
   auto extras = app.remaining();
-  if (const auto mark = std::find(extras.begin(), extras.end(), "--"); mark != extras.end()) extras.erase(mark);  // behind it are positionals
+  if (const auto mark = std::find(extras.begin(), extras.end(), "--"); mark != extras.end())
+    extras.erase(mark);  // behind it are positionals
   if (!extras.empty()) throw_wrong_use(unexpected(extras[0]));
 }
 
@@ -128,21 +141,27 @@ std::string Arguments::unexpected(const std::string& word) const {
   std::vector<std::string_view> names;
   for (const auto& argument : all_)
     if (argument.name().starts_with("--")) names.emplace_back(argument.name());
-  return "'" + word.substr(0, kShownBytes) + "' is not expected here" + (word.starts_with('-') ? did_you_mean(word.substr(0, kShownBytes), names) : "");
+  return "'" + word.substr(0, kShownBytes) + "' is not expected here" +
+         (word.starts_with('-') ? did_you_mean(word.substr(0, kShownBytes), names) : "");
 }
 
 // The command line ended behind the option that wants another word, of -vp the last.
 std::string Arguments::without_value(int argc, char** argv) const {
   for (int i = argc - 1; i > 0; --i) {
     const std::string_view word(argv[i]);
-    const std::string name(word.starts_with("--") ? word.substr(0, word.find('=')) : word.starts_with('-') ? "-" + std::string(1, word.back()) : "");
+    const std::string name(word.starts_with("--")  ? word.substr(0, word.find('='))
+                           : word.starts_with('-') ? "-" + std::string(1, word.back())
+                                                   : "");
     for (const auto& argument : all_)
-      if (!argument.is_flag() && std::find(argument.names().begin(), argument.names().end(), name) != argument.names().end())
+      if (!argument.is_flag() &&
+          std::find(argument.names().begin(), argument.names().end(), name) != argument.names().end())
         return argument.name() + ": the value " + argument.metavar() + " is missing";
   }
   return "a value is missing";
 }
 
-Error Arguments::misuse(const std::string& why) const { return {Errc::wrong_use, why + "\n" + name_ + " --help says how it is used"}; }
+Error Arguments::misuse(const std::string& why) const {
+  return {Errc::wrong_use, why + "\n" + name_ + " --help says how it is used"};
+}
 
 }  // namespace vdsm_hook::cli

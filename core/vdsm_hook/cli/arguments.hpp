@@ -1,4 +1,5 @@
-// The arguments of a command. A command declares them as data, from which its command line is read and its help is made.
+// The arguments of a command. A command declares them as data, from which its command line is read and its help is
+// made.
 #pragma once
 
 #include <deque>
@@ -39,7 +40,8 @@ class Argument {
   Argument& excludes(const Argument& other);
   /// The command line may have it only with OTHER.
   Argument& needs(const Argument& other);
-  /// When OTHER is given, the words in its place are those of the next positional. It is for completion; the command itself sorts them.
+  /// When OTHER is given, the words in its place are those of the next positional. It is for completion; the command
+  /// itself sorts them.
   Argument& gives_way_to(const Argument& other);
   Argument& in_group(std::string_view group);
   /// Without this an empty value is wrong use: it comes from a shell variable that was never set.

@@ -10,7 +10,8 @@
 
 namespace vdsm_hook::cli {
 
-int run_action(std::span<const Command> actions, const std::string& of, const std::string& summary, int argc, char** argv) {
+int run_action(std::span<const Command> actions, const std::string& of, const std::string& summary, int argc,
+               char** argv) {
   const CommandGroup group{of, summary, "ACTION", actions};
   const std::string_view word = argc > 1 ? argv[1] : "";
   if (word == "--help" || word == "-h") return print(help_of(group)), done;
@@ -20,8 +21,9 @@ int run_action(std::span<const Command> actions, const std::string& of, const st
     if (word == action.name) return action.main(argc - 1, argv + 1);
     names.push_back(action.name);
   }
-  throw Error(Errc::wrong_use, (word.empty() ? "no action was given" : "there is no action '" + printable(word.substr(0, 80)) + "'" +
-                                                                            did_you_mean(word, names)) +
+  throw Error(Errc::wrong_use, (word.empty() ? "no action was given"
+                                             : "there is no action '" + printable(word.substr(0, 80)) + "'" +
+                                                   did_you_mean(word, names)) +
                                    "; " + of + " --help lists them");
 }
 

@@ -25,6 +25,7 @@ struct CommandGroup {
 };
 
 /// Runs the command of ACTIONS that ARGV[1] names, and gives its exit code. Throws wrong_use when there is none.
-int run_action(std::span<const Command> actions, const std::string& of, const std::string& summary, int argc, char** argv);
+int run_action(std::span<const Command> actions, const std::string& of, const std::string& summary, int argc,
+               char** argv);
 
 }  // namespace vdsm_hook::cli

@@ -75,7 +75,8 @@ bool is_called(std::string_view name, int argc, char** argv) {
   return path.substr(path.rfind('/') + 1) == name;
 }
 
-void continue_with(const OtherProgram& program, std::initializer_list<std::string_view> command, int argc, char** argv) {
+void continue_with(const OtherProgram& program, std::initializer_list<std::string_view> command, int argc,
+                   char** argv) {
   auto paths = Paths::of_this_program();
   paths.apply_environment();
   auto path = paths.libexec_dir + "/" + std::string(program.name);
@@ -87,10 +88,11 @@ void continue_with(const OtherProgram& program, std::initializer_list<std::strin
   ::execv(path.c_str(), words.data());
   const int reason = errno;
   if (reason == ENOENT && status_of(path))
-    throw Error(Errc::engine_failure, "cannot start " + path + ": its interpreter is missing (a script's is in its first line)");
+    throw Error(Errc::engine_failure,
+                "cannot start " + path + ": its interpreter is missing (a script's is in its first line)");
   if (reason == ENOENT)
-    throw Error(Errc::engine_failure, "there is no " + path + ": install the package " + std::string(program.package) + " for " +
-                                          std::string(program.purpose));
+    throw Error(Errc::engine_failure, "there is no " + path + ": install the package " + std::string(program.package) +
+                                          " for " + std::string(program.purpose));
   throw Error::from_errno("cannot start " + path, reason);
 }
 

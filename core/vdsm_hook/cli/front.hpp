@@ -7,8 +7,8 @@
 
 namespace vdsm_hook::cli {
 
-/// Makes the process ready (descriptors 0 to 2, signals), does WORK and returns its exit code, or that of what it throws
-/// once that has been told.
+/// Makes the process ready (descriptors 0 to 2, signals), does WORK and returns its exit code, or that of what it
+/// throws once that has been told.
 int run_program(const std::function<int()>& work);
 
 /// Whether the program was called by this NAME, whatever the directory.
@@ -23,8 +23,9 @@ struct OtherProgram {
 inline constexpr OtherProgram kWithLibvirt{"vdsm-hook-libvirt", "vdsm-hook-libvirt", "commands that talk to libvirt"};
 inline constexpr OtherProgram kImporter{"vdsm-hook-import", "vdsm-hook-sdk", "importing hooks"};
 
-/// Does COMMAND ("props", "set"; nothing where PROGRAM has only one) with the words behind ARGV[0] in PROGRAM: returns only when that
-/// cannot be started. Throws engine_failure.
-[[noreturn]] void continue_with(const OtherProgram& program, std::initializer_list<std::string_view> command, int argc, char** argv);
+/// Does COMMAND ("props", "set"; nothing where PROGRAM has only one) with the words behind ARGV[0] in PROGRAM: returns
+/// only when that cannot be started. Throws engine_failure.
+[[noreturn]] void continue_with(const OtherProgram& program, std::initializer_list<std::string_view> command, int argc,
+                                char** argv);
 
 }  // namespace vdsm_hook::cli

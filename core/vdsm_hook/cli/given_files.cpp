@@ -20,7 +20,8 @@ std::optional<FileTarget> place_of(const GivenFile& file) {
 }
 
 std::string in_words(const GivenFile& file) {
-  if (file.name == "-") return file.what + (file.standard_fd == STDIN_FILENO ? " on standard input" : " on standard output");
+  if (file.name == "-")
+    return file.what + (file.standard_fd == STDIN_FILENO ? " on standard input" : " on standard output");
   return file.what + " " + on_one_line(file.name);
 }
 
@@ -31,17 +32,20 @@ void refuse_same_file(const Arguments& arguments, const GivenFile& written, cons
   if (!place || place->replaces_nothing) return;
   for (const auto& other : others)
     if (place == place_of(other))
-      throw arguments.misuse(in_words(written) + " is the same file as " + in_words(other) + ", and one of them would be lost: give it another name");
+      throw arguments.misuse(in_words(written) + " is the same file as " + in_words(other) +
+                             ", and one of them would be lost: give it another name");
 }
 
-void refuse_file_in_use(const Arguments& arguments, const GivenFile& written, const Paths& paths, const std::string& event) {
+void refuse_file_in_use(const Arguments& arguments, const GivenFile& written, const Paths& paths,
+                        const std::string& event) {
   if (written.name.empty() || written.name == "-") return;
   const auto slash = written.name.rfind('/');
   const auto directory = vdsm_hook::place_of(slash == std::string::npos ? "." : written.name.substr(0, slash + 1));
   if (!directory) return;
   for (const auto& hooks : paths.hooks_dirs)
     if (directory == vdsm_hook::place_of(hooks + "/" + event))
-      throw arguments.misuse(in_words(written) + " would be a file among the hooks of " + event + ": give it another directory");
+      throw arguments.misuse(in_words(written) + " would be a file among the hooks of " + event +
+                             ": give it another directory");
   if (!written.name.ends_with(".toml")) return;
   for (const auto& configuration : {paths.config_dir, paths.config_dir + "/hookpoints.d"})
     if (directory == vdsm_hook::place_of(configuration))

@@ -20,7 +20,8 @@ struct GivenFile {
 void refuse_same_file(const Arguments& arguments, const GivenFile& written, const std::vector<GivenFile>& others);
 
 /// Throws misuse() when WRITTEN would become one of EVENT's hooks, or a file of the configuration.
-void refuse_file_in_use(const Arguments& arguments, const GivenFile& written, const Paths& paths, const std::string& event);
+void refuse_file_in_use(const Arguments& arguments, const GivenFile& written, const Paths& paths,
+                        const std::string& event);
 
 /// The content of the file NAME, which may be a pipe; "-" is stdin. Throws wrong_use, also for more than MAX_BYTES.
 std::string read_input(const std::string& name, std::size_t max_bytes);

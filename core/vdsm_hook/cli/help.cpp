@@ -36,14 +36,17 @@ std::vector<std::vector<const Argument*>> groups_of(const Arguments& arguments) 
   for (const auto& argument : arguments.all()) {
     auto group = groups.begin();
     if (!argument.is_positional())
-      group = std::find_if(groups.begin() + 1, groups.end(), [&](const auto& members) { return members[0]->group() == argument.group(); });
+      group = std::find_if(groups.begin() + 1, groups.end(),
+                           [&](const auto& members) { return members[0]->group() == argument.group(); });
     if (group == groups.end()) group = groups.emplace(groups.end());
     group->push_back(&argument);
   }
   return groups;
 }
 
-std::string paragraphs_of(const Arguments::Note& note) { return note.title + (note.lines.empty() ? "" : "\n") + note.lines; }
+std::string paragraphs_of(const Arguments::Note& note) {
+  return note.title + (note.lines.empty() ? "" : "\n") + note.lines;
+}
 
 std::string indented(std::string text) {
   for (auto at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1)) text.insert(at + 1, "  ");
@@ -154,8 +157,11 @@ std::string description_of(const CommandGroup& group, DescriptionForm form) {
     commands.push_back({{"name", command.name}, {"summary", command.summary}});
   }
   if (form == DescriptionForm::lines) return lines;
-  return boost::json::serialize(boost::json::value{
-             {"name", group.name}, {"summary", group.summary}, {"metavar", group.metavar}, {"commands", std::move(commands)}, {"example", group.example}}) +
+  return boost::json::serialize(boost::json::value{{"name", group.name},
+                                                   {"summary", group.summary},
+                                                   {"metavar", group.metavar},
+                                                   {"commands", std::move(commands)},
+                                                   {"example", group.example}}) +
          "\n";
 }
 

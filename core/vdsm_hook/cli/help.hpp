@@ -22,8 +22,9 @@ enum class DescriptionForm {
 /// The form that WORD, --help=json or --help=lines, asks for. No help text mentions them: they are for our own tools.
 std::optional<DescriptionForm> description_form(std::string_view word);
 
-/// As lines: "command NAME"; "positional KIND NAME one|many [CHOICE]...", or with gives_way_to() an option's name instead of "one";
-/// "option NAME,NAME KIND [CHOICE]..."; "flag NAME,NAME"; "combination WORD...". A "*" is an empty word.
+/// As lines: "command NAME"; "positional KIND NAME one|many [CHOICE]...", or with gives_way_to() an option's name
+/// instead of "one"; "option NAME,NAME KIND [CHOICE]..."; "flag NAME,NAME"; "combination WORD...". A "*" is an empty
+/// word.
 std::string description_of(const Arguments& arguments, DescriptionForm form);
 std::string description_of(const CommandGroup& group, DescriptionForm form);
 

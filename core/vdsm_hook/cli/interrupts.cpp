@@ -43,7 +43,7 @@ struct Interrupts::State {
   explicit State(std::function<void(WaitsFor)> words) : last_words(std::move(words)) {
     sigemptyset(&watched);
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-      struct sigaction old{};
+      struct sigaction old {};
       if (::sigaction(signal, nullptr, &old) == 0 && old.sa_handler != SIG_IGN) sigaddset(&watched, signal);
     }
   }
@@ -83,7 +83,8 @@ struct Interrupts::State {
   int caught = 0;
 };
 
-Interrupts::Interrupts(std::function<void(WaitsFor)> last_words) : state_(std::make_shared<State>(std::move(last_words))) {}
+Interrupts::Interrupts(std::function<void(WaitsFor)> last_words)
+    : state_(std::make_shared<State>(std::move(last_words))) {}
 
 Interrupts::~Interrupts() {
   const std::lock_guard alone(state_->mutex);

@@ -9,12 +9,12 @@
 
 namespace vdsm_hook::cli {
 
-/// Hears INT, TERM and HUP, but for those that the caller of the program ignores. The program dies of them in the end, as whoever
-/// sent them expects.
+/// Hears INT, TERM and HUP, but for those that the caller of the program ignores. The program dies of them in the end,
+/// as whoever sent them expects.
 ///
-/// Until watch() a signal ends the program at once, as it ends any other. From then on it depends on what the command waits for
-/// (see WaitsFor): the first signal is a request to stop, or ends it at once; the second one always ends it at once. Hooks that run
-/// then are stopped by their helper.
+/// Until watch() a signal ends the program at once, as it ends any other. From then on it depends on what the command
+/// waits for (see WaitsFor): the first signal is a request to stop, or ends it at once; the second one always ends it
+/// at once. Hooks that run then are stopped by their helper.
 class Interrupts {
  public:
   /// LAST_WORDS is called before the program is ended at once, in a thread of ours, while the command waits.

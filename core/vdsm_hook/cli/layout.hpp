@@ -10,7 +10,8 @@ namespace vdsm_hook::cli {
 
 using Table = std::vector<std::vector<std::string>>;
 
-/// One line for each row of TABLE, its columns aligned, two blanks between them, INDENT in front. No blanks at line ends.
+/// One line for each row of TABLE, its columns aligned, two blanks between them, INDENT in front. No blanks at line
+/// ends.
 std::vector<std::string> aligned(const Table& table, std::size_t indent);
 /// TEXT as lines of at most 80 columns where its words let it be so, INDENT in front of all but the first.
 std::string folded(std::string_view text, std::size_t indent);

@@ -30,9 +30,9 @@ struct LinkPlace {
   enum class State { installed, missing, broken, obstructed };
   std::string driver, main_script, directory, link;
   State state = State::missing;
-  std::string target;    // of our link
-  std::string obstacle;  // what is there instead of it
-  std::string main;      // "none", "runs" or "not executable"
+  std::string target;      // of our link
+  std::string obstacle;    // what is there instead of it
+  std::string main;        // "none", "runs" or "not executable"
   bool has_trees = false;  // sub-directories of `directory`: the scripts of single VMs
 };
 
@@ -53,7 +53,8 @@ std::string_view kind_of(mode_t mode) {
 }
 
 LinkPlace look(const std::string& hooks_dir, const std::string& driver) {
-  LinkPlace place{driver, hooks_dir + "/" + driver, hooks_dir + "/" + driver + ".d", {}, LinkPlace::State::missing, {}, {}, "none"};
+  LinkPlace place{
+      driver, hooks_dir + "/" + driver, hooks_dir + "/" + driver + ".d", {}, LinkPlace::State::missing, {}, {}, "none"};
   place.link = place.directory + "/" + std::string(kBridgeName);
   if (const auto main = status_of(place.main_script))
     place.main = S_ISREG(main->st_mode) && may_execute(place.main_script) ? "runs" : "not executable";
@@ -81,8 +82,10 @@ LinkPlace look(const std::string& hooks_dir, const std::string& driver) {
 // A main script that guides for GPU passthrough install runs these trees itself, and so does the bridge.
 std::string doubt_about(const LinkPlace& place) {
   if (place.main != "runs" || !place.has_trees) return "";
-  return place.main_script + " is there, and directories of VMs are in " + place.directory + ": if it is a dispatcher that runs the " +
-         "scripts in these, each runs twice, since vdsm-hook runs them too. Take the dispatcher away then, or its execute bit";
+  return place.main_script + " is there, and directories of VMs are in " + place.directory +
+         ": if it is a dispatcher that runs the " +
+         "scripts in these, each runs twice, since vdsm-hook runs them too. Take the dispatcher away then, or its "
+         "execute bit";
 }
 
 void describe(Arguments& arguments, const std::string& action, const std::string& exit_codes) {
@@ -101,13 +104,15 @@ struct BridgeOptions {
   std::string hooks_dir = "/etc/libvirt/hooks";
 
   void add_to(Arguments& arguments, const std::vector<std::string>& usual) {
-    arguments.positional("DRIVER", &drivers, joined(kDrivers, ", ") + "; unless given: " + joined(usual, ", ")).one_of(kDrivers);
+    arguments.positional("DRIVER", &drivers, joined(kDrivers, ", ") + "; unless given: " + joined(usual, ", "))
+        .one_of(kDrivers);
     arguments.option("--libvirt-hooks-dir", &hooks_dir, kDirectory, "instead of /etc/libvirt/hooks");
   }
   std::vector<LinkPlace> places(const std::vector<std::string>& usual) const {
     const auto absolute = fs::absolute(hooks_dir).lexically_normal().string();
     std::vector<LinkPlace> all;
-    for (const auto& driver : drivers.empty() ? usual : drivers) all.push_back(look(absolute.ends_with('/') ? absolute.substr(0, absolute.size() - 1) : absolute, driver));
+    for (const auto& driver : drivers.empty() ? usual : drivers)
+      all.push_back(look(absolute.ends_with('/') ? absolute.substr(0, absolute.size() - 1) : absolute, driver));
     return all;
   }
 };
@@ -118,7 +123,8 @@ Directory make_directory(const fs::path& path) {
   if (path.has_parent_path()) make_directory(path.parent_path());
   auto made = vdsm_hook::make_directory(path.string(), 0755, 0755);
   const auto readable = made.open_file(".", O_RDONLY | O_DIRECTORY);
-  if (!readable || ::fchmod(readable.fd.get(), 0755) != 0) throw Error::from_errno("cannot make the directory " + path.string(), errno);
+  if (!readable || ::fchmod(readable.fd.get(), 0755) != 0)
+    throw Error::from_errno("cannot make the directory " + path.string(), errno);
   return made;
 }
 
@@ -137,14 +143,16 @@ int install_main(int argc, char** argv) {
                       "Makes vdsm-hook one of libvirt's hook scripts, so that VMs which libvirtd starts run "
                       "through their hooks. A main script /etc/libvirt/hooks/DRIVER is not touched, and "
                       "stays first.");
-  describe(arguments, "install", "0 done; 2 wrong use, or something else is in the place of a link; 3 the engine could not do its work.");
+  describe(arguments, "install",
+           "0 done; 2 wrong use, or something else is in the place of a link; 3 the engine could not do its work.");
   BridgeOptions options;
   options.add_to(arguments, kUsualDrivers);
   if (!arguments.parse(argc, argv)) return done;
   const auto places = options.places(kUsualDrivers);
   for (const auto& place : places)
     if (place.state == LinkPlace::State::obstructed)
-      throw Error(Errc::wrong_use, place.link + " is " + place.obstacle + ", no link to vdsm-hook: nothing was changed. Move it away, then install again");
+      throw Error(Errc::wrong_use, place.link + " is " + place.obstacle +
+                                       ", no link to vdsm-hook: nothing was changed. Move it away, then install again");
   const auto program = this_program();
   bool is_changed = false;
   for (const auto& place : places) {
@@ -159,8 +167,10 @@ int install_main(int argc, char** argv) {
   for (const auto& place : places)
     if (const auto doubt = doubt_about(place); !doubt.empty()) complain("warning: " + doubt);
   if (is_changed)
-    print("The daemon that runs these VMs (libvirtd, virtqemud, ...) calls it at once if it had a hook script of that driver when it\n"
-          "started; else after: systemctl reload libvirtd\n");
+    print(
+        "The daemon that runs these VMs (libvirtd, virtqemud, ...) calls it at once if it had a hook script of that "
+        "driver when it\n"
+        "started; else after: systemctl reload libvirtd\n");
   return done;
 }
 
@@ -174,11 +184,13 @@ int remove_main(int argc, char** argv) {
   if (!arguments.parse(argc, argv)) return done;
   bool is_changed = false;
   for (const auto& place : options.places(kDrivers)) {
-    if (place.state == LinkPlace::State::obstructed) complain("note: " + place.link + " is " + place.obstacle + ", no link to vdsm-hook: it stays");
+    if (place.state == LinkPlace::State::obstructed)
+      complain("note: " + place.link + " is " + place.obstacle + ", no link to vdsm-hook: it stays");
     if (place.target.empty()) continue;
     const auto hooks_dir = Directory::open(place.directory.substr(0, place.directory.rfind('/') + 1), Links::own);
     const Directory directory(hooks_dir.open_file(place.driver + ".d", O_PATH | O_DIRECTORY).fd);
-    if (const int error = directory.remove(std::string(kBridgeName)); error != 0) throw Error::from_errno("cannot remove " + place.link, error);
+    if (const int error = directory.remove(std::string(kBridgeName)); error != 0)
+      throw Error::from_errno("cannot remove " + place.link, error);
     is_changed = true;
     print("removed " + place.link + "\n");
     if (hooks_dir.remove_directory(place.driver + ".d") == 0) print("removed " + place.directory + "\n");
@@ -188,14 +200,15 @@ int remove_main(int argc, char** argv) {
 }
 
 boost::json::value to_json(const LinkPlace& place) {
-  return {{"driver", place.driver}, {"state", to_string(place.state)}, {"link", printable(place.link)}, {"target", printable(place.target)},
-          {"obstacle", place.obstacle}, {"main_script", place.main}};
+  return {{"driver", place.driver},        {"state", to_string(place.state)},
+          {"link", printable(place.link)}, {"target", printable(place.target)},
+          {"obstacle", place.obstacle},    {"main_script", place.main}};
 }
 
 int status_main(int argc, char** argv) {
-  Arguments arguments("vdsm-hook libvirt-bridge status",
-                      "Says whether libvirt calls vdsm-hook, driver by driver.");
-  describe(arguments, "status", "0 it does, for each of them; 1 not for all; 2 wrong use; 3 the engine could not do its work.");
+  Arguments arguments("vdsm-hook libvirt-bridge status", "Says whether libvirt calls vdsm-hook, driver by driver.");
+  describe(arguments, "status",
+           "0 it does, for each of them; 1 not for all; 2 wrong use; 3 the engine could not do its work.");
   BridgeOptions options;
   FormatOption format;
   options.add_to(arguments, kUsualDrivers);
@@ -212,7 +225,8 @@ int status_main(int argc, char** argv) {
     if (!place.obstacle.empty()) state += " (" + place.obstacle + ")";
     table.push_back({place.driver, state, place.link + (place.target.empty() ? "" : " -> " + place.target)});
     if (place.main != "none")
-      table.push_back({"", place.main_script + (place.main == "runs" ? " runs before it" : " does not run: it is no executable file")});
+      table.push_back({"", place.main_script +
+                               (place.main == "runs" ? " runs before it" : " does not run: it is no executable file")});
   }
   for (const auto& place : places)
     if (const auto doubt = doubt_about(place); !doubt.empty()) complain("warning: " + doubt);
@@ -233,7 +247,9 @@ constexpr Command kBridgeActions[] = {
 }  // namespace
 
 int libvirt_bridge_main(int argc, char** argv) {
-  return run_action(kBridgeActions, "vdsm-hook libvirt-bridge", "vdsm-hook as one of libvirt's hook scripts: events fire for VMs that libvirtd starts.", argc, argv);
+  return run_action(kBridgeActions, "vdsm-hook libvirt-bridge",
+                    "vdsm-hook as one of libvirt's hook scripts: events fire for VMs that libvirtd starts.", argc,
+                    argv);
 }
 
 }  // namespace vdsm_hook::cli

@@ -27,7 +27,8 @@ std::string calls_in_words() {
     std::string text;
     std::vector<std::string_view> subs;
     for (const auto& operation : driver.operations)
-      if (std::find(subs.begin(), subs.end(), operation.sub_operation) == subs.end()) subs.push_back(operation.sub_operation);
+      if (std::find(subs.begin(), subs.end(), operation.sub_operation) == subs.end())
+        subs.push_back(operation.sub_operation);
     for (const auto sub : subs) {
       text += (text.empty() ? "" : "; ") + std::string(sub) + ":";
       for (const auto& operation : driver.operations)
@@ -57,7 +58,8 @@ void tell(const CallReport& report, bool is_verbose) {
       complain(line);
     }
     if (report.scripts.empty()) complain("note: there is no script to run");
-    if (report.survivors > 0) complain("note: scripts left " + std::to_string(report.survivors) + " process(es) running");
+    if (report.survivors > 0)
+      complain("note: scripts left " + std::to_string(report.survivors) + " process(es) running");
   }
   if (!report.error.empty()) complain(report.error);
 }
@@ -75,7 +77,8 @@ int libvirt_call_main(int argc, char** argv) {
   arguments.exit_codes("0 done; 1 a script failed; 2 wrong use; 3 the engine could not do its work.");
   for (const auto& driver : libvirt_drivers())
     for (const auto& operation : driver.operations)
-      arguments.combination({std::string(driver.name), "", std::string(operation.name), std::string(operation.sub_operation)});
+      arguments.combination(
+          {std::string(driver.name), "", std::string(operation.name), std::string(operation.sub_operation)});
   LibvirtCall call;
   std::string hooks_dir, timeout;
   bool is_verbose = false;
@@ -87,7 +90,8 @@ int libvirt_call_main(int argc, char** argv) {
   arguments.positional("EXTRA", &call.extra, "- where libvirt gives nothing").required();
   arguments.option("--timeout", &timeout, "DURATION", "deadline of each script: 500ms, 30s, 10min, 1h");
   arguments.flag("-v,--verbose", is_verbose, "say what each script did");
-  arguments.option("--libvirt-hooks-dir", &hooks_dir, kDirectory, "instead of /etc/libvirt/hooks").in_group("Locations");
+  arguments.option("--libvirt-hooks-dir", &hooks_dir, kDirectory, "instead of /etc/libvirt/hooks")
+      .in_group("Locations");
   locations.add_engines_to(arguments);
   if (!arguments.parse(argc, argv)) return done;
 

@@ -36,15 +36,17 @@ std::optional<std::string> checksum_of(const std::string& path) {
   const auto opened = open_path(path, O_RDONLY | O_NONBLOCK);
   if (!opened) opened.fail("open", path);
   const auto& fd = opened.fd;
-  struct stat st{};
-  if (::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode)) throw Error(Errc::engine_failure, path + " is no regular file any more");
+  struct stat st {};
+  if (::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode))
+    throw Error(Errc::engine_failure, path + " is no regular file any more");
   if (static_cast<std::size_t>(st.st_size) > kMaxChecksumBytes) return std::nullopt;
   SHA2_CTX context;
   ::SHA256Init(&context);
   std::vector<unsigned char> piece(std::size_t{256} << 10);
   // As much as it has now: a file that grows all the while has an end, too.
   for (auto rest = st.st_size; rest > 0;) {
-    const auto count = ::read(fd.get(), piece.data(), std::min<std::size_t>(piece.size(), static_cast<std::size_t>(rest)));
+    const auto count =
+        ::read(fd.get(), piece.data(), std::min<std::size_t>(piece.size(), static_cast<std::size_t>(rest)));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw Error::from_errno("cannot read " + path, errno);
     if (count == 0) break;
@@ -63,7 +65,8 @@ std::vector<std::string> events_to_list(const std::string& event, bool is_adhoc,
     return events;
   }
   if (points.find(event) == nullptr && !(is_adhoc && is_event_name(event)))
-    throw Error(Errc::wrong_use, "there is no hook point '" + printable(event.substr(0, 80)) + "'" + points.did_you_mean(event));
+    throw Error(Errc::wrong_use,
+                "there is no hook point '" + printable(event.substr(0, 80)) + "'" + points.did_you_mean(event));
   return {event};
 }
 
@@ -108,8 +111,12 @@ std::string to_text(const std::vector<ListedHook>& hooks, const std::vector<std:
 boost::json::value to_json(const std::vector<ListedHook>& hooks) {
   boost::json::array out;
   for (const auto& hook : hooks) {
-    boost::json::object entry{{"event", hook.event}, {"name", printable(hook.file.name)}, {"path", printable(hook.file.path)},
-                              {"checksum", nullptr}, {"no_checksum", nullptr}, {"layer", printable(hook.file.layer)}};
+    boost::json::object entry{{"event", hook.event},
+                              {"name", printable(hook.file.name)},
+                              {"path", printable(hook.file.path)},
+                              {"checksum", nullptr},
+                              {"no_checksum", nullptr},
+                              {"layer", printable(hook.file.layer)}};
     if (hook.checksum) entry["checksum"] = *hook.checksum;
     if (!hook.checksum) entry["no_checksum"] = printable(hook.no_checksum);
     out.push_back(std::move(entry));

@@ -37,13 +37,16 @@ bool is_letter_or_digit(char c) { return is_letter(c) || (c >= '0' && c <= '9');
 /// The hook's custom property. Throws wrong_use when NAME is no hook's name.
 std::string property_of(const std::string& name) {
   constexpr std::size_t longest = 64;
-  const bool is_plain = std::all_of(name.begin(), name.end(), [](char c) { return is_letter_or_digit(c) || c == '_' || c == '-'; });
+  const bool is_plain =
+      std::all_of(name.begin(), name.end(), [](char c) { return is_letter_or_digit(c) || c == '_' || c == '-'; });
   if (!is_plain || name.size() > longest || !is_letter(name[0]))
-    throw_wrong_use("'" + name.substr(0, 80) + "' is no name for a hook: letters, digits, _ and -, a letter first, at most " +
-          std::to_string(longest) + " characters");
+    throw_wrong_use("'" + name.substr(0, 80) +
+                    "' is no name for a hook: letters, digits, _ and -, a letter first, at most " +
+                    std::to_string(longest) + " characters");
   std::string property = name;
   std::replace(property.begin(), property.end(), '-', '_');
-  if (const auto why = refused_name(property)) throw_wrong_use("a hook " + name + " would have a property " + property + ": " + *why);
+  if (const auto why = refused_name(property))
+    throw_wrong_use("a hook " + name + " would have a property " + property + ": " + *why);
   return property;
 }
 
@@ -77,10 +80,14 @@ std::string filled_in(std::string text, const Words& words) {
 // A directory that vanishes with what is in it, unless it got its name.
 class Draft {
  public:
-  explicit Draft(const std::string& parent) : parent_(Directory::open(parent, Links::own)), name_(".vdsm-hook-new." + random_uuid().substr(0, 8)) {
-    if (const int error = parent_.make_directory(name_, 0700); error != 0) throw Error::from_errno("cannot make a directory in " + parent, error);
+  explicit Draft(const std::string& parent)
+      : parent_(Directory::open(parent, Links::own)), name_(".vdsm-hook-new." + random_uuid().substr(0, 8)) {
+    if (const int error = parent_.make_directory(name_, 0700); error != 0)
+      throw Error::from_errno("cannot make a directory in " + parent, error);
     directory_ = Directory(parent_.open_file(name_, O_RDONLY | O_DIRECTORY).fd);
-    if (!directory_) throw Error(Errc::engine_failure, "cannot open the directory " + parent + "/" + name_ + ": somebody took it away");
+    if (!directory_)
+      throw Error(Errc::engine_failure,
+                  "cannot open the directory " + parent + "/" + name_ + ": somebody took it away");
   }
   Draft(const Draft&) = delete;
   Draft& operator=(const Draft&) = delete;
@@ -96,7 +103,8 @@ class Draft {
     files_.push_back(file.name);
     write_all(opened.fd.get(), file.text, file.name);
     // Not left to the umask: files that a group may write are not trusted.
-    if (::fchmod(opened.fd.get(), file.mode) != 0) throw Error::from_errno("cannot set the mode of " + file.name, errno);
+    if (::fchmod(opened.fd.get(), file.mode) != 0)
+      throw Error::from_errno("cannot set the mode of " + file.name, errno);
   }
 
   /// Makes it the directory NAME beside it, which must not exist. Throws wrong_use if it does.
@@ -138,12 +146,14 @@ std::string example_of(PayloadKind kind) {
 Event event_called(const std::string& name, bool is_adhoc, const HookPoints& points) {
   if (const auto* point = points.find(name)) {
     const auto& rules = point->ours;
-    return {name, std::string(option_for(rules.payload)), rules.payload, rules.vm_properties || rules.device_properties};
+    return {name, std::string(option_for(rules.payload)), rules.payload,
+            rules.vm_properties || rules.device_properties};
   }
   if (is_adhoc && is_event_name(name))
     return {name, " --adhoc", PayloadKind::none, true,
-            "First, `" + name + "` must become a hook point, by a table `[" + name + "]`: on this host in a file of\n`" +
-                Paths::system_config_dir() + "/hookpoints.d`, for a package in `hookpoints/hookpoints.toml` of the sources.\n\n"};
+            "First, `" + name + "` must become a hook point, by a table `[" + name +
+                "]`: on this host in a file of\n`" + Paths::system_config_dir() +
+                "/hookpoints.d`, for a package in `hookpoints/hookpoints.toml` of the sources.\n\n"};
   throw_wrong_use("there is no hook point '" + printable(name.substr(0, 80)) + "'" + points.did_you_mean(name));
 }
 
@@ -169,10 +179,11 @@ std::vector<NewFile> files_of(const std::string& name, const Event& event, const
       throw Error(Errc::engine_failure, std::string("the SDK is not complete: ") + error.what());
     }
   };
-  return {{"hook.toml", from("hook.toml.in"), 0644, "what the hook is, its properties and events"},
-          {source, from("hook." + language + ".in"), is_script ? 0755U : 0644U, "the hook itself: go on here"},
-          {"cases.json", from("cases.json.in"), 0644, "what it must do, which the tests of the vdsm-hook sources look at"},
-          {"README.md", from("README.md.in"), 0644, "how to try and to install it"}};
+  return {
+      {"hook.toml", from("hook.toml.in"), 0644, "what the hook is, its properties and events"},
+      {source, from("hook." + language + ".in"), is_script ? 0755U : 0644U, "the hook itself: go on here"},
+      {"cases.json", from("cases.json.in"), 0644, "what it must do, which the tests of the vdsm-hook sources look at"},
+      {"README.md", from("README.md.in"), 0644, "how to try and to install it"}};
 }
 
 }  // namespace
@@ -197,7 +208,8 @@ int new_main(int argc, char** argv) {
   const auto settings = locations.load();
   const auto files = files_of(name, event_called(event, is_adhoc, settings.points),
                               language == "python" ? "py" : language, settings.paths.sdk_new_dir);
-  if (const auto st = status_of(directory); !st || !S_ISDIR(st->st_mode)) throw_wrong_use(directory + " is no directory");
+  if (const auto st = status_of(directory); !st || !S_ISDIR(st->st_mode))
+    throw_wrong_use(directory + " is no directory");
   const auto folder = (directory == "." ? "" : directory + (directory.ends_with('/') ? "" : "/")) + name;
   if (status_of(folder, false)) throw_wrong_use(folder + " exists already");
   Draft draft(directory);

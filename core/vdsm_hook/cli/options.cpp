@@ -8,7 +8,9 @@ namespace vdsm_hook::cli {
 
 std::chrono::milliseconds read_timeout(const std::string& text) {
   const auto duration = parse_duration(text);
-  if (!duration) throw_wrong_use("--timeout '" + printable(text) + "' is not a duration such as 500ms, 30s, 10min or 1h (at most a week)");
+  if (!duration)
+    throw_wrong_use("--timeout '" + printable(text) +
+                    "' is not a duration such as 500ms, 30s, 10min or 1h (at most a week)");
   return *duration;
 }
 
@@ -16,7 +18,8 @@ Variables read_variables(const std::vector<std::string>& words, const std::strin
   Variables variables;
   for (const auto& word : words) {
     const auto equals = word.find('=');
-    if (equals == std::string::npos || equals == 0) throw_wrong_use(option + " '" + printable(word.substr(0, 80)) + "' is not NAME=VALUE");
+    if (equals == std::string::npos || equals == 0)
+      throw_wrong_use(option + " '" + printable(word.substr(0, 80)) + "' is not NAME=VALUE");
     variables.emplace_back(word.substr(0, equals), word.substr(equals + 1));
   }
   return variables;
@@ -37,13 +40,16 @@ std::string_view option_for(PayloadKind kind) {
 }
 
 void LocationOptions::add_to(Arguments& arguments) {
-  arguments.option("--hooks-dir", &moved.hooks_dirs, kPlace, "hooks directory instead of the installed ones; of several the later wins")
+  arguments
+      .option("--hooks-dir", &moved.hooks_dirs, kPlace,
+              "hooks directory instead of the installed ones; of several the later wins")
       .in_group("Locations");
   add_engines_to(arguments);
 }
 
 void LocationOptions::add_engines_to(Arguments& arguments) {
-  arguments.option("--config-dir", &moved.config_dir, kPlace, "instead of " + Paths::system_config_dir()).in_group("Locations");
+  arguments.option("--config-dir", &moved.config_dir, kPlace, "instead of " + Paths::system_config_dir())
+      .in_group("Locations");
   arguments.option("--runtime-dir", &moved.runtime_dir, kPlace, "instead of /run/vdsm-hook").in_group("Locations");
 }
 

@@ -28,9 +28,12 @@ std::string_view changes_of(const HookPointRules& rules) {
 }
 
 std::string properties_of(const HookPointRules& rules) {
-  const std::string withheld = rules.from_elsewhere ? "; those in the domain XML that nobody defines here are withheld" : "";
+  const std::string withheld =
+      rules.from_elsewhere ? "; those in the domain XML that nobody defines here are withheld" : "";
   if (rules.vm_properties && rules.device_properties) return "the VM's and its vmId, the device's" + withheld;
-  return rules.vm_properties ? "the VM's and its vmId" + withheld : rules.device_properties ? "the device's" + withheld : "none";
+  return rules.vm_properties       ? "the VM's and its vmId" + withheld
+         : rules.device_properties ? "the device's" + withheld
+                                   : "none";
 }
 
 std::string table_of(std::span<const HookPoint> points, bool compat_vdsm) {
@@ -70,7 +73,8 @@ std::string story_of(const HookPoint& point, bool compat_vdsm) {
   if (rules.payload != PayloadKind::none)
     say("changes", rules.result_used ? "used: the caller goes on with the document that the hooks leave"
                                      : "not used: they reach the later hooks and nobody else");
-  say("a failure", rules.vetoes ? "vetoes: what was about to happen does not happen" : "is reported, and the caller goes on");
+  say("a failure",
+      rules.vetoes ? "vetoes: what was about to happen does not happen" : "is reported, and the caller goes on");
   say("properties", properties_of(rules));
   say("parameters", point.parameters);
   say("defined in", point.origin);
@@ -124,7 +128,8 @@ int points_main(int argc, char** argv) {
   if (!name.empty()) {
     const auto* point = settings.points.find(name);
     if (point == nullptr)
-      throw Error(Errc::wrong_use, "there is no hook point '" + printable(name.substr(0, 80)) + "'" + settings.points.did_you_mean(name));
+      throw Error(Errc::wrong_use, "there is no hook point '" + printable(name.substr(0, 80)) + "'" +
+                                       settings.points.did_you_mean(name));
     points = {point, 1};
   }
   const bool is_compat = !compat.empty();

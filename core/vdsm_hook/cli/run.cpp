@@ -23,22 +23,27 @@ int run_main(int argc, char** argv) {
   std::string output, report_file;
   bool wants_diffs = false, is_quiet = false, is_verbose = false;
   options.add_to(arguments);
-  arguments.option("--output", &output, kFile, "where the resulting document goes instead of stdout; replaced atomically");
-  arguments.option("--report", &report_file, kFileOrStream, "where the report goes, as JSON; - is stdout and needs --output");
+  arguments.option("--output", &output, kFile,
+                   "where the resulting document goes instead of stdout; replaced atomically");
+  arguments.option("--report", &report_file, kFileOrStream,
+                   "where the report goes, as JSON; - is stdout and needs --output");
   arguments.flag("--diff", wants_diffs, "show what each hook changed");
   auto& quiet = arguments.flag("-q,--quiet", is_quiet, "only say what vetoes");
   arguments.flag("-v,--verbose", is_verbose, "say what each hook did").excludes(quiet);
   if (!arguments.parse(argc, argv)) return done;
   if (output == "-") output.clear();
-  const GivenFile document{"--output", output.empty() ? "-" : output, STDOUT_FILENO}, report_given{"--report", report_file, STDOUT_FILENO};
-  if (report_file == "-" && output.empty()) throw arguments.misuse("--report -: needs --output, or report and document would mix");
+  const GivenFile document{"--output", output.empty() ? "-" : output, STDOUT_FILENO},
+      report_given{"--report", report_file, STDOUT_FILENO};
+  if (report_file == "-" && output.empty())
+    throw arguments.misuse("--report -: needs --output, or report and document would mix");
   auto report_spares = options.inputs();
   report_spares.push_back(document);
   refuse_same_file(arguments, report_given, report_spares);
   refuse_same_file(arguments, document, {options.domain_input()});
 
   const Engine engine(options.locations.load());
-  for (const auto& file : {document, report_given}) refuse_file_in_use(arguments, file, engine.settings().paths, options.event());
+  for (const auto& file : {document, report_given})
+    refuse_file_in_use(arguments, file, engine.settings().paths, options.event());
   auto request = options.request(engine.settings());
   request.wants_diffs = wants_diffs;
   Interrupts interrupts;

@@ -25,7 +25,7 @@ struct Entry {
   std::string text;  // doubtful, ignored
 };
 
-using Entries = std::map<std::string, std::vector<Entry>>;       // name -> weakest layer first
+using Entries = std::map<std::string, std::vector<Entry>>;  // name -> weakest layer first
 struct SidecarFile {
   std::size_t layer = 0;
   std::string path;  // empty: a link to /dev/null, there is none
@@ -128,25 +128,25 @@ class LayerScan {
     add(name, Entry::Kind::doubtful, reason, std::move(text));
   }
 
-  // Of an entry, by its own stat. The directories above were judged already. What is neither a file nor a link was made what
-  // it is by those who may write the directory, and they are trusted.
+  // Of an entry, by its own stat. The directories above were judged already. What is neither a file nor a link was made
+  // what it is by those who may write the directory, and they are trusted.
   std::optional<std::string> doubt_about(const std::string& name, const struct stat& st) const {
     if (!rules_.checks_trust || (S_ISREG(st.st_mode) && rules_.trust.accepts(st))) return std::nullopt;
     if (S_ISREG(st.st_mode)) return rules_.trust.doubt_itself(st, path_ + "/" + name);
     if (!S_ISLNK(st.st_mode)) return std::nullopt;
     // A container's /dev/null may be anybody's: the link alone says what is meant.
-    return leads_to_dev_null(name) ? rules_.trust.doubt_owner(st, path_ + "/" + name) : rules_.trust.doubt_way(path_ + "/" + name, root_);
+    return leads_to_dev_null(name) ? rules_.trust.doubt_owner(st, path_ + "/" + name)
+                                   : rules_.trust.doubt_way(path_ + "/" + name, root_);
   }
 
-  bool leads_to_dev_null(const std::string& name) const {
-    return directory_.link_target(name) == "/dev/null";
-  }
+  bool leads_to_dev_null(const std::string& name) const { return directory_.link_target(name) == "/dev/null"; }
 
   void look_at(const std::string& name) {
     if (name == "__pycache__") return;
     // Dot files never run, not even where leftovers do.
     if (is_leftover_name(name) && (rules_.skips_leftovers || name[0] == '.'))
-      return ignore(name, Reason::leftover, name[0] == '.' ? "dot files never run" : "editors and package managers leave such files behind");
+      return ignore(name, Reason::leftover,
+                    name[0] == '.' ? "dot files never run" : "editors and package managers leave such files behind");
     auto found = directory_.status(name);
     if (!found) {
       if (errno != ENOENT) suspect(name, Reason::unreadable, in_words(errno));
@@ -168,7 +168,8 @@ class LayerScan {
     if (is_null) return add(name, Entry::Kind::mask);
     if (is_link) {
       const auto behind = directory_.status(name, true);
-      if (!behind && (errno == ENOENT || errno == ELOOP)) return ignore(name, Reason::not_regular, "a link that leads nowhere");
+      if (!behind && (errno == ENOENT || errno == ELOOP))
+        return ignore(name, Reason::not_regular, "a link that leads nowhere");
       if (!behind) return suspect(name, Reason::unreadable, in_words(errno));
       st = *behind;
     }
@@ -196,15 +197,14 @@ class LayerScan {
 };
 
 // The strongest layer's hook, mask or doubtful file decides about a name.
-void resolve(const std::string& name, const std::vector<Entry>& layers, std::string_view event, const DiscoveryRules& rules,
-             const Sidecars& sidecars, const std::vector<RefusedLayer>& refused, Discovery& found) {
-  const auto path_of = [&](const Entry& entry) {
-    return directory_of(rules.layers[entry.layer], event) + "/" + name;
-  };
+void resolve(const std::string& name, const std::vector<Entry>& layers, std::string_view event,
+             const DiscoveryRules& rules, const Sidecars& sidecars, const std::vector<RefusedLayer>& refused,
+             Discovery& found) {
+  const auto path_of = [&](const Entry& entry) { return directory_of(rules.layers[entry.layer], event) + "/" + name; };
   // An empty module, such as __init__.py, is a mask only where it masks something.
   const bool is_module = is_module_name(name) && std::none_of(layers.begin(), layers.end(), [](const Entry& entry) {
-    return entry.kind == Entry::Kind::hook || entry.kind == Entry::Kind::doubtful;
-  });
+                           return entry.kind == Entry::Kind::hook || entry.kind == Entry::Kind::doubtful;
+                         });
   const Entry* winner = nullptr;
   for (auto entry = layers.rbegin(); entry != layers.rend(); ++entry) {
     if (is_module && entry->kind == Entry::Kind::mask) continue;
@@ -212,8 +212,8 @@ void resolve(const std::string& name, const std::vector<Entry>& layers, std::str
       found.ignored.push_back({path_of(*entry), entry->reason, entry->text});
     } else if (winner != nullptr) {
       const bool is_mask = winner->kind == Entry::Kind::mask;
-      found.ignored.push_back({path_of(*entry), is_mask ? Reason::masked : Reason::overridden,
-                               "by " + printable(path_of(*winner))});
+      found.ignored.push_back(
+          {path_of(*entry), is_mask ? Reason::masked : Reason::overridden, "by " + printable(path_of(*winner))});
     } else {
       winner = &*entry;
       if (winner->kind == Entry::Kind::mask)
@@ -224,7 +224,9 @@ void resolve(const std::string& name, const std::vector<Entry>& layers, std::str
   if (winner == nullptr || winner->kind != Entry::Kind::hook) return;
   for (const auto& stronger : refused)
     if (stronger.layer > winner->layer && (stronger.may_name_any || stronger.names.contains(name))) {
-      found.ignored.push_back({path_of(*winner), Reason::in_doubt, printable(stronger.path) + ", which is not taken, may mask it or have conditions for it"});
+      found.ignored.push_back(
+          {path_of(*winner), Reason::in_doubt,
+           printable(stronger.path) + ", which is not taken, may mask it or have conditions for it"});
       return;
     }
   HookFile hook{name, path_of(*winner), rules.layers[winner->layer], {}, {}, {}};
@@ -241,7 +243,7 @@ void resolve(const std::string& name, const std::vector<Entry>& layers, std::str
 }  // namespace
 
 bool is_leftover_name(std::string_view name) {
-  constexpr std::array<std::string_view, 9> endings{"~",        ".bak",    ".swp",     ".orig",  ".rej",
+  constexpr std::array<std::string_view, 9> endings{"~",        ".bak",    ".swp",     ".orig", ".rej",
                                                     ".rpmsave", ".rpmnew", ".rpmorig", ".dpkg-"};
   if (name.starts_with('.')) return true;
   for (const auto ending : endings)

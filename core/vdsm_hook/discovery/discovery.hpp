@@ -19,7 +19,7 @@ struct DiscoveryRules {
 };
 
 struct HookFile {
-  std::string name;     ///< the file's name: hooks run in the byte order of it
+  std::string name;  ///< the file's name: hooks run in the byte order of it
   std::string path;
   std::string layer;    ///< the hooks directory it came from
   std::string sidecar;  ///< its NAME.toml, of its own layer or a stronger one; empty: none, or a link to /dev/null
@@ -37,8 +37,8 @@ struct Discovery {
 
 /// Looks at LAYER/EVENT of every layer, as it is now. Missing directories are fine, unless somebody who is not trusted
 /// could have taken them away from the layer; a link to nothing is not. Sidecars (*.toml), helper modules that are not
-/// executable (*.py, *.pyc; empty ones unless they mask a hook) and __pycache__ get no verdict. Does not throw for what it
-/// finds.
+/// executable (*.py, *.pyc; empty ones unless they mask a hook) and __pycache__ get no verdict. Does not throw for what
+/// it finds.
 ///
 /// Trust is judged first: whether a file is a mask, no hook at all or one that was switched off is only said of a file
 /// that nobody else could have made so.

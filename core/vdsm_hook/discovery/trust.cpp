@@ -33,7 +33,8 @@ void split_in_front(std::deque<std::string>& parts, std::string_view path) {
 
 // Of two paths without links, dots and double slashes.
 bool is_above(const std::string& directory, const std::string& path) {
-  return directory == "/" || (path.size() > directory.size() && path.starts_with(directory) && path[directory.size()] == '/');
+  return directory == "/" ||
+         (path.size() > directory.size() && path.starts_with(directory) && path[directory.size()] == '/');
 }
 
 constexpr std::size_t kMaxMapBytes = 64U << 10;  // the kernel takes 340 lines
@@ -75,8 +76,8 @@ bool Trust::accepts(const struct stat& st) const { return is_trusted(st.st_uid) 
 std::optional<std::string> Trust::doubt_owner(const struct stat& st, const std::string& name) const {
   if (is_trusted(st.st_uid)) return std::nullopt;
   if (unmapped_ == st.st_uid)
-    return printable(name) + " belongs to somebody whom this user namespace does not know (shown as uid " + std::to_string(st.st_uid) +
-           "; run the engine where its owner is mapped)";
+    return printable(name) + " belongs to somebody whom this user namespace does not know (shown as uid " +
+           std::to_string(st.st_uid) + "; run the engine where its owner is mapped)";
   return printable(name) + " belongs to uid " + std::to_string(st.st_uid) + " (chown it to root)";
 }
 
@@ -88,9 +89,13 @@ std::optional<std::string> Trust::doubt_itself(const struct stat& st, const std:
          " (chmod go-w)";
 }
 
-std::optional<std::string> Trust::doubt(const std::string& path, const std::string& shelter) const { return walk(path, shelter, true); }
+std::optional<std::string> Trust::doubt(const std::string& path, const std::string& shelter) const {
+  return walk(path, shelter, true);
+}
 
-std::optional<std::string> Trust::doubt_way(const std::string& path, const std::string& shelter) const { return walk(path, shelter, false); }
+std::optional<std::string> Trust::doubt_way(const std::string& path, const std::string& shelter) const {
+  return walk(path, shelter, false);
+}
 
 std::optional<std::string> Trust::walk(const std::string& path, const std::string& shelter, bool must_exist) const {
   // An empty part stands where the way has reached the shelter: only there is it known how that is called without

@@ -25,8 +25,8 @@ class Trust {
   /// directory that PATH begins with; sticky directories (such as /tmp) above it are let pass, itself and elsewhere
   /// they count as writable by others.
   std::optional<std::string> doubt(const std::string& path, const std::string& shelter) const;
-  /// The same, but what is missing at the end of the way, or behind its last link, is no doubt: whoever could have taken
-  /// it away or could put it there is trusted.
+  /// The same, but what is missing at the end of the way, or behind its last link, is no doubt: whoever could have
+  /// taken it away or could put it there is trusted.
   std::optional<std::string> doubt_way(const std::string& path, const std::string& shelter) const;
   /// Whether doubt_itself() has none.
   bool accepts(const struct stat& st) const;

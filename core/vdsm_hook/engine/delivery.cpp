@@ -51,8 +51,14 @@ std::vector<Incoming> incoming(const PropertyValues& values, const std::string& 
 
 class Delivery::Work {
  public:
-  Work(const std::vector<HookFile>& hooks, const Request& request, const Settings& settings, Caches& caches, Prepared& prepared)
-      : hooks_(hooks), request_(request), settings_(settings), caches_(caches), prepared_(prepared), plan_(prepared.plan) {}
+  Work(const std::vector<HookFile>& hooks, const Request& request, const Settings& settings, Caches& caches,
+       Prepared& prepared)
+      : hooks_(hooks),
+        request_(request),
+        settings_(settings),
+        caches_(caches),
+        prepared_(prepared),
+        plan_(prepared.plan) {}
 
   void deliver(const DomainFacts& facts) {
     const auto& rules = plan_.rules;
@@ -61,12 +67,14 @@ class Delivery::Work {
     static const DomainFacts nothing;
     const auto& domain = is_faulty ? nothing : facts;
     if (rules.vm_properties) {
-      take(incoming(domain.custom_properties, "the domain's metadata"), request_.properties, std::nullopt, prepared_.vm_properties);
+      take(incoming(domain.custom_properties, "the domain's metadata"), request_.properties, std::nullopt,
+           prepared_.vm_properties);
     } else if (!request_.properties.empty()) {
       note_left_out("VM's");
     }
     if (rules.device_properties) {
-      const auto device = rules.payload == PayloadKind::device_xml ? read_device_identity(request_.document) : DeviceIdentity{};
+      const auto device =
+          rules.payload == PayloadKind::device_xml ? read_device_identity(request_.document) : DeviceIdentity{};
       take(of_device(domain, device), request_.device_properties, device.type, prepared_.device_properties);
     } else if (!request_.device_properties.empty()) {
       note_left_out("device's");
@@ -93,7 +101,8 @@ class Delivery::Work {
       const auto* profile = all.size() == 1 ? current_profile(*all[0], device) : nullptr;
       if (profile == nullptr) continue;
       profiles.push_back({i, profile->properties});
-      plan_.notes.push_back(device.to_text() + " has the properties of the vNIC profile '" + printable(all[0]->profile) + "'");
+      plan_.notes.push_back(device.to_text() + " has the properties of the vNIC profile '" +
+                            printable(all[0]->profile) + "'");
     }
     if (profiles.empty() || plan_.is_blocked) return;
     domain.write_out(profiles);
@@ -102,12 +111,14 @@ class Delivery::Work {
 
  private:
   void note_left_out(const std::string& whose) {
-    plan_.notes.push_back(plan_.event + " does not deliver the " + whose + " properties: those that were given are left out");
+    plan_.notes.push_back(plan_.event + " does not deliver the " + whose +
+                          " properties: those that were given are left out");
   }
 
   void refuse(std::string what, const std::string& why) {
     if (!said_.insert(what + "\n" + why).second) return;
-    plan_.problems.push_back({std::move(what), why + (plan_.rules.vetoes ? "" : " (it is left out)"), plan_.rules.vetoes});
+    plan_.problems.push_back(
+        {std::move(what), why + (plan_.rules.vetoes ? "" : " (it is left out)"), plan_.rules.vetoes});
     plan_.is_blocked = plan_.is_blocked || plan_.rules.vetoes;
   }
 
@@ -118,7 +129,8 @@ class Delivery::Work {
   std::vector<Incoming> of_device(const DomainFacts& domain, const DeviceIdentity& device) {
     const auto all = domain.all_about(device);
     if (all.size() > 1 && !request_.compat_vdsm) {
-      refuse("the metadata of " + device.to_text(), "there are two elements for it, in lines " + std::to_string(all[0]->line) + " and " +
+      refuse("the metadata of " + device.to_text(), "there are two elements for it, in lines " +
+                                                        std::to_string(all[0]->line) + " and " +
                                                         std::to_string(all[1]->line) + ": make one of them");
       return {};
     }
@@ -137,14 +149,15 @@ class Delivery::Work {
 
   // The profile whose properties count now; nullptr: those that were written out do, if any.
   const VnicProfile* current_profile(const DeviceMetadata& metadata, const DeviceIdentity& device) {
-    if (metadata.profile.empty() || plan_.rules.from_elsewhere || (!is_start() && !metadata.written_out.empty())) return nullptr;
+    if (metadata.profile.empty() || plan_.rules.from_elsewhere || (!is_start() && !metadata.written_out.empty()))
+      return nullptr;
     const auto& profiles = store().profiles;
     if (const auto found = profiles.find(metadata.profile); found != profiles.end()) return &found->second;
     std::vector<std::string_view> names;
     for (const auto& [name, profile] : profiles) names.push_back(name);
     const auto what = "vNIC profile '" + printable(metadata.profile.substr(0, 80)) + "'";
-    const auto why = device.to_text() + " refers to it, and there is no such profile" + did_you_mean(metadata.profile, names) +
-                     "; vdsm-hook props profile list shows those there are";
+    const auto why = device.to_text() + " refers to it, and there is no such profile" +
+                     did_you_mean(metadata.profile, names) + "; vdsm-hook props profile list shows those there are";
     if (request_.compat_vdsm || !is_start()) {
       plan_.notes.push_back(what + ": " + why);
     } else {
@@ -154,7 +167,8 @@ class Delivery::Work {
   }
 
   // TYPE: of the device; nullopt: they are the VM's.
-  void take(const std::vector<Incoming>& properties, const Variables& given, const std::optional<std::string>& type, Variables& delivered) {
+  void take(const std::vector<Incoming>& properties, const Variables& given, const std::optional<std::string>& type,
+            Variables& delivered) {
     std::unordered_set<std::string_view> given_names;
     for (const auto& [name, value] : given) given_names.insert(name);
     std::unordered_map<std::string_view, int> counts;
@@ -170,11 +184,12 @@ class Delivery::Work {
       }
     }
     for (const auto& [name, value] : given)
-      if (may_pass("custom property " + printable(name.substr(0, 80)), name, value, type, false)) overlay.set(name, value);
+      if (may_pass("custom property " + printable(name.substr(0, 80)), name, value, type, false))
+        overlay.set(name, value);
   }
 
-  bool may_pass(const std::string& what, const std::string& name, const std::string& value, const std::optional<std::string>& type,
-                bool is_documents) {
+  bool may_pass(const std::string& what, const std::string& name, const std::string& value,
+                const std::optional<std::string>& type, bool is_documents) {
     if (request_.compat_vdsm) return !name.empty() && value.find('\0') == std::string::npos;
     auto why = refused_name(name);
     if (!why) why = refused_value(name, value);
@@ -195,21 +210,25 @@ class Delivery::Work {
     }
   }
 
-  // Who owns the VM writes its metadata, and a name of his choice could have programs that hooks call run what he says. What
-  // a person gives to one command is that person's.
-  bool may_pass_undefined(const std::string& what, const std::string& name, const std::optional<std::string>& type, bool is_documents,
-                          const Definitions& definitions) {
+  // Who owns the VM writes its metadata, and a name of his choice could have programs that hooks call run what he says.
+  // What a person gives to one command is that person's.
+  bool may_pass_undefined(const std::string& what, const std::string& name, const std::optional<std::string>& type,
+                          bool is_documents, const Definitions& definitions) {
     const bool is_withheld = is_documents && (plan_.rules.from_elsewhere || !settings_.delivers_undefined);
     if (!is_delivering_) return !is_withheld;
     const auto near = ++searches_ <= kMaxSearches ? definitions.nearest(name) : "";
-    const auto nobody = "nothing on this host defines it" + (near.empty() ? "" : " (did you mean " + std::string(near) + "?)");
+    const auto nobody =
+        "nothing on this host defines it" + (near.empty() ? "" : " (did you mean " + std::string(near) + "?)");
     if (!is_withheld) {
       plan_.notes.push_back(what + ": " + nobody + "; it is delivered as it is");
       return true;
     }
     const bool can_be_defined = !type || is_device_type(*type);
-    plan_.problems.push_back({what, "withheld from hooks, because " + nobody +
-                                        (can_be_defined ? "; to let it through: " + define_command(name, "PATTERN", type.value_or("")) : ""), false});
+    plan_.problems.push_back(
+        {what,
+         "withheld from hooks, because " + nobody +
+             (can_be_defined ? "; to let it through: " + define_command(name, "PATTERN", type.value_or("")) : ""),
+         false});
     return false;
   }
 
@@ -241,12 +260,13 @@ class Delivery::Work {
   Plan& plan_;
   bool is_delivering_ = true;  // or only looking
   int searches_ = 0;
-  std::unordered_set<std::string> said_;  // problems
+  std::unordered_set<std::string> said_;        // problems
   std::shared_ptr<const PropertyStore> store_;  // both only when they are needed
   std::shared_ptr<const HostProperties> host_;
 };
 
-Delivery::Delivery(const std::vector<HookFile>& hooks, const Request& request, const Settings& settings, Caches& caches, Prepared& prepared)
+Delivery::Delivery(const std::vector<HookFile>& hooks, const Request& request, const Settings& settings, Caches& caches,
+                   Prepared& prepared)
     : work_(std::make_unique<Work>(hooks, request, settings, caches, prepared)) {}
 
 Delivery::~Delivery() = default;

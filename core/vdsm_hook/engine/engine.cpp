@@ -83,7 +83,8 @@ Report PreparedEvent::run(std::stop_token stop) {
     const auto runner = state_->engine.make_runner(request.kept_descriptor);
     run_hooks(request, state_->engine.settings(), state_->prepared, *runner, report, stop);
   }
-  report.vetoed = std::any_of(report.problems.begin(), report.problems.end(), [](const Problem& p) { return p.vetoes; });
+  report.vetoed =
+      std::any_of(report.problems.begin(), report.problems.end(), [](const Problem& p) { return p.vetoes; });
   report.duration = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
   if (const auto& record = state_->options.recorder) {
     try {
@@ -113,10 +114,13 @@ PreparedEvent Engine::prepare(Request request) const {
 
 Plan Engine::plan(Request request) const { return prepare(std::move(request)).plan(); }
 
-Report Engine::run(Request request, std::stop_token stop) const { return prepare(std::move(request)).run(std::move(stop)); }
+Report Engine::run(Request request, std::stop_token stop) const {
+  return prepare(std::move(request)).run(std::move(stop));
+}
 
 std::unique_ptr<Runner> Engine::make_runner(int kept) const {
-  return state_->options.runner ? state_->options.runner(kept) : make_helper_runner(state_->settings.paths.helper, kept);
+  return state_->options.runner ? state_->options.runner(kept)
+                                : make_helper_runner(state_->settings.paths.helper, kept);
 }
 
 }  // namespace vdsm_hook

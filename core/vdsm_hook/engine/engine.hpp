@@ -17,13 +17,14 @@ namespace vdsm_hook {
 struct EngineOptions {
   /// Makes what starts the hooks of one event. KEPT: Request::kept_descriptor. Empty: in the installed helper process.
   std::function<std::unique_ptr<Runner>(int kept)> runner{};
-  /// Is called at the end of every event that was run: also of one that was vetoed or cancelled, and of one without hooks. Not where
-  /// run() throws. What it throws does not lose the event: the report has it as a problem that vetoes nothing.
+  /// Is called at the end of every event that was run: also of one that was vetoed or cancelled, and of one without
+  /// hooks. Not where run() throws. What it throws does not lose the event: the report has it as a problem that vetoes
+  /// nothing.
   std::function<void(const Request&, const Report&)> recorder{};
 };
 
-/// An event that was planned and can be run. It has no use for another time: run it soon, since it goes by what the files were when it was
-/// prepared. Its engine must outlive it.
+/// An event that was planned and can be run. It has no use for another time: run it soon, since it goes by what the
+/// files were when it was prepared. Its engine must outlive it.
 class PreparedEvent {
  public:
   PreparedEvent(PreparedEvent&&) noexcept;
@@ -33,9 +34,9 @@ class PreparedEvent {
   const Request& request() const noexcept;
   const Plan& plan() const noexcept;
 
-  /// Runs the hooks of the plan, in a helper process when there are any, and that once. Should this process die, the helper stops the hook
-  /// that runs with its whole tree. On a request of STOP the running hook's tree is stopped, nothing more is started, and the report
-  /// says so. Throws engine_failure.
+  /// Runs the hooks of the plan, in a helper process when there are any, and that once. Should this process die, the
+  /// helper stops the hook that runs with its whole tree. On a request of STOP the running hook's tree is stopped,
+  /// nothing more is started, and the report says so. Throws engine_failure.
   Report run(std::stop_token stop = {});
 
  private:

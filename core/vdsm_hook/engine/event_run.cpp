@@ -18,7 +18,8 @@ constexpr std::size_t kMaxBatch = 64;
 // One run: hooks one after the other, the document going through them.
 class HookRun {
  public:
-  HookRun(const Request& request, const Settings& settings, const Prepared& prepared, Runner& runner, const std::string& run_id)
+  HookRun(const Request& request, const Settings& settings, const Prepared& prepared, Runner& runner,
+          const std::string& run_id)
       : request_(request),
         settings_(settings),
         prepared_(prepared),
@@ -31,12 +32,13 @@ class HookRun {
   /// Fills REPORT, which has what the plan says already.
   void run(Report& report, const std::stop_token& stop) {
     auto environment = make_environment(environment_parts());
-    const auto is_each_hooks = [this](const std::string& entry) { return entry.starts_with(kNameEntry) || entry.starts_with(path_variable() + "="); };
+    const auto is_each_hooks = [this](const std::string& entry) {
+      return entry.starts_with(kNameEntry) || entry.starts_with(path_variable() + "=");
+    };
     std::erase_if(environment, is_each_hooks);
     environment_ = std::make_shared<const std::vector<std::string>>(std::move(environment));
     for (std::size_t next = 0; next < plan_.hooks.size();) next = run_from(next, report, stop);
-    if (report.is_cancelled)
-      report.problems.push_back({plan_.event, "the event was cancelled", plan_.rules.vetoes});
+    if (report.is_cancelled) report.problems.push_back({plan_.event, "the event was cancelled", plan_.rules.vetoes});
     if (plan_.rules.result_used) {
       report.changed = file_.document() != request_.document;
       report.document = file_.document();
@@ -138,7 +140,8 @@ class HookRun {
   // Made of the documents without their passwords, so that none is found in pieces.
   std::string diff_to(const std::string& document) {
     if (!is_utf8(document) || document.find('\0') != std::string::npos) return "(not shown: it is not in UTF-8)\n";
-    if (std::max(file_.document().size(), document.size()) > kMaxDiffBytes) return unified_diff(file_.document(), document);  // which says so
+    if (std::max(file_.document().size(), document.size()) > kMaxDiffBytes)
+      return unified_diff(file_.document(), document);  // which says so
     const auto diff = unified_diff(secrets_.hidden(file_.document()), secrets_.hidden(document));
     return diff.empty() ? "(only what is hidden here changed: a password)\n" : diff;
   }
@@ -164,7 +167,8 @@ class HookRun {
   // WHY: what is wrong with the document or its file; empty: nothing, but the hook failed.
   static void discard(const std::string& why, HookOutcome& outcome) {
     outcome.adopted = false;
-    outcome.reason += (outcome.reason.empty() ? "" : "; ") + (why.empty() ? "" : why + "; ") + "its changes were discarded";
+    outcome.reason +=
+        (outcome.reason.empty() ? "" : "; ") + (why.empty() ? "" : why + "; ") + "its changes were discarded";
     if (!why.empty()) outcome.failed = true;
   }
 
@@ -220,7 +224,7 @@ class HookRun {
   PrivateFile file_;
   Secrets secrets_;
   bool has_learned_ = false;
-  bool needs_new_place_ = false;  // the file's, before the next hook starts
+  bool needs_new_place_ = false;                                 // the file's, before the next hook starts
   std::shared_ptr<const std::vector<std::string>> environment_;  // all but what names the hook and the file
   std::string stopped_by_;
 };
@@ -229,10 +233,12 @@ class HookRun {
 
 void learn_secrets(const Request& request, Secrets& secrets) {
   for (const auto* document : {&request.document, &request.domain_xml}) secrets.learn(*document);
-  for (const auto* variables : {&request.properties, &request.device_properties, &request.parameters}) secrets.learn(*variables);
+  for (const auto* variables : {&request.properties, &request.device_properties, &request.parameters})
+    secrets.learn(*variables);
 }
 
-void run_hooks(const Request& request, const Settings& settings, const Prepared& prepared, Runner& runner, Report& report, const std::stop_token& stop) {
+void run_hooks(const Request& request, const Settings& settings, const Prepared& prepared, Runner& runner,
+               Report& report, const std::stop_token& stop) {
   HookRun(request, settings, prepared, runner, report.run_id).run(report, stop);
 }
 

@@ -14,7 +14,9 @@ namespace vdsm_hook {
 /// Takes into SECRETS what must not be shown of the documents and variables that REQUEST gives.
 void learn_secrets(const Request& request, Secrets& secrets);
 
-/// Runs the hooks that PREPARED says. REPORT has what the plan says already, and gets what became of it. Throws engine_failure.
-void run_hooks(const Request& request, const Settings& settings, const Prepared& prepared, Runner& runner, Report& report, const std::stop_token& stop);
+/// Runs the hooks that PREPARED says. REPORT has what the plan says already, and gets what became of it. Throws
+/// engine_failure.
+void run_hooks(const Request& request, const Settings& settings, const Prepared& prepared, Runner& runner,
+               Report& report, const std::stop_token& stop);
 
 }  // namespace vdsm_hook

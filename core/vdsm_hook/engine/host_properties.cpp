@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <set>
 
+#include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/base/error.hpp"
 #include "vdsm_hook/base/file.hpp"
-#include "vdsm_hook/base/directory.hpp"
 #include "vdsm_hook/discovery/discovery.hpp"
 #include "vdsm_hook/properties/names.hpp"
 
@@ -33,7 +33,9 @@ bool has_word(const std::string& path, std::string_view name) {
   } catch (const Error&) {
     return false;
   }
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; };
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
   for (auto at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
     const auto end = at + name.size();
     if ((at == 0 || !is_letter(text[at - 1])) && (end == text.size() || !is_letter(text[end]))) return true;
@@ -44,7 +46,8 @@ bool has_word(const std::string& path, std::string_view name) {
 // A hook declares all its properties at each of its events. Where it has conditions on a property at some events and on
 // others at the rest, the rest do not read it.
 template <typename InSidecar>
-std::vector<std::string> readers_of(const std::vector<PropertyReader>& hooks, std::string_view name, const InSidecar& in_sidecar) {
+std::vector<std::string> readers_of(const std::vector<PropertyReader>& hooks, std::string_view name,
+                                    const InSidecar& in_sidecar) {
   const auto interest_of = [&](const PropertyReader& hook) {
     if (hook.sidecar) return in_sidecar(*hook.sidecar);
     return has_word(hook.path, name) ? Sidecar::Interest::declared : Sidecar::Interest::none;
@@ -55,7 +58,8 @@ std::vector<std::string> readers_of(const std::vector<PropertyReader>& hooks, st
   std::vector<std::string> names;
   for (const auto& hook : hooks) {
     const auto found = interest_of(hook);
-    const bool is_others = found == Sidecar::Interest::declared && hook.sidecar && hook.sidecar->has_property_conditions() &&
+    const bool is_others = found == Sidecar::Interest::declared && hook.sidecar &&
+                           hook.sidecar->has_property_conditions() &&
                            with_condition.contains(hook.sidecar->declared_by);
     if (found != Sidecar::Interest::none && !is_others) names.push_back(hook.event + "/" + hook.name);
   }
@@ -67,7 +71,8 @@ bool has_entries(const std::string& event, const std::vector<std::string>& layer
   return std::any_of(layers.begin(), layers.end(), [&event](const std::string& layer) {
     bool has_one = false;
     auto opened = open_path(layer + "/" + event, O_RDONLY | O_DIRECTORY);
-    if (opened) Directory(std::move(opened.fd)).each_name([&has_one](const std::string&) { return has_one = true, false; });
+    if (opened)
+      Directory(std::move(opened.fd)).each_name([&has_one](const std::string&) { return has_one = true, false; });
     return has_one;
   });
 }
@@ -80,7 +85,8 @@ std::optional<FileStamp> stamp_of(const Directory& layer, const std::string& nam
 }
 
 // Null: there is none, or none that can be read.
-std::shared_ptr<const Sidecar> sidecar_of(const HookFile& hook, const std::string& event, const Settings& settings, SidecarCache& sidecars) {
+std::shared_ptr<const Sidecar> sidecar_of(const HookFile& hook, const std::string& event, const Settings& settings,
+                                          SidecarCache& sidecars) {
   if (hook.sidecar.empty() || !hook.sidecar_doubt.empty()) return nullptr;
   try {
     return sidecars.get(hook.sidecar, hook.sidecar_stamp, settings.points, event);
@@ -108,7 +114,8 @@ void define_conditions(const Sidecar& sidecar, HostProperties& host) {
   };
   const auto look_at = [&](const std::string& name, bool may_be_vms, bool may_be_devices) {
     if (refused_name(name)) return;
-    const bool is_vms = sidecar.vm_properties.find(name) != nullptr, is_devices = sidecar.declares_device_property(name);
+    const bool is_vms = sidecar.vm_properties.find(name) != nullptr,
+               is_devices = sidecar.declares_device_property(name);
     if (may_be_vms && !is_devices) define(host.vm, name);
     if (may_be_devices && !is_vms && !is_devices)
       for (const auto type : device_types()) define(host.device[std::string(type)], name);
@@ -170,11 +177,14 @@ std::vector<std::string> HostProperties::readers_of_vm_property(std::string_view
   return readers_of(hooks, name, [name](const Sidecar& sidecar) { return sidecar.in_vm_property(name); });
 }
 
-std::vector<std::string> HostProperties::readers_of_device_property(std::string_view type, std::string_view name) const {
-  return readers_of(hooks, name, [type, name](const Sidecar& sidecar) { return sidecar.in_device_property(type, name); });
+std::vector<std::string> HostProperties::readers_of_device_property(std::string_view type,
+                                                                    std::string_view name) const {
+  return readers_of(hooks, name,
+                    [type, name](const Sidecar& sidecar) { return sidecar.in_device_property(type, name); });
 }
 
-HostProperties find_host_properties(const Settings& settings, const PropertyStore& store, SidecarCache& sidecars, bool compat_vdsm) {
+HostProperties find_host_properties(const Settings& settings, const PropertyStore& store, SidecarCache& sidecars,
+                                    bool compat_vdsm) {
   std::vector<PropertyReader> hooks;
   for (const auto& point : settings.points.all()) {
     const std::string event(point.name);
@@ -194,11 +204,15 @@ bool HostPropertiesCache::is_current(const Settings& settings, SidecarCache& sid
                                      const std::vector<HookFile>& here) const {
   auto known = host_->hooks.begin();
   for (const auto& hook : here) {
-    known = std::find_if(known, host_->hooks.end(), [&event](const PropertyReader& reader) { return reader.event == event; });
-    if (known == host_->hooks.end() || known->path != hook.path || known->sidecar != sidecar_of(hook, event, settings, sidecars)) return false;
+    known = std::find_if(known, host_->hooks.end(),
+                         [&event](const PropertyReader& reader) { return reader.event == event; });
+    if (known == host_->hooks.end() || known->path != hook.path ||
+        known->sidecar != sidecar_of(hook, event, settings, sidecars))
+      return false;
     ++known;
   }
-  if (std::any_of(known, host_->hooks.end(), [&event](const PropertyReader& reader) { return reader.event == event; })) return false;
+  if (std::any_of(known, host_->hooks.end(), [&event](const PropertyReader& reader) { return reader.event == event; }))
+    return false;
   std::vector<Directory> layers;
   for (const auto& layer : settings.paths.hooks_dirs) layers.push_back(open_layer(layer));
   return std::all_of(watched_.begin(), watched_.end(), [&](const Watched& watched) {
@@ -206,7 +220,8 @@ bool HostPropertiesCache::is_current(const Settings& settings, SidecarCache& sid
   });
 }
 
-std::shared_ptr<const HostProperties> HostPropertiesCache::get(const Settings& settings, const std::shared_ptr<const PropertyStore>& store,
+std::shared_ptr<const HostProperties> HostPropertiesCache::get(const Settings& settings,
+                                                               const std::shared_ptr<const PropertyStore>& store,
                                                                SidecarCache& sidecars, const std::string& event,
                                                                const std::vector<HookFile>& here) {
   const std::lock_guard lock(mutex_);

@@ -43,15 +43,15 @@ struct PropertyReader {
 
 /// The properties that there are on this host.
 struct HostProperties {
-  /// Of the installed hooks, replaced by oVirt's own, replaced by the administrator's. What a hook has a condition on and
-  /// nobody declares may have any value.
+  /// Of the installed hooks, replaced by oVirt's own, replaced by the administrator's. What a hook has a condition on
+  /// and nobody declares may have any value.
   Definitions vm;
   DeviceDefinitions device;
   Definitions network;
   std::vector<PropertyReader> hooks;  ///< in the order of the hook points, then as they run
 
-  /// The hooks that read the property, as "EVENT/NAME": those whose sidecar declares it or has a condition on it, and those
-  /// without a sidecar whose file has its name as a word.
+  /// The hooks that read the property, as "EVENT/NAME": those whose sidecar declares it or has a condition on it, and
+  /// those without a sidecar whose file has its name as a word.
   std::vector<std::string> readers_of_vm_property(std::string_view name) const;
   /// TYPE: of the device.
   std::vector<std::string> readers_of_device_property(std::string_view type, std::string_view name) const;
@@ -65,9 +65,11 @@ HostProperties find_host_properties(const Settings& settings, const PropertyStor
 /// What was found already, and is found again when a directory or file has changed that it was made from. Thread-safe.
 class HostPropertiesCache {
  public:
-  /// HERE: the hooks of EVENT as they are now, which are not looked at again. EVENT need be no hook point of the settings.
+  /// HERE: the hooks of EVENT as they are now, which are not looked at again. EVENT need be no hook point of the
+  /// settings.
   std::shared_ptr<const HostProperties> get(const Settings& settings, const std::shared_ptr<const PropertyStore>& store,
-                                            SidecarCache& sidecars, const std::string& event, const std::vector<HookFile>& here);
+                                            SidecarCache& sidecars, const std::string& event,
+                                            const std::vector<HookFile>& here);
 
  private:
   struct Watched {
@@ -75,7 +77,8 @@ class HostPropertiesCache {
     std::string event, name;  // below the layer
     std::optional<FileStamp> stamp;
   };
-  bool is_current(const Settings& settings, SidecarCache& sidecars, const std::string& event, const std::vector<HookFile>& here) const;
+  bool is_current(const Settings& settings, SidecarCache& sidecars, const std::string& event,
+                  const std::vector<HookFile>& here) const;
 
   std::mutex mutex_;
   std::shared_ptr<const PropertyStore> store_;

@@ -72,7 +72,8 @@ std::optional<std::string> Interpreters::doubt_of(const std::string& interpreter
 std::optional<std::string> Interpreters::env_obstacle(const std::string& program) const {
   const auto wanted = program_for_env(first_line(program));
   if (!wanted || wanted->find('/') != std::string::npos) return std::nullopt;
-  if (any_directory(search_path_, [&](const std::string& directory) { return may_execute(directory + "/" + *wanted); })) return std::nullopt;
+  if (any_directory(search_path_, [&](const std::string& directory) { return may_execute(directory + "/" + *wanted); }))
+    return std::nullopt;
   return "the program " + printable(*wanted) + " that its first line asks env for is not in the hooks' PATH";
 }
 

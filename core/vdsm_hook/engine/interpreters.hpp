@@ -18,12 +18,12 @@ class Interpreters {
   Interpreters(const Trust& trust, std::string search_path) : trust_(trust), search_path_(std::move(search_path)) {}
 
   /// Why others could change what runs when the file PROGRAM is started: its interpreter (`/bin/sh` of a text without
-  /// `#!`), that one's interpreter, and where env(1) looks for it, the directories of the search path up to the one that has
-  /// it. A program itself is not judged. nullopt: they cannot. What is missing is no doubt.
+  /// `#!`), that one's interpreter, and where env(1) looks for it, the directories of the search path up to the one
+  /// that has it. A program itself is not judged. nullopt: they cannot. What is missing is no doubt.
   std::optional<std::string> doubt(const std::string& program);
 
-  /// Why PROGRAM would not start although its interpreter is there: env(1) is to look for a program that the search path
-  /// does not have. nullopt: nothing of the kind.
+  /// Why PROGRAM would not start although its interpreter is there: env(1) is to look for a program that the search
+  /// path does not have. nullopt: nothing of the kind.
   std::optional<std::string> env_obstacle(const std::string& program) const;
 
  private:

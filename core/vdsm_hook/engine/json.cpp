@@ -17,7 +17,8 @@ json::array to_json(const std::vector<Problem>& problems) {
 
 json::array to_json(const std::vector<IgnoredFile>& ignored) {
   json::array out;
-  for (const auto& file : ignored) out.push_back({{"path", printable(file.path)}, {"reason", printable(reason_of(file))}});
+  for (const auto& file : ignored)
+    out.push_back({{"path", printable(file.path)}, {"reason", printable(reason_of(file))}});
   return out;
 }
 
@@ -110,9 +111,12 @@ json::value to_json(const Report& report) {
 json::value to_json(const Plan& plan) {
   json::array hooks;
   for (const auto& hook : plan.hooks) {
-    json::object out{{"name", printable(hook.name)}, {"path", printable(hook.path)},
-                     {"verdict", hook.runs ? "run" : "skip"}, {"reason", printable(hook.reason)},
-                     {"summary", printable(hook.summary)}, {"timeout_s", nullptr},
+    json::object out{{"name", printable(hook.name)},
+                     {"path", printable(hook.path)},
+                     {"verdict", hook.runs ? "run" : "skip"},
+                     {"reason", printable(hook.reason)},
+                     {"summary", printable(hook.summary)},
+                     {"timeout_s", nullptr},
                      {"on_failure", to_string(hook.on_failure)}};
     if (hook.deadline) out["timeout_s"] = static_cast<double>(hook.deadline->count()) / 1000.0;
     hooks.push_back(std::move(out));

@@ -17,6 +17,8 @@ std::string_view to_string(OnFailure policy) {
   return "veto";
 }
 
-std::string to_text(const Problem& problem) { return (problem.vetoes ? "error: " : "warning: ") + problem.what + ": " + problem.why; }
+std::string to_text(const Problem& problem) {
+  return (problem.vetoes ? "error: " : "warning: ") + problem.what + ": " + problem.why;
+}
 
 }  // namespace vdsm_hook

@@ -32,13 +32,13 @@ std::string to_text(const Problem& problem);
 
 struct PlannedHook {
   std::string name, path;
-  std::string layer;   ///< the hooks directory
+  std::string layer;  ///< the hooks directory
   bool runs = true;
-  std::string reason;  ///< why it does not run
-  std::string summary; ///< of its sidecar
+  std::string reason;                                 ///< why it does not run
+  std::string summary;                                ///< of its sidecar
   std::optional<std::chrono::milliseconds> deadline;  ///< none only under compat_vdsm
   OnFailure on_failure = OnFailure::veto;             ///< what its failure means at this event
-  bool stops_event = true;  ///< its exit code 2 keeps the later hooks from running
+  bool stops_event = true;                            ///< its exit code 2 keeps the later hooks from running
 };
 
 /// What run() would do. Nothing was started for it. Passwords are hidden in `problems`, `notes` and the hooks' reasons.
@@ -52,7 +52,7 @@ struct Plan {
   std::vector<std::string> notes;  ///< worth knowing, nothing wrong
   bool is_blocked = false;         ///< a problem that keeps every hook from being started
 
-  bool runs_something() const;     ///< at least one hook would be started
+  bool runs_something() const;  ///< at least one hook would be started
 };
 
 }  // namespace vdsm_hook

@@ -20,7 +20,8 @@ namespace {
 
 HookPointRules rules_of(const Request& request, const HookPoints& points) {
   if (!is_event_name(request.event))
-    wrong("'" + printable(request.event.substr(0, 80)) + "' is no event name: one plain name of letters, digits, _ - and .");
+    wrong("'" + printable(request.event.substr(0, 80)) +
+          "' is no event name: one plain name of letters, digits, _ - and .");
   HookPointRules rules{request.adhoc.value_or(PayloadKind::none), true, true, true, true};
   if (const auto* point = points.find(request.event)) {
     rules = point->rules(request.compat_vdsm);
@@ -35,16 +36,19 @@ void check_document(const Request& request, const HookPointRules& rules) {
   if (rules.payload == PayloadKind::none && !request.document.empty())
     wrong(request.event + " carries no document; the domain XML that the event belongs to is given as such");
   if (rules.payload != PayloadKind::none && request.document.empty())
-    wrong(request.event + " carries a document (" + std::string(to_string(rules.payload)) + "), and none or an empty one was given");
+    wrong(request.event + " carries a document (" + std::string(to_string(rules.payload)) +
+          "), and none or an empty one was given");
 }
 
 void check_vm_id(const Request& request) {
   if (request.vm_id.empty() || is_uuid(request.vm_id)) return;
   const auto is_plain = std::all_of(request.vm_id.begin(), request.vm_id.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
   });
   const bool leads_elsewhere = request.vm_id == "." || request.vm_id == "..";  // hooks make paths of it
-  if (!request.compat_vdsm || !is_plain || leads_elsewhere) wrong("the VM id '" + printable(request.vm_id) + "' is no UUID");
+  if (!request.compat_vdsm || !is_plain || leads_elsewhere)
+    wrong("the VM id '" + printable(request.vm_id) + "' is no UUID");
 }
 
 // Whether the table says that hooks of EVENT get the parameter NAME.
@@ -58,8 +62,8 @@ void check_variables(const Request& request, const HookPoints& points) {
   for (const auto* variables : {&request.properties, &request.device_properties, &request.parameters}) {
     for (const auto& [name, value] : *variables) {
       // What exec itself cannot take is refused always.
-      const bool is_impossible = name.empty() || name.find('=') != std::string::npos ||
-                                 (name + value).find('\0') != std::string::npos;
+      const bool is_impossible =
+          name.empty() || name.find('=') != std::string::npos || (name + value).find('\0') != std::string::npos;
       auto why = variables == &request.parameters && is_parameter_of(event, name) ? std::nullopt : refused_name(name);
       if (!why) why = refused_value(name, value);
       if (why && (!request.compat_vdsm || is_impossible)) wrong("'" + printable(name.substr(0, 80)) + "': " + *why);
@@ -92,12 +96,14 @@ void check_soundness(const Request& request, Prepared& prepared) {
   if (why) refuse("the document for " + request.event, *why);
   DocumentIdentity ignored;
   if (request.domain_xml.empty()) return;
-  if (const auto domains = unsound(PayloadKind::domain_xml, request.domain_xml, ignored)) refuse("the domain XML", *domains);
+  if (const auto domains = unsound(PayloadKind::domain_xml, request.domain_xml, ignored))
+    refuse("the domain XML", *domains);
 }
 
 std::string root_only() { return "it needs root, and this engine runs as uid " + std::to_string(::geteuid()); }
 
-std::optional<std::string> unmet_condition(const Sidecar& sidecar, const ConditionFacts& facts, std::string_view event) {
+std::optional<std::string> unmet_condition(const Sidecar& sidecar, const ConditionFacts& facts,
+                                           std::string_view event) {
   if (auto why = sidecar.when.unmet(facts)) return why;
   const auto at = sidecar.when_event.find(event);
   return at == sidecar.when_event.end() ? std::nullopt : at->second.unmet(facts);
@@ -117,17 +123,22 @@ void plan_hook(const HookFile& file, const Request& request, const Settings& set
     if (hook.runs) hook.reason = std::move(why);
     hook.runs = false;
   };
-  if (std::find(request.skip.begin(), request.skip.end(), file.name) != request.skip.end()) skip("the caller asked to skip it");
+  if (std::find(request.skip.begin(), request.skip.end(), file.name) != request.skip.end())
+    skip("the caller asked to skip it");
   std::shared_ptr<const Sidecar> sidecar;
   std::optional<std::string> unmet;
   try {
     if (!file.sidecar_doubt.empty()) throw Error(Errc::bad_configuration, file.sidecar_doubt);
     if (!file.sidecar.empty()) sidecar = sidecars.get(file.sidecar, file.sidecar_stamp, settings.points, plan.event);
-    if (sidecar) unmet = unmet_condition(*sidecar, {prepared.vm_properties, prepared.device_properties, plan.vm_name, plan.vm_id}, plan.event);
+    if (sidecar)
+      unmet = unmet_condition(*sidecar, {prepared.vm_properties, prepared.device_properties, plan.vm_name, plan.vm_id},
+                              plan.event);
     if (sidecar && !unmet) sidecar->judge_patterns();
   } catch (const Error& error) {
     if (error.code() != Errc::bad_configuration) throw;
-    if (hook.runs) plan.problems.push_back({file.path, std::string("not run, because of its sidecar: ") + error.what(), plan.rules.vetoes});
+    if (hook.runs)
+      plan.problems.push_back(
+          {file.path, std::string("not run, because of its sidecar: ") + error.what(), plan.rules.vetoes});
     skip(std::string("its sidecar is wrong: ") + error.what());
   }
   if (sidecar) {
@@ -140,7 +151,8 @@ void plan_hook(const HookFile& file, const Request& request, const Settings& set
     if (unmet) skip(*unmet);
     if (hook.runs && sidecar->needs_libvirt && request.libvirt_waits) {
       skip("it needs libvirt, which waits here until the event has ended");
-      plan.problems.push_back({file.path, "not run, because " + hook.reason + "; vdsm-hook vm runs it while libvirt is free", false});
+      plan.problems.push_back(
+          {file.path, "not run, because " + hook.reason + "; vdsm-hook vm runs it while libvirt is free", false});
     }
   }
   plan.hooks.push_back(std::move(hook));
@@ -179,15 +191,20 @@ Prepared prepare(const Request& request, const Settings& settings, Caches& cache
   check_vm_id(request);
   check_variables(request, settings.points);
 
-  auto found = discover(request.event, {settings.paths.hooks_dirs, !request.compat_vdsm, !request.compat_vdsm, settings.trust});
+  auto found =
+      discover(request.event, {settings.paths.hooks_dirs, !request.compat_vdsm, !request.compat_vdsm, settings.trust});
   if (!request.skips_what_is_there && !found.lacks_a_layer) check_skip(request, found.hooks);
   for (const auto& file : found.ignored)
-    if (file.is_problem()) plan.problems.push_back({file.path, "not run, because it is " + std::string(to_string(file.reason)) + ": " + file.text, plan.rules.vetoes});
+    if (file.is_problem())
+      plan.problems.push_back({file.path,
+                               "not run, because it is " + std::string(to_string(file.reason)) + ": " + file.text,
+                               plan.rules.vetoes});
   plan.ignored = std::move(found.ignored);
   plan.is_blocked = found.lacks_a_layer && plan.rules.vetoes;  // what is known of the rest may be what a mask forbids
   if (found.hooks.empty()) return prepared;
 
-  const auto domain = read_domain_facts(plan.rules.payload == PayloadKind::domain_xml ? request.document : request.domain_xml);
+  const auto domain =
+      read_domain_facts(plan.rules.payload == PayloadKind::domain_xml ? request.document : request.domain_xml);
   take_identity(domain, prepared);
   Delivery delivery(found.hooks, request, settings, caches, prepared);
   delivery.deliver(domain);

@@ -14,9 +14,9 @@ namespace vdsm_hook {
 
 struct Prepared {
   Plan plan;
-  Variables vm_properties;      ///< what is delivered: the document's, overlaid by the request's
-  Variables device_properties;  ///< the vNIC profile's, overlaid by the document's, overlaid by the request's
-  DocumentIdentity identity;    ///< of the payload, if a hook runs
+  Variables vm_properties;              ///< what is delivered: the document's, overlaid by the request's
+  Variables device_properties;          ///< the vNIC profile's, overlaid by the document's, overlaid by the request's
+  DocumentIdentity identity;            ///< of the payload, if a hook runs
   std::optional<std::string> document;  ///< what the first hook gets instead of the request's
 };
 

@@ -11,7 +11,8 @@ std::string describe_stop(const ProcessOutcome& outcome) {
   switch (outcome.tree) {
     case ProcessOutcome::Tree::gone: return "stopped with all its processes";
     case ProcessOutcome::Tree::not_known:
-      return "stopped, but processes that it started may still run: they cannot be seen, because /proc is missing or another PID "
+      return "stopped, but processes that it started may still run: they cannot be seen, because /proc is missing or "
+             "another PID "
              "namespace's";
     case ProcessOutcome::Tree::left: break;
   }
@@ -34,8 +35,8 @@ std::string describe(const ProcessOutcome& outcome, const std::optional<std::chr
   switch (outcome.kind) {
     case Kind::not_started: return "not started: " + outcome.why;
     case Kind::timed_out:
-      return "no end within its deadline of " + to_text(deadline.value_or(std::chrono::milliseconds(0))) +
-             ": " + describe_stop(outcome);
+      return "no end within its deadline of " + to_text(deadline.value_or(std::chrono::milliseconds(0))) + ": " +
+             describe_stop(outcome);
     case Kind::signalled: return "killed by " + signal_name(outcome.signal);
     case Kind::exited: break;
   }
@@ -49,7 +50,8 @@ void hide_in(std::string& reason, ProcessOutcome& process, const std::function<c
   for (auto* text : {&reason, &process.why})
     if (!text->empty()) *text = secrets().hidden(*text);
   for (auto* tail : {&process.out, &process.err})
-    if (!tail->text.empty()) tail->text = tail->cut > 0 ? secrets().hidden_end(tail->text) : secrets().hidden(tail->text);
+    if (!tail->text.empty())
+      tail->text = tail->cut > 0 ? secrets().hidden_end(tail->text) : secrets().hidden(tail->text);
 }
 
 std::string last_lines(const OutputTail& tail) {

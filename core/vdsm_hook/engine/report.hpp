@@ -19,21 +19,21 @@ struct HookOutcome {
   std::string reason;      ///< why it did not run, or what was wrong
   ProcessOutcome process;  ///< meaningful when it ran
   bool failed = false;
-  bool changed = false;    ///< it left another document than it got
-  bool adopted = false;    ///< and that document was taken
-  std::string diff;        ///< what it changed, if asked for; also of changes that were discarded
+  bool changed = false;  ///< it left another document than it got
+  bool adopted = false;  ///< and that document was taken
+  std::string diff;      ///< what it changed, if asked for; also of changes that were discarded
 };
 
 /// What became of one event. Passwords are hidden in `problems`, `notes` and all texts of `hooks`; not in `document`.
 struct Report {
-  std::string run_id;         ///< a UUID, of this one run; hooks know it as VDSM_HOOK_RUN_ID
+  std::string run_id;                 ///< a UUID, of this one run; hooks know it as VDSM_HOOK_RUN_ID
   std::string event, vm_id, vm_name;  ///< the VM's are empty where they are not known, or nothing was there to run
   std::chrono::system_clock::time_point started_at;
   std::chrono::microseconds duration{};
-  bool vetoed = false;        ///< the caller must not go on
+  bool vetoed = false;  ///< the caller must not go on
   bool is_cancelled = false;
-  bool changed = false;       ///< `document` differs from the one that was given
-  std::string document;       ///< the one to go on with; the one that was given where the hook point does not use changes
+  bool changed = false;  ///< `document` differs from the one that was given
+  std::string document;  ///< the one to go on with; the one that was given where the hook point does not use changes
   std::vector<Problem> problems;
   std::vector<IgnoredFile> ignored;
   std::vector<std::string> notes;
@@ -48,7 +48,8 @@ std::string to_text(const std::vector<LeftProcess>& processes);
 /// How a hook ended, in words: "exit code 3", "killed by SIGSEGV", "no end within 10min", "not started: ...".
 std::string describe(const ProcessOutcome& outcome, const std::optional<std::chrono::milliseconds>& deadline);
 
-/// Hides the passwords in REASON and in all that PROCESS tells. SECRETS is called where there is a text that could have one.
+/// Hides the passwords in REASON and in all that PROCESS tells. SECRETS is called where there is a text that could have
+/// one.
 void hide_in(std::string& reason, ProcessOutcome& process, const std::function<const Secrets&()>& secrets);
 
 /// The last lines of what a hook printed, fit for a terminal; empty: nothing.

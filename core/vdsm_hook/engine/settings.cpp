@@ -47,13 +47,15 @@ void read_configuration(const std::string& file, Settings& settings) {
   settings.deadline = table.duration("timeout").value_or(settings.deadline);
   settings.grace = table.duration("grace").value_or(settings.grace);
   if (const auto bytes = table.integer("max_payload_bytes")) {
-    if (*bytes < 1024 || *bytes > INT_MAX) table.fail("max_payload_bytes", "max_payload_bytes must be from 1024 to 2147483647");
+    if (*bytes < 1024 || *bytes > INT_MAX)
+      table.fail("max_payload_bytes", "max_payload_bytes must be from 1024 to 2147483647");
     settings.max_payload_bytes = static_cast<std::size_t>(*bytes);
   }
   if (const auto uids = table.integers("trusted_uids")) {
     std::vector<uid_t> trusted;
     for (const auto uid : *uids) {
-      if (uid < 0 || uid >= UINT_MAX) table.fail("trusted_uids", "trusted_uids: " + std::to_string(uid) + " is no user id");
+      if (uid < 0 || uid >= UINT_MAX)
+        table.fail("trusted_uids", "trusted_uids: " + std::to_string(uid) + " is no user id");
       trusted.push_back(static_cast<uid_t>(uid));
     }
     settings.trust = Trust(std::move(trusted));

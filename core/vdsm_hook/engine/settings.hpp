@@ -22,7 +22,8 @@ struct Settings {
   std::chrono::milliseconds grace = kDefaultGrace;
   std::size_t max_payload_bytes = kMaxPayloadBytes;
   std::vector<std::pair<std::string, std::string>> environment;  ///< [environment]
-  bool delivers_undefined = false;  ///< [properties] deliver_undefined: of a VM of this host, what its metadata set and nobody defines
+  bool delivers_undefined =
+      false;  ///< [properties] deliver_undefined: of a VM of this host, what its metadata set and nobody defines
   bool bridge_is_strict = false;  ///< [bridge] strict: what hooks changed where libvirt cannot use it refuses the start
 
   /// Places given on a command line; empty: not given.

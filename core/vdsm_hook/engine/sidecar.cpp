@@ -29,7 +29,8 @@ std::optional<std::string> unmatched(const Conditions::Patterns& patterns, const
     const auto* value = find(variables, name);
     if (value == nullptr) return std::string(whose) + " property " + name + " is not set";
     if (!pattern.matches(*value))
-      return std::string(whose) + " property " + name + " = '" + printable(*value) + "' does not match " + pattern.text();
+      return std::string(whose) + " property " + name + " = '" + printable(*value) + "' does not match " +
+             pattern.text();
   }
   return std::nullopt;
 }
@@ -51,7 +52,8 @@ Conditions::Patterns read_patterns(TomlTable& table, std::string_view key) {
   if (!entries) return patterns;
   for (const auto& name : entries->keys()) {
     const auto text = entries->text(name).value_or("");
-    patterns.emplace_back(name, Pattern::condition(text, entries->place_of(name) + std::string(key) + "." + name + ": "));
+    patterns.emplace_back(name,
+                          Pattern::condition(text, entries->place_of(name) + std::string(key) + "." + name + ": "));
   }
   return patterns;
 }
@@ -62,8 +64,10 @@ Conditions read_conditions(TomlTable& table) {
   when.device_property = read_patterns(table, "device_property");
   when.any_property = table.texts("any_property").value_or(std::vector<std::string>{});
   when.vm = table.texts("vm").value_or(std::vector<std::string>{});
-  const std::pair<std::string, std::size_t> counts[] = {{"property", when.property.size()}, {"device_property", when.device_property.size()},
-                                                        {"any_property", when.any_property.size()}, {"vm", when.vm.size()}};
+  const std::pair<std::string, std::size_t> counts[] = {{"property", when.property.size()},
+                                                        {"device_property", when.device_property.size()},
+                                                        {"any_property", when.any_property.size()},
+                                                        {"vm", when.vm.size()}};
   for (const auto& [key, count] : counts)
     if (count > kMaxProperties) table.fail(key, key + " has more than " + std::to_string(kMaxProperties) + " entries");
   return when;
@@ -74,7 +78,8 @@ Definitions read_definitions(TomlTable& table, const std::string& declared_by) {
   Definitions definitions;
   for (const auto& name : table.keys()) {
     const auto pattern = table.text(name).value_or("");
-    if (const auto why = refused_name(name)) table.fail(name, "property " + printable(name.substr(0, 80)) + ": " + *why);
+    if (const auto why = refused_name(name))
+      table.fail(name, "property " + printable(name.substr(0, 80)) + ": " + *why);
     definitions.set({name, Pattern::later(pattern, table.place_of(name) + "property " + name + ": "), declared_by});
   }
   return definitions;
@@ -90,8 +95,8 @@ std::string declarer(const std::optional<std::string>& name, std::string_view fi
 
 template <typename Holds>
 bool any_condition(const Sidecar& sidecar, const Holds& holds) {
-  return holds(sidecar.when) ||
-         std::any_of(sidecar.when_event.begin(), sidecar.when_event.end(), [&](const auto& entry) { return holds(entry.second); });
+  return holds(sidecar.when) || std::any_of(sidecar.when_event.begin(), sidecar.when_event.end(),
+                                            [&](const auto& entry) { return holds(entry.second); });
 }
 
 bool has_condition(const Sidecar& sidecar, std::string_view name, Conditions::Patterns Conditions::*patterns) {
@@ -154,7 +159,8 @@ std::optional<std::string> Conditions::unmet(const ConditionFacts& facts) const 
   if (facts.vm_name.empty() && facts.vm_id.empty())
     return "it is for the VM " + joined(vm) + ", and no domain is known here";
   if (std::none_of(vm.begin(), vm.end(), [&](const std::string& wanted) { return is_vm_of(wanted, facts); }))
-    return "it is for the VM " + joined(vm) + ", not for " + printable(facts.vm_name.empty() ? facts.vm_id : facts.vm_name);
+    return "it is for the VM " + joined(vm) + ", not for " +
+           printable(facts.vm_name.empty() ? facts.vm_id : facts.vm_name);
   return std::nullopt;
 }
 
@@ -173,15 +179,18 @@ Sidecar Sidecar::parse(std::string_view text, const std::string& file, const Hoo
   }
   sidecar.needs_libvirt = table.flag("needs_libvirt").value_or(false);
   for (const auto& privilege : table.texts("privileges").value_or(std::vector<std::string>{})) {
-    if (privilege != "root") table.fail("privileges", "unknown privilege '" + printable(privilege) + "': there is only \"root\"");
+    if (privilege != "root")
+      table.fail("privileges", "unknown privilege '" + printable(privilege) + "': there is only \"root\"");
     sidecar.needs_root = true;
   }
   sidecar.declared_by = declarer(table.text("name"), file);
-  if (auto properties = table.table("vm_properties")) sidecar.vm_properties = read_definitions(*properties, sidecar.declared_by);
+  if (auto properties = table.table("vm_properties"))
+    sidecar.vm_properties = read_definitions(*properties, sidecar.declared_by);
   if (auto types = table.table("device_properties")) {
     for (const auto& type : types->keys()) {
       if (!is_device_type(type))
-        types->fail(type, "'" + printable(type) + "' is no device type" + did_you_mean(type, {device_types().begin(), device_types().end()}));
+        types->fail(type, "'" + printable(type) + "' is no device type" +
+                              did_you_mean(type, {device_types().begin(), device_types().end()}));
       auto properties = *types->table(type);
       sidecar.device_properties.emplace(type, read_definitions(properties, sidecar.declared_by));
     }
@@ -220,7 +229,8 @@ std::shared_ptr<const Sidecar> SidecarCache::get(const std::string& file, const 
                                                  const HookPoints& points, std::string_view event) {
   {
     const std::lock_guard lock(mutex_);
-    if (const auto at = entries_.find(file); at != entries_.end() && at->second.first == stamp) return at->second.second;
+    if (const auto at = entries_.find(file); at != entries_.end() && at->second.first == stamp)
+      return at->second.second;
   }
   auto sidecar = std::make_shared<const Sidecar>(Sidecar::read(file, points, event));
   const std::lock_guard lock(mutex_);

@@ -35,7 +35,8 @@ struct Conditions {
   std::vector<std::string> any_property;  ///< one of them is set, of VM or device
   std::vector<std::string> vm;            ///< globs on the VM's name, or UUIDs
 
-  /// Why they do not hold, as a sentence; nullopt: they do. Throws bad_configuration for a pattern that is none, if it decides.
+  /// Why they do not hold, as a sentence; nullopt: they do. Throws bad_configuration for a pattern that is none, if it
+  /// decides.
   std::optional<std::string> unmet(const ConditionFacts& facts) const;
 };
 
@@ -45,12 +46,12 @@ struct Sidecar {
   std::optional<OnFailure> on_failure;
   bool needs_libvirt = false;
   bool needs_root = false;
-  Conditions when;                                        ///< for every event
+  Conditions when;                                            ///< for every event
   std::map<std::string, Conditions, std::less<>> when_event;  ///< besides, at this event
-  Definitions vm_properties;                              ///< what the hook declares
+  Definitions vm_properties;                                  ///< what the hook declares
   DeviceDefinitions device_properties;
 
-  std::string declared_by;                                ///< its package or path
+  std::string declared_by;  ///< its package or path
 
   /// How far it says that its hook reads a property: not at all; it declares it; it has a condition on it.
   enum class Interest { none, declared, condition };
@@ -59,8 +60,8 @@ struct Sidecar {
   bool declares_device_property(std::string_view name) const;
   bool has_property_conditions() const;
 
-  /// Throws bad_configuration with file and line for the first pattern that is none. parse() does not look at them: where a
-  /// hook does not run they are not needed, and to compile them takes longer than all the rest.
+  /// Throws bad_configuration with file and line for the first pattern that is none. parse() does not look at them:
+  /// where a hook does not run they are not needed, and to compile them takes longer than all the rest.
   void judge_patterns() const;
 
   /// Throws bad_configuration with file and line. EVENT, if no point of POINTS, is a known word too (an ad-hoc event).

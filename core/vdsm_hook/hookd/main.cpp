@@ -1,4 +1,5 @@
-// vdsm-hookd: fires hook points for VMs that something else than vdsm-hook pauses, saves, migrates or plugs devices into.
+// vdsm-hookd: fires hook points for VMs that something else than vdsm-hook pauses, saves, migrates or plugs devices
+// into.
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -37,7 +38,8 @@ class Log {
     const auto shown = printable(trimmed(text));
     for (std::size_t at = 0; at <= shown.size();) {
       const auto end = std::min(shown.find('\n', at), shown.size());
-      lines += (is_journal_ ? "<" + std::to_string(static_cast<int>(level)) + ">" : "vdsm-hookd: ") + shown.substr(at, end - at) + "\n";
+      lines += (is_journal_ ? "<" + std::to_string(static_cast<int>(level)) + ">" : "vdsm-hookd: ") +
+               shown.substr(at, end - at) + "\n";
       at = end + 1;
     }
     try {
@@ -50,8 +52,9 @@ class Log {
   const bool is_journal_ = logs_to_journal();
 };
 
-// One process serves a run-time directory: two would fire everything twice. The kernel frees the lock when its holder dies.
-// Whoever can open the file can lock it, even one who may only read: so nobody else can, nor one that was made otherwise.
+// One process serves a run-time directory: two would fire everything twice. The kernel frees the lock when its holder
+// dies. Whoever can open the file can lock it, even one who may only read: so nobody else can, nor one that was made
+// otherwise.
 UniqueFd become_the_only_one(const std::string& runtime_dir) {
   const auto name = runtime_dir + "/vdsm-hookd.lock";
   auto opened = make_own_directory(runtime_dir).open_file("vdsm-hookd.lock", O_RDWR | O_CREAT, 0600);
@@ -61,15 +64,16 @@ UniqueFd become_the_only_one(const std::string& runtime_dir) {
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) throw Error::from_errno("cannot lock " + name, errno);
     const auto holder = read_to_end(fd.get(), kMaxHolderBytes, name).value_or("");
-    throw Error(Errc::engine_failure, "another vdsm-hookd serves " + runtime_dir + " already: process " + trimmed(holder));
+    throw Error(Errc::engine_failure,
+                "another vdsm-hookd serves " + runtime_dir + " already: process " + trimmed(holder));
   }
   if (::ftruncate(fd.get(), 0) != 0) throw Error::from_errno("cannot write " + name, errno);
   write_all(fd.get(), std::to_string(::getpid()) + "\n", name);
   return fd;
 }
 
-// The first INT or TERM asks STOP for an end in good order, which may take GRACE; what does not end by then is not waited for, nor is
-// anything at the second.
+// The first INT or TERM asks STOP for an end in good order, which may take GRACE; what does not end by then is not
+// waited for, nor is anything at the second.
 void stop_on_signals(std::stop_source stop, const Log& log, std::chrono::milliseconds grace) {
   sigset_t watched;
   sigemptyset(&watched);
@@ -93,7 +97,8 @@ void stop_on_signals(std::stop_source stop, const Log& log, std::chrono::millise
       const timespec limit{left.count() / 1'000'000'000, left.count() % 1'000'000'000};
       if (::sigtimedwait(&watched, nullptr, &limit) > 0) ::_exit(engine_failure);
     }
-    log(LogLevel::error, "no end within " + to_text(std::chrono::milliseconds(wait)) + " of being told to end: a hook that cannot be killed does not come back");
+    log(LogLevel::error, "no end within " + to_text(std::chrono::milliseconds(wait)) +
+                             " of being told to end: a hook that cannot be killed does not come back");
     ::_exit(engine_failure);
   }).detach();
 }
@@ -103,12 +108,17 @@ int hookd_main(int argc, char** argv, const Log& log) {
                       "Fires the hook points after something happened to a VM that vdsm-hook vm did not do "
                       "itself: it was paused or went on, was saved, left for another host or came from one, "
                       "got a device or lost one. Runs in the foreground.");
-  arguments.note("It waits for libvirtd, and connects again when that ends; hooks and their settings are read at every event, the\n"
-                 "configuration when it starts: restart it for a change of that. HUP is ignored; INT and TERM stop the hooks that run\n"
-                 "and end it.");
-  arguments.note("It has 16 threads: while 16 VMs have a hook that hangs, the hooks of all others wait for its deadline.");
-  arguments.exit_codes("0 it was told to end; 2 wrong use; 3 it could not do its work, such as when another one runs already, or\n"
-                       "did not end in time when it was told to.");
+  arguments.note(
+      "It waits for libvirtd, and connects again when that ends; hooks and their settings are read at every event, "
+      "the\n"
+      "configuration when it starts: restart it for a change of that. HUP is ignored; INT and TERM stop the hooks that "
+      "run\n"
+      "and end it.");
+  arguments.note(
+      "It has 16 threads: while 16 VMs have a hook that hangs, the hooks of all others wait for its deadline.");
+  arguments.exit_codes(
+      "0 it was told to end; 2 wrong use; 3 it could not do its work, such as when another one runs already, or\n"
+      "did not end in time when it was told to.");
   std::string uri;
   bool wants_version = false;
   LocationOptions locations;
@@ -129,7 +139,8 @@ int hookd_main(int argc, char** argv, const Log& log) {
     if (is_connected) log(LogLevel::info, text);
     notify_manager("STATUS=" + text);
   };
-  notify_manager("READY=1\nSTATUS=waiting for libvirt");  // which may take days, and the boot of the machine must not wait for it
+  notify_manager(
+      "READY=1\nSTATUS=waiting for libvirt");  // which may take days, and the boot of the machine must not wait for it
   watch(engine, options, stop.get_token());
   return done;
 }

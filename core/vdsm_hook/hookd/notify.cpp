@@ -23,12 +23,14 @@ void notify_manager(std::string_view state) {
   if (path[0] == '@') address.sun_path[0] = '\0';  // a name that is in no file system
   const UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
-  if (fd) ::sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&address), length);
+  if (fd)
+    ::sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+             reinterpret_cast<const sockaddr*>(&address), length);
 }
 
 bool logs_to_journal() {
   const auto stream = own_variable("JOURNAL_STREAM");
-  struct stat st{};
+  struct stat st {};
   if (!stream || ::fstat(STDERR_FILENO, &st) != 0) return false;
   return *stream == std::to_string(st.st_dev) + ":" + std::to_string(st.st_ino);
 }

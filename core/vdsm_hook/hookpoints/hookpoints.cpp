@@ -27,9 +27,9 @@ constexpr auto kByName = [] {
 }();
 
 const HookPoint* find_builtin(std::string_view name) noexcept {
-  const auto found =
-      std::lower_bound(kByName.begin(), kByName.end(), name,
-                       [](auto at, std::string_view wanted) { return kBuiltinHookPoints[at].name < wanted; });
+  const auto found = std::lower_bound(kByName.begin(), kByName.end(), name, [](auto at, std::string_view wanted) {
+    return kBuiltinHookPoints[at].name < wanted;
+  });
   if (found == kByName.end() || kBuiltinHookPoints[*found].name != name) return nullptr;
   return &kBuiltinHookPoints[*found];
 }
@@ -64,8 +64,8 @@ PayloadKind payload(TomlTable& table) {
   const auto word = table.text("payload");
   const auto kind = word ? payload_kind(*word) : PayloadKind::none;
   if (!kind)
-    table.fail("payload", "payload must be \"domxml\", \"device_xml\", \"json\" or \"none\", not \"" +
-                              printable(*word) + "\"");
+    table.fail("payload",
+               "payload must be \"domxml\", \"device_xml\", \"json\" or \"none\", not \"" + printable(*word) + "\"");
   return *kind;
 }
 
@@ -77,13 +77,10 @@ struct HookPoints::Site {
   std::deque<std::string> texts;  // what the points below refer to; a deque never moves its elements
   std::vector<HookPoint> all{kBuiltinHookPoints.begin(), kBuiltinHookPoints.end()};
 
-  std::span<const HookPoint> added() const noexcept {
-    return std::span(all).subspan(kBuiltinHookPoints.size());
-  }
+  std::span<const HookPoint> added() const noexcept { return std::span(all).subspan(kBuiltinHookPoints.size()); }
   const HookPoint* find_added(std::string_view name) const noexcept {
     const auto points = added();
-    const auto found =
-        std::find_if(points.begin(), points.end(), [&](const auto& p) { return p.name == name; });
+    const auto found = std::find_if(points.begin(), points.end(), [&](const auto& p) { return p.name == name; });
     return found == points.end() ? nullptr : &*found;
   }
   std::string_view keep(std::string text) {
@@ -111,8 +108,7 @@ struct HookPoints::Site {
     const bool device = rules.payload == PayloadKind::device_xml;
     rules.result_used = table.flag("result_used").value_or(false);
     rules.vetoes = table.flag("vetoes").value_or(false);
-    rules.vm_properties =
-        table.flag("vm_properties").value_or(device || rules.payload == PayloadKind::domain_xml);
+    rules.vm_properties = table.flag("vm_properties").value_or(device || rules.payload == PayloadKind::domain_xml);
     rules.device_properties = table.flag("device_properties").value_or(device);
     rules.from_elsewhere = table.flag("from_elsewhere").value_or(false);
     const auto parameters = keep(one_line(table, "parameters"));

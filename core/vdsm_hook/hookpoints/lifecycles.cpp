@@ -26,10 +26,11 @@ const Phase* phase_for_device(const VmCommandFacts& command, std::string_view ty
 
 std::span<const VmCommandFacts* const> vm_commands_in_order() noexcept { return kVmCommands; }
 
-const BridgeRow* bridge_row(std::string_view driver, std::string_view operation, std::string_view sub_operation, std::string_view seen) noexcept {
+const BridgeRow* bridge_row(std::string_view driver, std::string_view operation, std::string_view sub_operation,
+                            std::string_view seen) noexcept {
   for (const auto& row : kBridgeRows)
-    if (has(row.drivers, driver) && row.operation == operation && (row.sub_operation == "*" || row.sub_operation == sub_operation) &&
-        row.seen.value_or(seen) == seen)
+    if (has(row.drivers, driver) && row.operation == operation &&
+        (row.sub_operation == "*" || row.sub_operation == sub_operation) && row.seen.value_or(seen) == seen)
       return &row;
   return nullptr;
 }

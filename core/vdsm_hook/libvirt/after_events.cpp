@@ -20,11 +20,14 @@ using Pool = boost::asio::thread_pool;
 using Events = std::vector<std::string_view>;
 
 const DeviceElement* find_alias(const std::vector<DeviceElement>& devices, std::string_view alias) {
-  const auto found = std::find_if(devices.begin(), devices.end(), [&](const DeviceElement& one) { return one.identity.alias == alias; });
+  const auto found = std::find_if(devices.begin(), devices.end(),
+                                  [&](const DeviceElement& one) { return one.identity.alias == alias; });
   return found == devices.end() ? nullptr : &*found;
 }
 
-bool has(EventNames events, std::string_view event) { return std::find(events.begin(), events.end(), event) != events.end(); }
+bool has(EventNames events, std::string_view event) {
+  return std::find(events.begin(), events.end(), event) != events.end();
+}
 
 Request device_request(std::string_view event, const DeviceElement& device, const std::string& document) {
   Request request;
@@ -54,7 +57,8 @@ void forget_lost_events(const std::string& runtime_dir, const std::string& uuid)
   VmJournal journal(VmDirectory(runtime_dir, uuid));
   if (journal.read().expected.empty()) return;
   journal.change([&](VmRecord& record) {
-    std::erase_if(record.expected, [&](const VmRecord::Expected& one) { return !journal.is_fired_by_command(one.event); });
+    std::erase_if(record.expected,
+                  [&](const VmRecord::Expected& one) { return !journal.is_fired_by_command(one.event); });
   });
 }
 
@@ -80,8 +84,8 @@ struct AfterEvents::State {
   void post(const VmRef& vm, std::string_view what, Job job) {
     if (vm->waiting_.fetch_add(1) >= kMaxWaiting) {
       --vm->waiting_;
-      log(LogLevel::error, vm->to_text() + ": no hooks run after " + std::string(what) + ": " + std::to_string(kMaxWaiting) +
-                               " things that happened to it wait for hooks already");
+      log(LogLevel::error, vm->to_text() + ": no hooks run after " + std::string(what) + ": " +
+                               std::to_string(kMaxWaiting) + " things that happened to it wait for hooks already");
       return;
     }
     post_quietly(vm, [this, job = std::move(job)](Vm& one) {
@@ -111,10 +115,13 @@ struct AfterEvents::State {
     const auto now = busy += change;
     if (now == 0) is_busy_said = false;
     if (now == static_cast<int>(kThreads) && !is_busy_said.exchange(true))
-      log(LogLevel::warning, "hooks of " + std::to_string(kThreads) + " VMs run: those of all others wait until one of these has ended");
+      log(LogLevel::warning,
+          "hooks of " + std::to_string(kThreads) + " VMs run: those of all others wait until one of these has ended");
   }
 
-  VmJournal journal_of(const Vm& vm) const { return VmJournal(VmDirectory(engine.settings().paths.runtime_dir, vm.uuid_)); }
+  VmJournal journal_of(const Vm& vm) const {
+    return VmJournal(VmDirectory(engine.settings().paths.runtime_dir, vm.uuid_));
+  }
 
   // False: a command fires it. Where that cannot be read it is ours: an event may come twice, and is not lost.
   bool is_ours(const Vm& vm, std::string_view event) const {
@@ -130,9 +137,11 @@ struct AfterEvents::State {
     if (stop.stop_requested()) return;
     const auto report = engine.run(request, stop.get_token());
     for (const auto& problem : report.problems) log(LogLevel::warning, problem.what + ": " + problem.why);
-    const auto ran = std::count_if(report.hooks.begin(), report.hooks.end(), [](const HookOutcome& hook) { return hook.ran; });
+    const auto ran =
+        std::count_if(report.hooks.begin(), report.hooks.end(), [](const HookOutcome& hook) { return hook.ran; });
     if (ran == 0) return;
-    log(LogLevel::info, vm.to_text() + ": " + report.event + ": " + std::to_string(ran) + (ran == 1 ? " hook ran" : " hooks ran"));
+    log(LogLevel::info,
+        vm.to_text() + ": " + report.event + ": " + std::to_string(ran) + (ran == 1 ? " hook ran" : " hooks ran"));
   }
 
   void run_after(Vm& vm, std::string_view phase_name, const Events& events, const LiveXml& live) const {
@@ -145,11 +154,12 @@ struct AfterEvents::State {
   }
 
   // DEVICES: those among which ALIAS is. TAKEN: of take_expected(), when it was told.
-  void run_for_device(Vm& vm, const VmCommandFacts& command, const Events& taken, const std::vector<DeviceElement>& devices,
-                      const std::string& alias) const {
+  void run_for_device(Vm& vm, const VmCommandFacts& command, const Events& taken,
+                      const std::vector<DeviceElement>& devices, const std::string& alias) const {
     const auto* device = find_alias(devices, alias);
     if (device == nullptr) {
-      log(LogLevel::notice, vm.to_text() + ": no hooks run for the device " + printable(alias) + ": it was never seen in the domain XML");
+      log(LogLevel::notice,
+          vm.to_text() + ": no hooks run for the device " + printable(alias) + ": it was never seen in the domain XML");
       return;
     }
     const auto* after = phase_for_device(command, device->identity.type);
@@ -222,26 +232,29 @@ void AfterEvents::happened(const VmRef& vm, const Phase& phase, LiveXml live) {
   for (const auto event : phase.after)
     if (state_->is_ours(*vm, event)) events.push_back(event);
   if (events.empty()) return look(vm, std::move(live));
-  state_->post(vm, phase.name, [state = state_.get(), &phase, events = std::move(events), live = std::move(live)](Vm& one) {
-    state->run_after(one, phase.name, events, live);
-  });
+  state_->post(vm, phase.name,
+               [state = state_.get(), &phase, events = std::move(events), live = std::move(live)](Vm& one) {
+                 state->run_after(one, phase.name, events, live);
+               });
 }
 
 void AfterEvents::plugged(const VmRef& vm, std::string alias, LiveXml live) {
-  state_->post(vm, "the device " + printable(alias) + " came", [state = state_.get(), alias, live = std::move(live),
-                                                                  taken = state_->take_expected(*vm, vm_commands::kAttachDevice)](Vm& one) {
-    if (auto document = live()) one.document_ = std::move(*document);
-    state->run_for_device(one, vm_commands::kAttachDevice, taken, device_elements(one.document_), alias);
-  });
+  state_->post(vm, "the device " + printable(alias) + " came",
+               [state = state_.get(), alias, live = std::move(live),
+                taken = state_->take_expected(*vm, vm_commands::kAttachDevice)](Vm& one) {
+                 if (auto document = live()) one.document_ = std::move(*document);
+                 state->run_for_device(one, vm_commands::kAttachDevice, taken, device_elements(one.document_), alias);
+               });
 }
 
 void AfterEvents::unplugged(const VmRef& vm, std::string alias, LiveXml live) {
-  state_->post(vm, "the device " + printable(alias) + " went", [state = state_.get(), alias, live = std::move(live),
-                                                                  taken = state_->take_expected(*vm, vm_commands::kDetachDevice)](Vm& one) {
-    const auto devices = device_elements(one.document_);  // as they were when it was there
-    if (auto document = live()) one.document_ = std::move(*document);
-    state->run_for_device(one, vm_commands::kDetachDevice, taken, devices, alias);
-  });
+  state_->post(vm, "the device " + printable(alias) + " went",
+               [state = state_.get(), alias, live = std::move(live),
+                taken = state_->take_expected(*vm, vm_commands::kDetachDevice)](Vm& one) {
+                 const auto devices = device_elements(one.document_);  // as they were when it was there
+                 if (auto document = live()) one.document_ = std::move(*document);
+                 state->run_for_device(one, vm_commands::kDetachDevice, taken, devices, alias);
+               });
 }
 
 void AfterEvents::forget_lost(const VmRef& vm) {
@@ -260,7 +273,8 @@ void AfterEvents::stop() {
   state_->stop.request_stop();
   state_->pool.join();
   if (const auto count = state_->dropped.exchange(0); count > 0)
-    state_->log(LogLevel::notice, std::to_string(count) + " things that happened to VMs wait no longer for their hooks");
+    state_->log(LogLevel::notice,
+                std::to_string(count) + " things that happened to VMs wait no longer for their hooks");
 }
 
 }  // namespace vdsm_hook

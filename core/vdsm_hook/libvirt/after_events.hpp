@@ -1,4 +1,5 @@
-// The hook points that fire after something happened to a VM: what was noted while libvirt told of it, run off its back.
+// The hook points that fire after something happened to a VM: what was noted while libvirt told of it, run off its
+// back.
 #pragma once
 
 #include <cstddef>
@@ -24,9 +25,10 @@ using LogSink = std::function<void(LogLevel, const std::string&)>;
 /// Gives the domain XML of a VM that runs; nullopt: it does not, or cannot be asked. May take its time.
 using LiveXml = std::function<std::optional<std::string>()>;
 
-/// Runs hooks in a bounded number of threads: of one VM in the order in which things happened to it, of different VMs side
-/// by side. A hook that hangs holds up nothing but its own VM, until as many hang as there are threads: then the hooks of all VMs
-/// wait for one of these to end, at the latest at its deadline, and a line of the log says so. All may be called from any thread; only stop() waits.
+/// Runs hooks in a bounded number of threads: of one VM in the order in which things happened to it, of different VMs
+/// side by side. A hook that hangs holds up nothing but its own VM, until as many hang as there are threads: then the
+/// hooks of all VMs wait for one of these to end, at the latest at its deadline, and a line of the log says so. All may
+/// be called from any thread; only stop() waits.
 ///
 /// Of each VM the last domain XML is kept while somebody holds its Vm: for hooks of a VM or device that is gone.
 /// No Vm may outlive this.
@@ -36,7 +38,8 @@ class AfterEvents {
   using VmRef = std::shared_ptr<Vm>;
 
   static constexpr std::size_t kThreads = 16;
-  static constexpr std::size_t kMaxWaiting = 64;  ///< things with hooks that happened to one VM; of more these do not run, and a line says so
+  static constexpr std::size_t kMaxWaiting =
+      64;  ///< things with hooks that happened to one VM; of more these do not run, and a line says so
 
   /// ENGINE must outlive this.
   AfterEvents(const Engine& engine, LogSink log);
@@ -69,8 +72,8 @@ class AfterEvents {
 /// Of this VM, what commands that have ended wanted to be left out: libvirt will not tell of it any more.
 void forget_lost_events(const std::string& runtime_dir, const std::string& uuid);
 
-/// What POINT's event runs its hooks with, in order: one request for a VM's event, one for each device with properties for a device's.
-/// DOCUMENT: the domain XML. Throws bad_document.
+/// What POINT's event runs its hooks with, in order: one request for a VM's event, one for each device with properties
+/// for a device's. DOCUMENT: the domain XML. Throws bad_document.
 std::vector<Request> requests_after(const HookPoint& point, const std::string& document);
 
 }  // namespace vdsm_hook

@@ -56,7 +56,8 @@ class DiskReader final : public XmlHandler {
 
 DiskReader read_disk(std::string_view disk_xml) {
   DiskReader reader;
-  if (const auto problem = read_xml(disk_xml, reader)) throw Error(Errc::bad_document, "the disk's XML: " + problem->to_text());
+  if (const auto problem = read_xml(disk_xml, reader))
+    throw Error(Errc::bad_document, "the disk's XML: " + problem->to_text());
   return reader;
 }
 
@@ -69,7 +70,9 @@ boost::json::value parsed(std::string_view json) {
 
 // What no XML can hold, escaped or not.
 bool is_for_xml(std::string_view text) {
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r'; };
+  const auto is_control = [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
+  };
   return std::none_of(text.begin(), text.end(), is_control) && text.find("\xEF\xBF\xBE") == std::string_view::npos &&
          text.find("\xEF\xBF\xBF") == std::string_view::npos;
 }
@@ -112,8 +115,9 @@ ChangedDisk changed_disk(std::string_view disk_xml, std::string_view before, std
     const char* key;
     std::string element, attribute;
   };
-  const std::array written{Written{"path", "source", source_attribute(disk).value_or("file")}, Written{"format", "driver", "type"},
-                           Written{"cache", "driver", "cache"}, Written{"io", "driver", "io"}};
+  const std::array written{Written{"path", "source", source_attribute(disk).value_or("file")},
+                           Written{"format", "driver", "type"}, Written{"cache", "driver", "cache"},
+                           Written{"io", "driver", "io"}};
   ChangedDisk changed{"", {}};
   std::map<std::size_t, std::pair<std::size_t, std::string>> tags;  // where a start tag begins -> its end, its new text
   for (const auto& [key, value] : drive) {
@@ -126,11 +130,14 @@ ChangedDisk changed_disk(std::string_view disk_xml, std::string_view before, std
       changed.unused.emplace_back(key);
       continue;
     }
-    if (!value.is_string()) throw Error(Errc::bad_document, "the disk's " + std::string(key) + " that hooks left is no text");
+    if (!value.is_string())
+      throw Error(Errc::bad_document, "the disk's " + std::string(key) + " that hooks left is no text");
     if (!is_for_xml(value.get_string()))
-      throw Error(Errc::bad_document, "the disk's " + std::string(key) + " that hooks left has a control character, which XML cannot hold");
+      throw Error(Errc::bad_document,
+                  "the disk's " + std::string(key) + " that hooks left has a control character, which XML cannot hold");
     const auto& span = tag->second.span;
-    auto& [end, text] = tags.try_emplace(span.begin, span.end, disk_xml.substr(span.begin, span.end - span.begin)).first->second;
+    auto& [end, text] =
+        tags.try_emplace(span.begin, span.end, disk_xml.substr(span.begin, span.end - span.begin)).first->second;
     text = with_attribute(std::move(text), target->attribute, std::string(value.get_string()));
   }
   std::size_t at = 0;

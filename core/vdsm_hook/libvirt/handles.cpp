@@ -27,9 +27,13 @@ std::string last_text() {
 LibvirtError::LibvirtError(const std::string& what) : LibvirtError(what, last_code(), last_text()) {}
 
 LibvirtError::LibvirtError(const std::string& what, int code, std::string text)
-    : Error(Errc::refused, text), code_(code), text_(std::move(text)), all_((what.empty() ? "" : on_one_line(what) + "\n") + text_) {}
+    : Error(Errc::refused, text),
+      code_(code),
+      text_(std::move(text)),
+      all_((what.empty() ? "" : on_one_line(what) + "\n") + text_) {}
 
-LibvirtError::LibvirtError(const std::string& what, virDomain* domain, const std::string& behind) : LibvirtError("", last_code(), last_text()) {
+LibvirtError::LibvirtError(const std::string& what, virDomain* domain, const std::string& behind)
+    : LibvirtError("", last_code(), last_text()) {
   all_ = on_one_line(what + " '" + name_of(domain) + "'" + behind) + "\n" + text_;
 }
 
@@ -72,7 +76,8 @@ std::vector<DomainHandle> domains_of(virConnect* connection, unsigned flags) {
   std::vector<DomainHandle> domains;
   for (int i = 0; i < count; ++i) domains.emplace_back(list[i]);
   ::free(list);
-  std::sort(domains.begin(), domains.end(), [](const auto& a, const auto& b) { return name_of(a.get()) < name_of(b.get()); });
+  std::sort(domains.begin(), domains.end(),
+            [](const auto& a, const auto& b) { return name_of(a.get()) < name_of(b.get()); });
   return domains;
 }
 

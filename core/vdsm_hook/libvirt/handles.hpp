@@ -24,13 +24,13 @@ using LibvirtText = std::unique_ptr<char, LibvirtFree>;
 /// What is thrown when libvirt refuses something: Errc::refused, with libvirt's own words.
 class LibvirtError : public Error {
  public:
-  /// Takes this thread's last error of libvirt's. WHAT comes in front in virsh's words, "Failed to start domain 't1'", and stays on one
-  /// line whatever a name in it has.
+  /// Takes this thread's last error of libvirt's. WHAT comes in front in virsh's words, "Failed to start domain 't1'",
+  /// and stays on one line whatever a name in it has.
   explicit LibvirtError(const std::string& what);
   /// The same, with the domain's name in quotes between WHAT and BEHIND.
   LibvirtError(const std::string& what, virDomain* domain, const std::string& behind = {});
 
-  int libvirt_code() const { return code_; }           ///< virErrorNumber; VIR_ERR_RPC for all that is about the connection
+  int libvirt_code() const { return code_; }  ///< virErrorNumber; VIR_ERR_RPC for all that is about the connection
   const std::string& libvirt_text() const { return text_; }  ///< its words alone
   const char* what() const noexcept override { return all_.c_str(); }
   /// Replaces what() said up to now.
@@ -44,7 +44,8 @@ class LibvirtError : public Error {
   std::string text_, all_;
 };
 
-/// Keeps libvirt from printing to stderr, and makes it ready for any number of threads. It may be called any number of times.
+/// Keeps libvirt from printing to stderr, and makes it ready for any number of threads. It may be called any number of
+/// times.
 void prepare_libvirt();
 
 /// Connects to URI; an empty one is libvirt's own default. Throws LibvirtError.

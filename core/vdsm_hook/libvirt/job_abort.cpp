@@ -8,7 +8,10 @@
 namespace vdsm_hook {
 
 struct AbortOnStop::State {
-  State(virDomain* of, const std::stop_token& stop) : domain(of), on_stop(stop, [this] { aborting = std::jthread([this](const std::stop_token& over) { keep_aborting(over); }); }) {}
+  State(virDomain* of, const std::stop_token& stop)
+      : domain(of), on_stop(stop, [this] {
+          aborting = std::jthread([this](const std::stop_token& over) { keep_aborting(over); });
+        }) {}
 
   // Again and again: the job may begin only now, and to abort what is not there fails.
   void keep_aborting(const std::stop_token& over) {
@@ -20,11 +23,12 @@ struct AbortOnStop::State {
   }
 
   virDomain* domain;
-  std::jthread aborting;  // since libvirt may not answer whoever wants to abort
+  std::jthread aborting;                              // since libvirt may not answer whoever wants to abort
   std::stop_callback<std::function<void()>> on_stop;  // ends before it
 };
 
-AbortOnStop::AbortOnStop(virDomain* domain, const std::stop_token& stop) : state_(std::make_unique<State>(domain, stop)) {}
+AbortOnStop::AbortOnStop(virDomain* domain, const std::stop_token& stop)
+    : state_(std::make_unique<State>(domain, stop)) {}
 
 AbortOnStop::~AbortOnStop() = default;
 

@@ -43,7 +43,8 @@ void LaunchFlags::forget(const std::string& dir, std::string_view vm_id) { forge
 
 void LaunchFlags::write() const {
   // What a hook put there instead, a link or a pipe, is not written to.
-  if (const int error = directory_.remove(kFileName); error != 0 && error != ENOENT) throw Error::from_errno("cannot replace " + file_, error);
+  if (const int error = directory_.remove(kFileName); error != 0 && error != ENOENT)
+    throw Error::from_errno("cannot replace " + file_, error);
   replace_file(file_, std::to_string(flags_) + "\n", 0644);
 }
 
@@ -51,10 +52,11 @@ std::string LaunchFlags::read_back(bool is_wanted) {
   if (!is_wanted) return write(), "";
   const auto refuse = [this](const std::string& why) {
     write();
-    return "the launch flags that it left in " + file_ + " " + why + ": they are " + std::to_string(flags_) + " as before";
+    return "the launch flags that it left in " + file_ + " " + why + ": they are " + std::to_string(flags_) +
+           " as before";
   };
   const UniqueFd fd = directory_.open_file(kFileName, O_RDONLY | O_NONBLOCK).fd;
-  struct stat st{};
+  struct stat st {};
   if (!fd || ::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode)) return refuse("are in no file any more");
   const auto text = read_to_end(fd.get(), kMaxFileBytes, file_);
   const auto digits = trimmed(text.value_or(""));
@@ -62,8 +64,11 @@ std::string LaunchFlags::read_back(bool is_wanted) {
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), flags);
   if (digits.empty() || error != std::errc() || end != digits.data() + digits.size())
     return refuse("are '" + printable(digits.substr(0, 20)) + "', which is no decimal number");
-  if ((flags & VIR_DOMAIN_START_AUTODESTROY) != 0) return refuse("have 2 (autodestroy), with which the VM would end together with this command");
-  if ((flags & ~kKnown) != 0) return refuse("have " + std::to_string(flags & ~kKnown) + ", which libvirt does not know when it starts a VM from its XML");
+  if ((flags & VIR_DOMAIN_START_AUTODESTROY) != 0)
+    return refuse("have 2 (autodestroy), with which the VM would end together with this command");
+  if ((flags & ~kKnown) != 0)
+    return refuse("have " + std::to_string(flags & ~kKnown) +
+                  ", which libvirt does not know when it starts a VM from its XML");
   flags_ = flags;
   return "";
 }

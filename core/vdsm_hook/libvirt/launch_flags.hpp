@@ -24,8 +24,9 @@ class LaunchFlags {
   /// The flags that were read last.
   unsigned flags() const { return flags_; }
 
-  /// Takes what stands in the file now. Flags that virDomainCreateXML() has not, AUTODESTROY (the VM would end with this command),
-  /// or no number: the file is written anew as it was, and the result says why. So it is where they are not WANTED: a failed hook's.
+  /// Takes what stands in the file now. Flags that virDomainCreateXML() has not, AUTODESTROY (the VM would end with
+  /// this command), or no number: the file is written anew as it was, and the result says why. So it is where they are
+  /// not WANTED: a failed hook's.
   std::string read_back(bool is_wanted = true);
 
  private:

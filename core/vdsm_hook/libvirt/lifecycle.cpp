@@ -25,15 +25,24 @@ std::optional<VmRun> run_if_known(const VmJournal& journal, std::string_view hos
 }
 
 std::string holder(const std::optional<VmRun>& run) {
-  return (run ? "`vdsm-hook vm " + run->command + "` (process " + std::to_string(run->pid) + ")" : std::string("another command")) + ", which holds the VM";
+  return (run ? "`vdsm-hook vm " + run->command + "` (process " + std::to_string(run->pid) + ")"
+              : std::string("another command")) +
+         ", which holds the VM";
 }
 
 }  // namespace
 
-std::string holder_of_vm(const VmJournal& journal, std::string_view host_uuid) { return holder(run_if_known(journal, host_uuid)); }
+std::string holder_of_vm(const VmJournal& journal, std::string_view host_uuid) {
+  return holder(run_if_known(journal, host_uuid));
+}
 
-Lifecycle::Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, const VmCommandFacts& command)
-    : engine_(engine), options_(std::move(options)), observer_(observer), stop_(std::move(stop)), phases_(command.phases) {
+Lifecycle::Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop,
+                     const VmCommandFacts& command)
+    : engine_(engine),
+      options_(std::move(options)),
+      observer_(observer),
+      stop_(std::move(stop)),
+      phases_(command.phases) {
   run_.command = command.name;
   run_.pid = ::getpid();
   run_.since = utc_text(std::chrono::system_clock::now());
@@ -62,7 +71,8 @@ bool Lifecycle::begin(virConnect* connection, std::string_view vm_uuid, WhenLeft
     return true;
   }
   if (!lock_ && !waits)
-    throw Error(Errc::refused, "the VM is held by " + (other ? named(*other) : "another command") + ", and --no-wait was given");
+    throw Error(Errc::refused,
+                "the VM is held by " + (other ? named(*other) : "another command") + ", and --no-wait was given");
   if (!lock_) {
     ended_ = Ended::cancelled;
     return false;
@@ -79,7 +89,8 @@ bool Lifecycle::begin(virConnect* connection, std::string_view vm_uuid, WhenLeft
   if (left) {
     const auto what = named(*left) + " was killed before it came to its end, " +
                       (left->has_acted() ? "after libvirt had been asked" : "before libvirt was asked") +
-                      (left->hooks_ran ? "; hooks had run" : "; no hook had run") + ": `vdsm-hook vm recover` takes that back or finishes it";
+                      (left->hooks_ran ? "; hooks had run" : "; no hook had run") +
+                      ": `vdsm-hook vm recover` takes that back or finishes it";
     const bool is_start = !left->phase->undo.empty();
     if (left->hooks_ran && (when_left == WhenLeft::refuse || (when_left == WhenLeft::refuse_start && is_start)))
       throw Error(Errc::refused, what + ", do that first");
@@ -104,7 +115,8 @@ std::vector<std::string> Lifecycle::events_from(const Phase& current, bool is_ov
   return events;
 }
 
-void Lifecycle::enter(const Phase& current, VmRun::Stage stage, const Subject& subject, const std::function<void(VmRecord&)>& also) {
+void Lifecycle::enter(const Phase& current, VmRun::Stage stage, const Subject& subject,
+                      const std::function<void(VmRecord&)>& also) {
   if (run_.phase != &current) run_.fired.clear();
   run_.phase = &current;
   run_.stage = stage;
@@ -121,14 +133,17 @@ void Lifecycle::enter(const Phase& current, VmRun::Stage stage, const Subject& s
   reached(stage == VmRun::Stage::before ? "before" : stage == VmRun::Stage::acting ? "acting" : "after", current.name);
 }
 
-// Who cannot write down what it does does nothing, unless it ends the VM: that must be possible, also where the disk is full.
+// Who cannot write down what it does does nothing, unless it ends the VM: that must be possible, also where the disk is
+// full.
 void Lifecycle::write_down(const std::function<void(VmRecord&)>& change) {
   try {
     journal_->change(change);
   } catch (const Error& error) {
     if (!is_ending_) throw;
     if (!std::exchange(is_untold_, false)) return;
-    observer_.on_note(std::string("what is done is not written down, and the bridge and vdsm-hookd may fire events of it again: ") + error.what());
+    observer_.on_note(
+        std::string("what is done is not written down, and the bridge and vdsm-hookd may fire events of it again: ") +
+        error.what());
   }
 }
 
@@ -139,7 +154,8 @@ void Lifecycle::take_over(VmRun run) {
 }
 
 void Lifecycle::finish() {
-  if (ended_ == Ended::cancelled && run_.has_acted()) return observer_.on_note("libvirt had done it: `vdsm-hook vm recover` fires what was left out");
+  if (ended_ == Ended::cancelled && run_.has_acted())
+    return observer_.on_note("libvirt had done it: `vdsm-hook vm recover` fires what was left out");
   reached("finishing", run_.command);
   write_down([this](VmRecord& record) { record.runs.erase(host_uuid_); });
   reached("finished", run_.command);
@@ -229,7 +245,8 @@ void Lifecycle::give_up(const Phase& current, Subject& subject, Presence before)
   expect(current, false);
   const auto now = presence();
   if (before != Presence::unknown && now == Presence::unknown)
-    return observer_.on_note("whether libvirt has done it is not known: `vdsm-hook vm recover` finds out when it answers again");
+    return observer_.on_note(
+        "whether libvirt has done it is not known: `vdsm-hook vm recover` finds out when it answers again");
   fail_after_error(current, subject, false);
   // It ended while it was asked for, and to the bridge that was this command's.
   if (current.state_after != Phase::State::off || before != Presence::runs || now != Presence::gone) return;
@@ -288,7 +305,8 @@ void Lifecycle::undo(const Phase& current, Subject subject) {
       fire(event, subject);
       continue;
     }
-    for (auto device = run_.created.rbegin(); device != run_.created.rend(); ++device) run(event, device->second, subject, device->first);
+    for (auto device = run_.created.rbegin(); device != run_.created.rend(); ++device)
+      run(event, device->second, subject, device->first);
   }
 }
 

@@ -14,11 +14,11 @@
 #include "vdsm_hook/base/waits_for.hpp"
 #include "vdsm_hook/engine/engine.hpp"
 #include "vdsm_hook/hookpoints/lifecycles.hpp"
-#include "vdsm_hook/libvirt/refused_edits.hpp"
 #include "vdsm_hook/libvirt/handles.hpp"
-#include "vdsm_hook/xml/secrets.hpp"
+#include "vdsm_hook/libvirt/refused_edits.hpp"
 #include "vdsm_hook/libvirt_hooks/vm_journal.hpp"
 #include "vdsm_hook/libvirt_hooks/vm_lock.hpp"
+#include "vdsm_hook/xml/secrets.hpp"
 
 namespace vdsm_hook {
 
@@ -53,9 +53,10 @@ struct Subject {
 
 /// What libvirt is asked for in a phase.
 struct Act {
-  std::function<void()> ask = {};      ///< may throw LibvirtError; null: nothing
-  std::function<void()> refresh = {};  ///< brings the subject up to date when it is done; that it cannot changes nothing
-  bool hears_stop = false;             ///< ASK comes to an end when stop is requested
+  std::function<void()> ask = {};  ///< may throw LibvirtError; null: nothing
+  std::function<void()> refresh =
+      {};                   ///< brings the subject up to date when it is done; that it cannot changes nothing
+  bool hears_stop = false;  ///< ASK comes to an end when stop is requested
 };
 
 /// What a command does where one before it was killed once hooks had run.
@@ -63,7 +64,8 @@ enum class WhenLeft {
   refuse,        ///< whatever that was
   refuse_start,  ///< a start, of which only recover() knows what hooks did
   tell,
-  overrule,      ///< the VM is to end: what was written down is told and does not count any more, also where it cannot be read
+  overrule,  ///< the VM is to end: what was written down is told and does not count any more, also where it cannot be
+             ///< read
 };
 
 /// Who holds a VM for this host, for LifecycleObserver::on_wait(): "another command" where nobody can tell.
@@ -75,24 +77,26 @@ enum class Ended { done, vetoed, cancelled };
 class Lifecycle {
  public:
   /// ENGINE and OBSERVER must outlive this.
-  Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop, const VmCommandFacts& command);
+  Lifecycle(const Engine& engine, HookOptions options, LifecycleObserver& observer, std::stop_token stop,
+            const VmCommandFacts& command);
 
   /// Goes on as COMMAND would: a start that restores.
   void follow(const VmCommandFacts& command) { phases_ = command.phases; }
 
-  /// Locks the VM, waiting for others. False: stopped while waiting. Throws refused when the observer does not want to wait,
-  /// engine_failure, but for WHEN_LEFT overrule. A run that was killed is told to the observer, or by WHEN_LEFT refused.
-  /// CONNECTION must outlive this.
+  /// Locks the VM, waiting for others. False: stopped while waiting. Throws refused when the observer does not want to
+  /// wait, engine_failure, but for WHEN_LEFT overrule. A run that was killed is told to the observer, or by WHEN_LEFT
+  /// refused. CONNECTION must outlive this.
   bool begin(virConnect* connection, std::string_view vm_uuid, WhenLeft when_left);
 
-  /// Fires PHASE's hook points before. False: vetoed or cancelled (ended() says which); then what follows a failure has been
-  /// fired. Where a point's changes are used, SUBJECT has them afterwards.
+  /// Fires PHASE's hook points before. False: vetoed or cancelled (ended() says which); then what follows a failure has
+  /// been fired. Where a point's changes are used, SUBJECT has them afterwards.
   bool before(const Phase& phase, Subject& subject);
-  /// Lets libvirt do it. Where ACT throws LibvirtError, what follows a failure is fired before it is thrown on, and it names the hooks
-  /// whose changes it may be about. Where it cannot be known whether libvirt did it, that is left to recover().
+  /// Lets libvirt do it. Where ACT throws LibvirtError, what follows a failure is fired before it is thrown on, and it
+  /// names the hooks whose changes it may be about. Where it cannot be known whether libvirt did it, that is left to
+  /// recover().
   void act(const Phase& phase, Subject& subject, const Act& act);
-  /// An ACT says with it whether libvirt is going to tell vdsm-hookd of PHASE, whose events this command fires itself. Each true stands for
-  /// one time.
+  /// An ACT says with it whether libvirt is going to tell vdsm-hookd of PHASE, whose events this command fires itself.
+  /// Each true stands for one time.
   void expect(const Phase& phase, bool is_expected);
   /// Fires PHASE's hook points after. Cancelled, it leaves them to recover().
   void after(const Phase& phase, Subject& subject);
@@ -110,8 +114,8 @@ class Lifecycle {
   /// Whether anything may run at PHASE's hook points before.
   bool has_hooks_before(const Phase& phase) const;
 
-  /// What follows takes back what was done: it is not cancelled any more, no hook is judged by more than its exit code, and a veto before it
-  /// does not count.
+  /// What follows takes back what was done: it is not cancelled any more, no hook is judged by more than its exit code,
+  /// and a veto before it does not count.
   void take_back_from_here();
 
   /// Nothing is left to recover from, unless the command was cancelled when libvirt had acted.
@@ -125,7 +129,9 @@ class Lifecycle {
   /// What takes back what was done runs to its end, also when the command is cancelled.
   std::stop_token stop() const { return direction_ == Direction::forward ? stop_ : std::stop_token(); }
   /// Whether hooks make what undo() takes back.
-  bool is_creating() const { return direction_ == Direction::forward && run_.stage == VmRun::Stage::before && !run_.phase->undo.empty(); }
+  bool is_creating() const {
+    return direction_ == Direction::forward && run_.stage == VmRun::Stage::before && !run_.phase->undo.empty();
+  }
   enum class Presence { runs, gone, unknown };
   Presence presence() const;
   bool has_hooks_at(std::string_view event) const;
@@ -138,7 +144,8 @@ class Lifecycle {
   void fail(const Phase& phase, Subject& subject, bool is_veto);
   void fail_after_error(const Phase& phase, Subject& subject, bool is_veto);
   void give_up(const Phase& phase, Subject& subject, Presence before);
-  void enter(const Phase& phase, VmRun::Stage stage, const Subject& subject, const std::function<void(VmRecord&)>& also = {});
+  void enter(const Phase& phase, VmRun::Stage stage, const Subject& subject,
+             const std::function<void(VmRecord&)>& also = {});
   void write_down(const std::function<void(VmRecord&)>& change);
   std::vector<std::string> events_from(const Phase& phase, bool is_over) const;
 
@@ -154,9 +161,9 @@ class Lifecycle {
   VmRun run_;
   Ended ended_ = Ended::done;
   enum class Direction { forward, back } direction_ = Direction::forward;
-  bool is_ending_ = false;    // the VM is to end: what cannot be written down keeps nobody from it
-  bool is_untold_ = true;     // that it cannot be written down
-  bool is_used_ = true;       // what hooks leave is handed on
+  bool is_ending_ = false;  // the VM is to end: what cannot be written down keeps nobody from it
+  bool is_untold_ = true;   // that it cannot be written down
+  bool is_used_ = true;     // what hooks leave is handed on
   std::function<std::string(bool)> also_judge_;
   std::vector<Edit> edits_;  // that were adopted
   Secrets secrets_;

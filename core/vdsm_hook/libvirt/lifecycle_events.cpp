@@ -28,7 +28,8 @@ bool Lifecycle::has_hooks_at(std::string_view event) const {
 }
 
 bool Lifecycle::has_hooks_before(const Phase& current) const {
-  return std::any_of(current.before.begin(), current.before.end(), [this](std::string_view event) { return has_hooks_at(event); });
+  return std::any_of(current.before.begin(), current.before.end(),
+                     [this](std::string_view event) { return has_hooks_at(event); });
 }
 
 void Lifecycle::note_event(std::string_view event, const std::string& device, bool is_over) {
@@ -43,8 +44,10 @@ void Lifecycle::note_event(std::string_view event, const std::string& device, bo
   reached(is_over ? "over" : "begun", event);
 }
 
-Report Lifecycle::run(std::string_view event, const std::string& document, const Subject& subject, const std::string& device) {
-  if (const auto* fired = run_.find_fired(event, device); fired != nullptr && fired->is_over) return {};  // before the command was killed that is recovered
+Report Lifecycle::run(std::string_view event, const std::string& document, const Subject& subject,
+                      const std::string& device) {
+  if (const auto* fired = run_.find_fired(event, device); fired != nullptr && fired->is_over)
+    return {};  // before the command was killed that is recovered
   Request request;
   request.event = event;
   const auto& rules = engine_.settings().points.find(event)->rules(options_.compat_vdsm);
@@ -56,7 +59,8 @@ Report Lifecycle::run(std::string_view event, const std::string& document, const
   request.skips_what_is_there = true;
   request.deadline = options_.deadline;
   request.compat_vdsm = options_.compat_vdsm;
-  request.kept_descriptor = lock_ ? lock_->descriptor() : -1;  // should this command be killed, nobody takes back what its hook still does
+  request.kept_descriptor =
+      lock_ ? lock_->descriptor() : -1;  // should this command be killed, nobody takes back what its hook still does
   request.secrets = secrets_;
   request.wants_diffs = options_.wants_diffs || rules.result_used;  // for hooks_behind()
   if (rules.vetoes && direction_ == Direction::forward) request.also_judge = also_judge_;
@@ -82,8 +86,10 @@ Report Lifecycle::run(std::string_view event, const std::string& document, const
   for (const auto& hook : report.hooks)
     if (hook.adopted && rules.result_used && is_used_) edits_.push_back({report.event + "/" + hook.name, hook.diff});
   if (const auto names = changers_in(report); !is_used_ && !names.empty())
-    observer_.on_note(names + " changed the document: nothing that the guest sees may change when it is restored, so that is not used; "
-                              "a hook that has to change it does that at the last hook point before the restore");
+    observer_.on_note(
+        names +
+        " changed the document: nothing that the guest sees may change when it is restored, so that is not used; "
+        "a hook that has to change it does that at the last hook point before the restore");
   if (report.is_cancelled) ended_ = Ended::cancelled;
   secrets_.learn(report.document);
   auto shown = report;
@@ -96,7 +102,8 @@ Report Lifecycle::run(std::string_view event, const std::string& document, const
 
 bool Lifecycle::fire_for_devices(const HookPoint& point, Subject& subject) {
   if (!subject.device_xml.empty()) {
-    const auto report = run(point.name, subject.device_xml, subject, read_device_identity(subject.device_xml).to_text());
+    const auto report =
+        run(point.name, subject.device_xml, subject, read_device_identity(subject.device_xml).to_text());
     if (report.changed) subject.device_xml = report.document;
     return !report.vetoed;
   }
@@ -108,7 +115,8 @@ bool Lifecycle::fire_for_devices(const HookPoint& point, Subject& subject) {
     if (has_properties(facts, devices[i].identity)) places.push_back(i);
   for (const auto place : places) {
     const auto name = devices[place].identity.to_text();
-    if (is_creating()) run_.created.emplace_back(name, without_passwords(devices[place].xml));  // written down with the event
+    if (is_creating())
+      run_.created.emplace_back(name, without_passwords(devices[place].xml));  // written down with the event
     const auto report = run(point.name, devices[place].xml, subject, name);
     if (report.vetoed || report.is_cancelled) return false;
     if (report.changed) subject.domain_xml = with_devices(subject.domain_xml, {{place, report.document}});
@@ -132,14 +140,17 @@ bool Lifecycle::fire_for_disks(const HookPoint& point, Subject& subject) {
     } catch (const std::exception& error) {
       throw Error(Errc::refused, changers_in(report) + ": " + name + ": " + error.what());
     }
-    for (const auto& key : disk.unused) observer_.on_note(name + ": " + std::string(point.name) + ": the domain XML has no place for the changed '" + printable(key) + "': it is not used");
+    for (const auto& key : disk.unused)
+      observer_.on_note(name + ": " + std::string(point.name) + ": the domain XML has no place for the changed '" +
+                        printable(key) + "': it is not used");
   }
   return true;
 }
 
 // Fires one of PHASE's hook points before. Where nobody may use what its hooks leave, SUBJECT stays as it was.
 bool Lifecycle::fire_and_use(std::string_view event, const Phase& current, Subject& subject) {
-  is_used_ = std::find(current.result_unused.begin(), current.result_unused.end(), event) == current.result_unused.end();
+  is_used_ =
+      std::find(current.result_unused.begin(), current.result_unused.end(), event) == current.result_unused.end();
   if (is_used_) return fire(event, subject);
   auto unused = subject;
   const bool is_well = fire(event, unused);

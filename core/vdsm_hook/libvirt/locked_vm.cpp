@@ -2,12 +2,17 @@
 
 namespace vdsm_hook {
 
-Ended on_running_vm(const VmHost& host, const std::string& vm, const VmCommandFacts& command, const std::string& failure,
+Ended on_running_vm(const VmHost& host, const std::string& vm, const VmCommandFacts& command,
+                    const std::string& failure,
                     const std::function<Ended(virDomain* domain, Lifecycle& lifecycle)>& work) {
   const auto domain = host.find(vm);
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, command);
-  if (!lifecycle.begin(host.connection.get(), uuid_of(domain.get()), &command == &vm_commands::kDestroy ? WhenLeft::overrule : WhenLeft::refuse_start)) return lifecycle.ended();
-  if (!is_active(domain.get())) throw Error(Errc::refused, (failure.empty() ? "" : failure + "\n") + "Requested operation is not valid: domain is not running");
+  if (!lifecycle.begin(host.connection.get(), uuid_of(domain.get()),
+                       &command == &vm_commands::kDestroy ? WhenLeft::overrule : WhenLeft::refuse_start))
+    return lifecycle.ended();
+  if (!is_active(domain.get()))
+    throw Error(Errc::refused,
+                (failure.empty() ? "" : failure + "\n") + "Requested operation is not valid: domain is not running");
   const auto ended = work(domain.get(), lifecycle);
   lifecycle.finish();
   return ended;

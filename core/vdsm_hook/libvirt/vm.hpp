@@ -1,5 +1,6 @@
-// What the commands of `vdsm-hook vm` do to the VMs of one libvirt. Every one of them throws LibvirtError with virsh's words for what it could
-// not do, after hooks have been told; and what Lifecycle throws. Flags are libvirt's own, VIR_DOMAIN_*.
+// What the commands of `vdsm-hook vm` do to the VMs of one libvirt. Every one of them throws LibvirtError with virsh's
+// words for what it could not do, after hooks have been told; and what Lifecycle throws. Flags are libvirt's own,
+// VIR_DOMAIN_*.
 #pragma once
 
 #include "vdsm_hook/libvirt/vm_define.hpp"

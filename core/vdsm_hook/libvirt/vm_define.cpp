@@ -21,7 +21,8 @@ DomainHandle defined_by(const VmHost& host, const std::string& domain_xml, std::
 
 }  // namespace
 
-Ended define_vm(const VmHost& host, const std::string& domain_xml, unsigned flags, const std::string& failure, std::string& name) {
+Ended define_vm(const VmHost& host, const std::string& domain_xml, unsigned flags, const std::string& failure,
+                std::string& name) {
   const auto define = [&] {
     Secrets secrets;
     secrets.learn(domain_xml);  // it may be broken, and libvirt quotes the place

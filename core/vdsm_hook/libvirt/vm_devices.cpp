@@ -17,13 +17,15 @@ bool affects_running(virDomain* domain, unsigned flags) {
 
 struct Change {
   int (*make)(virDomain*, const char* xml, unsigned flags);
-  // Takes out of the definition what was put there before the running VM refused; null: that cannot be done, it comes last.
+  // Takes out of the definition what was put there before the running VM refused; null: that cannot be done, it comes
+  // last.
   int (*undo)(virDomain*, const char* xml, unsigned flags);
   std::string failure;  // virsh's words for it
 };
 
 // The running VM gets what hooks LEFT; its definition what was ASKED_FOR, since hooks see that again at the next start.
-void apply(const Change& change, virDomain* domain, const std::string& asked_for, const std::string& left, unsigned flags) {
+void apply(const Change& change, virDomain* domain, const std::string& asked_for, const std::string& left,
+           unsigned flags) {
   const bool is_both = (flags & VIR_DOMAIN_AFFECT_CONFIG) != 0 && left != asked_for;
   const auto to_definition = [&] { return change.make(domain, asked_for.c_str(), VIR_DOMAIN_AFFECT_CONFIG) == 0; };
   if (is_both && change.undo != nullptr && !to_definition()) throw LibvirtError(change.failure + " in the definition");
@@ -32,7 +34,8 @@ void apply(const Change& change, virDomain* domain, const std::string& asked_for
     if (is_both && change.undo != nullptr) change.undo(domain, asked_for.c_str(), VIR_DOMAIN_AFFECT_CONFIG);
     throw error;
   }
-  if (is_both && change.undo == nullptr && !to_definition()) throw LibvirtError("the running VM was changed, its definition was not");
+  if (is_both && change.undo == nullptr && !to_definition())
+    throw LibvirtError("the running VM was changed, its definition was not");
 }
 
 // One device of one VM, and what a command does to it.
@@ -69,7 +72,8 @@ std::optional<std::string> device_of(virDomain* domain, const DeviceIdentity& wa
     if (has.element != wanted.element) continue;
     const auto is_same = [](const std::string& a, const std::string& b) { return !a.empty() && a == b; };
     if (!wanted.mac.empty() ? wanted.mac == has.mac
-                            : is_same(wanted.alias, has.alias) || is_same(wanted.target, has.target) || is_same(wanted.address, has.address))
+                            : is_same(wanted.alias, has.alias) || is_same(wanted.target, has.target) ||
+                                  is_same(wanted.address, has.address))
       return std::move(device.xml);
   }
   return std::nullopt;
@@ -81,7 +85,8 @@ Ended attach_device(const VmHost& host, const std::string& vm, const std::string
   return with_hooks(host, vm, {vm_commands::kAttachDevice, device_xml, flags, ask});
 }
 
-Ended detach_device(const VmHost& host, const std::string& vm, const std::string& device_xml, unsigned flags, std::chrono::milliseconds wait) {
+Ended detach_device(const VmHost& host, const std::string& vm, const std::string& device_xml, unsigned flags,
+                    std::chrono::milliseconds wait) {
   const auto wanted = read_device_identity(device_xml);
   // Hooks get the device as it is in the VM; libvirt what the caller said.
   const auto current = [&] {
@@ -90,14 +95,16 @@ Ended detach_device(const VmHost& host, const std::string& vm, const std::string
   }();
   bool is_cancelled = false;
   const auto detach = [&](virDomain* domain, const std::string&) {
-    if (::virDomainDetachDeviceFlags(domain, device_xml.c_str(), flags) != 0) throw LibvirtError("Failed to detach device");
+    if (::virDomainDetachDeviceFlags(domain, device_xml.c_str(), flags) != 0)
+      throw LibvirtError("Failed to detach device");
     if (!affects_running(domain, flags)) return;
     // libvirt has only asked the guest.
     const auto end = std::chrono::steady_clock::now() + wait;
     while (is_active(domain) && device_of(domain, read_device_identity(current)).has_value()) {
       is_cancelled = host.stop.stop_requested();
       if (is_cancelled || std::chrono::steady_clock::now() >= end)
-        throw Error(Errc::refused, "Failed to detach device\nthe guest has not let go of " + wanted.to_text() + " within " + to_text(wait));
+        throw Error(Errc::refused, "Failed to detach device\nthe guest has not let go of " + wanted.to_text() +
+                                       " within " + to_text(wait));
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
   };

@@ -7,15 +7,19 @@
 namespace vdsm_hook {
 
 Ended destroy_vm(const VmHost& host, const std::string& vm, unsigned flags) {
-  return on_running_vm(host, vm, vm_commands::kDestroy, "Failed to destroy domain '" + on_one_line(vm) + "'", [&](virDomain* domain, Lifecycle& lifecycle) {
-    Subject subject{xml_of(domain, 0), "", reason_of(phases::kDestroy)};
-    const auto destroy = [&] {
-      if (::virDomainDestroyFlags(domain, flags) != 0) throw LibvirtError("Failed to destroy domain '" + on_one_line(vm) + "'");
-    };
-    const auto ended = lifecycle.pass(phases::kDestroy, subject, {.ask = destroy});
-    if (ended == Ended::done) LaunchFlags::forget(host.engine.settings().paths.launchflags_dir, uuid_of(domain));  // of a start that was killed
-    return ended;
-  });
+  return on_running_vm(host, vm, vm_commands::kDestroy, "Failed to destroy domain '" + on_one_line(vm) + "'",
+                       [&](virDomain* domain, Lifecycle& lifecycle) {
+                         Subject subject{xml_of(domain, 0), "", reason_of(phases::kDestroy)};
+                         const auto destroy = [&] {
+                           if (::virDomainDestroyFlags(domain, flags) != 0)
+                             throw LibvirtError("Failed to destroy domain '" + on_one_line(vm) + "'");
+                         };
+                         const auto ended = lifecycle.pass(phases::kDestroy, subject, {.ask = destroy});
+                         if (ended == Ended::done)
+                           LaunchFlags::forget(host.engine.settings().paths.launchflags_dir,
+                                               uuid_of(domain));  // of a start that was killed
+                         return ended;
+                       });
 }
 
 Ended shutdown_vm(const VmHost& host, const std::string& vm) {

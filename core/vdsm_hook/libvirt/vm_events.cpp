@@ -23,8 +23,7 @@ Meaning meaning_of_suspended(Standing last, int detail) {
     case VIR_DOMAIN_EVENT_SUSPENDED_API_ERROR:
       if (last == Standing::arriving) return {&phases::kArrive, Standing::paused};  // it was paused on the other host
       return {last == Standing::running ? &phases::kPause : kNothing, Standing::paused};
-    default:
-      return {kNothing, Standing::paused};
+    default: return {kNothing, Standing::paused};
   }
 }
 
@@ -33,13 +32,12 @@ Meaning meaning_of_resumed(Standing last, int detail) {
     case VIR_DOMAIN_EVENT_RESUMED_UNPAUSED:
       return {last == Standing::paused ? &phases::kContinue : kNothing, Standing::running};
     case VIR_DOMAIN_EVENT_RESUMED_MIGRATED:  // also on the host that it was to leave, when the migration failed
-      return {last == Standing::arriving || last == Standing::starting ? &phases::kArrive : kNothing, Standing::running};
-    case VIR_DOMAIN_EVENT_RESUMED_FROM_SNAPSHOT:
-      return {kNothing, Standing::running};
+      return {last == Standing::arriving || last == Standing::starting ? &phases::kArrive : kNothing,
+              Standing::running};
+    case VIR_DOMAIN_EVENT_RESUMED_FROM_SNAPSHOT: return {kNothing, Standing::running};
     case VIR_DOMAIN_EVENT_RESUMED_POSTCOPY:  // runs here while its memory still comes
       return {kNothing, last == Standing::arriving ? last : Standing::running};
-    default:
-      return {kNothing, last == Standing::off ? Standing::running : last};
+    default: return {kNothing, last == Standing::off ? Standing::running : last};
   }
 }
 
@@ -66,15 +64,15 @@ Meaning meaning_of(Standing last, int event, int detail, bool tells_of_guest) no
 Meaning meaning_of_gap(Standing last, Standing now) noexcept {
   if (last == Standing::running && now == Standing::paused) return {&phases::kPause, now};
   if (last == Standing::paused && now == Standing::running) return {&phases::kContinue, now};
-  if (last == Standing::arriving && (now == Standing::running || now == Standing::paused)) return {&phases::kArrive, now};
+  if (last == Standing::arriving && (now == Standing::running || now == Standing::paused))
+    return {&phases::kArrive, now};
   return {kNothing, now};
 }
 
 Standing standing_of(int state, int reason, Standing last) noexcept {
   switch (state) {
     case VIR_DOMAIN_SHUTOFF:
-    case VIR_DOMAIN_CRASHED:
-      return Standing::off;
+    case VIR_DOMAIN_CRASHED: return Standing::off;
     case VIR_DOMAIN_PAUSED: {
       // Also for a migration to here, at first.
       if (reason == VIR_DOMAIN_PAUSED_STARTING_UP) return last == Standing::arriving ? last : Standing::starting;
@@ -84,8 +82,7 @@ Standing standing_of(int state, int reason, Standing last) noexcept {
       // Who leaves is paused for a moment only, who arrives all the time.
       return last == Standing::off || last == Standing::arriving ? Standing::arriving : Standing::leaving;
     }
-    default:
-      return Standing::running;
+    default: return Standing::running;
   }
 }
 

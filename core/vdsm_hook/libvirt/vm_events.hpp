@@ -1,5 +1,5 @@
-// What libvirt's lifecycle events mean. One event alone does not say it: a start, the end of a migration and a pause that is
-// over all come as "resumed". So it takes what was known of the VM.
+// What libvirt's lifecycle events mean. One event alone does not say it: a start, the end of a migration and a pause
+// that is over all come as "resumed". So it takes what was known of the VM.
 #pragma once
 
 #include <libvirt/libvirt.h>
@@ -25,11 +25,13 @@ struct Meaning {
   bool operator==(const Meaning&) const = default;
 };
 
-/// EVENT and DETAIL: virDomainEventType and what belongs to it; of values that this libvirt does not know nothing fires.
-/// TELLS_OF_GUEST: whether this driver says before or after "started" that the guest runs, as QEMU's does; the others just start.
+/// EVENT and DETAIL: virDomainEventType and what belongs to it; of values that this libvirt does not know nothing
+/// fires. TELLS_OF_GUEST: whether this driver says before or after "started" that the guest runs, as QEMU's does; the
+/// others just start.
 Meaning meaning_of(Standing last, int event, int detail, bool tells_of_guest) noexcept;
 
-/// After a time without events, of a VM that is still the one it was: LAST was known before, NOW is what libvirt says now.
+/// After a time without events, of a VM that is still the one it was: LAST was known before, NOW is what libvirt says
+/// now.
 Meaning meaning_of_gap(Standing last, Standing now) noexcept;
 
 /// STATE and REASON: of virDomainGetState(). LAST tells the two ends of a migration apart.

@@ -40,14 +40,16 @@ class ElementReader final : public XmlHandler {
 };
 
 [[noreturn]] void cannot_change(virDomain* domain, const std::string& why) {
-  throw Error(Errc::bad_document, "the metadata of the VM '" + name_of(domain) + "' " + why + ": change them with virsh edit first");
+  throw Error(Errc::bad_document,
+              "the metadata of the VM '" + name_of(domain) + "' " + why + ": change them with virsh edit first");
 }
 
 std::string key_of(virDomain* domain, const std::string& xml) {
   ElementReader reader(xml);
   static_cast<void>(read_xml(xml, reader));
   // libvirt 9.0 reads freed memory in its daemon when it is asked for such an element.
-  if (reader.has_attributes) cannot_change(domain, "have attributes in the namespace " + kNamespace + ", which libvirt cannot hand out");
+  if (reader.has_attributes)
+    cannot_change(domain, "have attributes in the namespace " + kNamespace + ", which libvirt cannot hand out");
   return reader.prefix.empty() ? "ovirt-vm" : reader.prefix;
 }
 
@@ -61,9 +63,11 @@ std::string read_element(virDomain* domain, unsigned affect, const std::string& 
   }
   std::string element(text.get());
   const auto name_end = element.find_first_of(" \t\r\n/>", 1);
-  if (element.substr(0, name_end) != kPlainRoot) cannot_change(domain, "have another element of the namespace " + kNamespace + " than <vm>");
+  if (element.substr(0, name_end) != kPlainRoot)
+    cannot_change(domain, "have another element of the namespace " + kNamespace + " than <vm>");
   const auto tag_end = element.find('>');
-  if (element.substr(0, tag_end).find(" xmlns=\"") != std::string::npos) cannot_change(domain, "have a default namespace that libvirt cannot keep");
+  if (element.substr(0, tag_end).find(" xmlns=\"") != std::string::npos)
+    cannot_change(domain, "have a default namespace that libvirt cannot keep");
   // libvirt declares the key itself, and refuses one that is there.
   const auto declared = " xmlns:" + key + "=\"" + kNamespace + "\"";
   if (const auto at = element.find(declared); at < tag_end) element.erase(at, declared.size());
@@ -72,10 +76,11 @@ std::string read_element(virDomain* domain, unsigned affect, const std::string& 
 
 bool say_the_same(const DomainFacts& a, const DomainFacts& b) {
   return a.custom_properties == b.custom_properties &&
-         std::equal(a.devices.begin(), a.devices.end(), b.devices.begin(), b.devices.end(), [](const DeviceMetadata& one, const DeviceMetadata& other) {
-           return one.attributes == other.attributes && one.profile == other.profile && one.properties == other.properties &&
-                  one.written_out == other.written_out;
-         });
+         std::equal(a.devices.begin(), a.devices.end(), b.devices.begin(), b.devices.end(),
+                    [](const DeviceMetadata& one, const DeviceMetadata& other) {
+                      return one.attributes == other.attributes && one.profile == other.profile &&
+                             one.properties == other.properties && one.written_out == other.written_out;
+                    });
 }
 
 std::string behind_metadata(const std::string& xml) {
@@ -87,12 +92,18 @@ std::string behind_metadata(const std::string& xml) {
 }  // namespace
 
 VmMetadata::VmMetadata(virDomain* domain, unsigned affect)
-    : VmMetadata(domain, affect, xml_of(domain, affect == VIR_DOMAIN_AFFECT_CONFIG ? unsigned{VIR_DOMAIN_XML_INACTIVE} : 0U)) {}
+    : VmMetadata(domain, affect,
+                 xml_of(domain, affect == VIR_DOMAIN_AFFECT_CONFIG ? unsigned{VIR_DOMAIN_XML_INACTIVE} : 0U)) {}
 
 VmMetadata::VmMetadata(virDomain* domain, unsigned affect, const std::string& xml)
-    : domain_(domain), affect_(affect), key_(key_of(domain, xml)),
-      before_("<domain>\n<name>" + xml_escaped(name_of(domain)) + "</name>\n<uuid>" + uuid_of(domain) + "</uuid>\n<metadata>\n"),
-      behind_(behind_metadata(xml)), saved_(before_ + read_element(domain, affect, key_) + behind_), editor_(saved_) {
+    : domain_(domain),
+      affect_(affect),
+      key_(key_of(domain, xml)),
+      before_("<domain>\n<name>" + xml_escaped(name_of(domain)) + "</name>\n<uuid>" + uuid_of(domain) +
+              "</uuid>\n<metadata>\n"),
+      behind_(behind_metadata(xml)),
+      saved_(before_ + read_element(domain, affect, key_) + behind_),
+      editor_(saved_) {
   // What is in no namespace becomes oVirt's on the way: a property that hooks do not see now would be one.
   if (!say_the_same(DomainEditor(xml).facts(), editor_.facts()))
     cannot_change(domain, "have elements or attributes whose namespace libvirt does not keep apart from oVirt's");
@@ -106,8 +117,11 @@ bool VmMetadata::save() {
     const auto begin = before_.size() + kRoot.size();
     element = kPlainRoot + document.substr(begin, document.size() - behind_.size() - begin);
   }
-  if (::virDomainSetMetadata(domain_, VIR_DOMAIN_METADATA_ELEMENT, element.empty() ? nullptr : element.c_str(), key_.c_str(), kNamespace.c_str(), affect_) != 0)
-    throw LibvirtError(std::string("Unable to modify metadata of ") + (affect_ == VIR_DOMAIN_AFFECT_LIVE ? "the running" : "the definition of") + " domain", domain_);
+  if (::virDomainSetMetadata(domain_, VIR_DOMAIN_METADATA_ELEMENT, element.empty() ? nullptr : element.c_str(),
+                             key_.c_str(), kNamespace.c_str(), affect_) != 0)
+    throw LibvirtError(std::string("Unable to modify metadata of ") +
+                           (affect_ == VIR_DOMAIN_AFFECT_LIVE ? "the running" : "the definition of") + " domain",
+                       domain_);
   saved_ = document;
   return true;
 }

@@ -8,10 +8,10 @@
 
 namespace vdsm_hook {
 
-/// One of the two domain XMLs that libvirt has of a VM: its definition, or what runs. The editor changes properties, save()
-/// hands libvirt the one element of oVirt's metadata; nothing else of the domain is touched. In that element other
-/// namespaces, attributes, comments and CDATA stay, and so does its prefix; where it has none it gets ovirt-vm, since libvirt
-/// wants one.
+/// One of the two domain XMLs that libvirt has of a VM: its definition, or what runs. The editor changes properties,
+/// save() hands libvirt the one element of oVirt's metadata; nothing else of the domain is touched. In that element
+/// other namespaces, attributes, comments and CDATA stay, and so does its prefix; where it has none it gets ovirt-vm,
+/// since libvirt wants one.
 class VmMetadata {
  public:
   /// AFFECT: VIR_DOMAIN_AFFECT_CONFIG or VIR_DOMAIN_AFFECT_LIVE. DOMAIN must outlive this. Throws LibvirtError, and

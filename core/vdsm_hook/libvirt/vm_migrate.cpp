@@ -34,11 +34,13 @@ void transfer(const VmHost& host, virDomain* domain, virConnect* destination, co
   const TypedParameters parameters(options.parameters);
   const AbortOnStop aborts(domain, host.stop);
   if (destination == nullptr) {
-    if (::virDomainMigrateToURI3(domain, options.destination.c_str(), parameters.get(), parameters.size(), options.flags) != 0)
+    if (::virDomainMigrateToURI3(domain, options.destination.c_str(), parameters.get(), parameters.size(),
+                                 options.flags) != 0)
       throw LibvirtError("");
     return;
   }
-  const DomainHandle moved(::virDomainMigrate3(domain, destination, parameters.get(), parameters.size(), options.flags));
+  const DomainHandle moved(
+      ::virDomainMigrate3(domain, destination, parameters.get(), parameters.size(), options.flags));
   if (!moved) throw LibvirtError("");
 }
 
@@ -46,7 +48,9 @@ void transfer(const VmHost& host, virDomain* domain, virConnect* destination, co
 
 Ended migrate_vm(const VmHost& host, const std::string& vm, const MigrateOptions& options) {
   const auto migrate = [&](virDomain* domain, Lifecycle& lifecycle) {
-    const auto destination = (options.flags & VIR_MIGRATE_PEER2PEER) != 0 ? nullptr : connect_to(options.destination);  // no hook runs for a wrong URI
+    const auto destination = (options.flags & VIR_MIGRATE_PEER2PEER) != 0
+                                 ? nullptr
+                                 : connect_to(options.destination);  // no hook runs for a wrong URI
     Subject subject{xml_of(domain, 0), "", {}};
     const auto ask = [&] { transfer(host, domain, destination.get(), options); };
     const auto ended = lifecycle.pass(phases::kLeave, subject, {.ask = ask, .hears_stop = true});

@@ -11,7 +11,8 @@ Ended pause(virDomain* domain, Lifecycle& lifecycle) {
     if (is_paused(domain)) lifecycle.expect(phases::kPause, false);  // libvirt will tell nobody of it
     if (::virDomainSuspend(domain) != 0) throw LibvirtError("Failed to suspend domain", domain);
   };
-  return lifecycle.pass(phases::kPause, subject, {.ask = suspend, .refresh = [&] { subject.domain_xml = xml_of(domain, 0); }});
+  return lifecycle.pass(phases::kPause, subject,
+                        {.ask = suspend, .refresh = [&] { subject.domain_xml = xml_of(domain, 0); }});
 }
 
 Ended go_on(virDomain* domain, Lifecycle& lifecycle, bool may_run) {
@@ -20,7 +21,8 @@ Ended go_on(virDomain* domain, Lifecycle& lifecycle, bool may_run) {
     if (may_run && !is_paused(domain)) return lifecycle.expect(phases::kContinue, false);
     if (::virDomainResume(domain) != 0) throw LibvirtError("Failed to resume domain", domain);
   };
-  return lifecycle.pass(phases::kContinue, subject, {.ask = resume, .refresh = [&] { subject.domain_xml = xml_of(domain, 0); }});
+  return lifecycle.pass(phases::kContinue, subject,
+                        {.ask = resume, .refresh = [&] { subject.domain_xml = xml_of(domain, 0); }});
 }
 
 Ended suspend_vm(const VmHost& host, const std::string& vm) {
@@ -28,7 +30,8 @@ Ended suspend_vm(const VmHost& host, const std::string& vm) {
 }
 
 Ended resume_vm(const VmHost& host, const std::string& vm) {
-  return on_running_vm(host, vm, vm_commands::kResume, "Failed to resume domain '" + on_one_line(vm) + "'", [](virDomain* domain, Lifecycle& lifecycle) { return go_on(domain, lifecycle); });
+  return on_running_vm(host, vm, vm_commands::kResume, "Failed to resume domain '" + on_one_line(vm) + "'",
+                       [](virDomain* domain, Lifecycle& lifecycle) { return go_on(domain, lifecycle); });
 }
 
 }  // namespace vdsm_hook

@@ -12,8 +12,8 @@ Ended resume_vm(const VmHost& host, const std::string& vm);
 
 /// Passes the phase in which the VM is paused.
 Ended pause(virDomain* domain, Lifecycle& lifecycle);
-/// Passes the phase in which the VM goes on. MAY_RUN says that libvirt may have let it go on already: when it could not save it, or could
-/// not restore it paused.
+/// Passes the phase in which the VM goes on. MAY_RUN says that libvirt may have let it go on already: when it could not
+/// save it, or could not restore it paused.
 Ended go_on(virDomain* domain, Lifecycle& lifecycle, bool may_run = false);
 
 }  // namespace vdsm_hook

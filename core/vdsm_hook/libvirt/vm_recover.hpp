@@ -7,7 +7,8 @@
 
 namespace vdsm_hook {
 
-/// Finishes what a killed command left, or lets hooks take it back. WHAT_WAS_DONE says which; it is empty when nothing was left.
+/// Finishes what a killed command left, or lets hooks take it back. WHAT_WAS_DONE says which; it is empty when nothing
+/// was left.
 Ended recover_vm(const VmHost& host, const std::string& vm, std::string& what_was_done);
 
 }  // namespace vdsm_hook

@@ -26,7 +26,9 @@ Ended restore_image(const VmHost& host, Lifecycle& lifecycle, const Image& image
   const auto& restoring = phases::kDehibernate;
   const bool pauses = stays_paused || lifecycle.has_hooks_before(phases::kContinue);
   if (!lifecycle.before(restoring, subject)) return lifecycle.ended();
-  const auto restore = [&] { domain = image.restore(subject.domain_xml == image.domain_xml ? nullptr : subject.domain_xml.c_str(), pauses); };
+  const auto restore = [&] {
+    domain = image.restore(subject.domain_xml == image.domain_xml ? nullptr : subject.domain_xml.c_str(), pauses);
+  };
   lifecycle.act(restoring, subject, {.ask = restore, .refresh = refresh});
   lifecycle.after(restoring, subject);
   if (!stays_paused && (pauses || !is_paused(domain.get()))) {
@@ -47,15 +49,20 @@ Ended restore_image(const VmHost& host, Lifecycle& lifecycle, const Image& image
 Ended restore_vm(const VmHost& host, const std::string& file, const RestoreOptions& options) {
   auto* connection = host.connection.get();
   const auto failure = "Failed to restore domain from " + file;
-  const auto xml = take_text(::virDomainSaveImageGetXMLDesc(connection, file.c_str(), VIR_DOMAIN_SAVE_IMAGE_XML_SECURE), failure);
+  const auto xml =
+      take_text(::virDomainSaveImageGetXMLDesc(connection, file.c_str(), VIR_DOMAIN_SAVE_IMAGE_XML_SECURE), failure);
   const auto uuid = read_domain_facts(xml).uuid;
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, vm_commands::kRestore);
   if (!lifecycle.begin(host.connection.get(), uuid, WhenLeft::refuse)) return lifecycle.ended();
   const DomainHandle defined(::virDomainLookupByUUIDString(connection, uuid.c_str()));
-  if (defined && is_active(defined.get())) throw Error(Errc::refused, failure + "\nthe domain '" + on_one_line(name_of(defined.get())) + "' is already active");
+  if (defined && is_active(defined.get()))
+    throw Error(Errc::refused,
+                failure + "\nthe domain '" + on_one_line(name_of(defined.get())) + "' is already active");
   const auto restore = [&](const char* changed, bool pauses) {
-    if (::virDomainRestoreFlags(connection, file.c_str(), changed, options.flags | (pauses ? unsigned{VIR_DOMAIN_SAVE_PAUSED} : 0U)) != 0 &&
-        (options.stays_paused || changed != nullptr || !is_about_flags() || ::virDomainRestore(connection, file.c_str()) != 0))
+    if (::virDomainRestoreFlags(connection, file.c_str(), changed,
+                                options.flags | (pauses ? unsigned{VIR_DOMAIN_SAVE_PAUSED} : 0U)) != 0 &&
+        (options.stays_paused || changed != nullptr || !is_about_flags() ||
+         ::virDomainRestore(connection, file.c_str()) != 0))
       throw LibvirtError(failure);
     DomainHandle domain(::virDomainLookupByUUIDString(connection, uuid.c_str()));
     if (!domain) throw LibvirtError(failure);
@@ -79,7 +86,8 @@ Ended restore_managed(const VmHost& host, Lifecycle& lifecycle, virDomain* domai
     if (::virDomainCreateWithFlags(domain, pauses ? unsigned{VIR_DOMAIN_START_PAUSED} : 0U) != 0 &&
         (stays_paused || !is_about_flags() || ::virDomainCreate(domain) != 0)) {
       const LibvirtError error(failure);
-      if (changed != nullptr) ::virDomainManagedSaveDefineXML(domain, xml.c_str(), 0);  // what hooks put into the image is taken out
+      if (changed != nullptr)
+        ::virDomainManagedSaveDefineXML(domain, xml.c_str(), 0);  // what hooks put into the image is taken out
       throw error;
     }
     ::virDomainRef(domain);

@@ -12,10 +12,13 @@ namespace {
 
 void save_to(virDomain* domain, const std::string& file, unsigned flags) {
   if (file.empty()) {
-    if (::virDomainManagedSave(domain, flags) == 0 || (is_about_flags() && ::virDomainManagedSave(domain, 0) == 0)) return;
+    if (::virDomainManagedSave(domain, flags) == 0 || (is_about_flags() && ::virDomainManagedSave(domain, 0) == 0))
+      return;
     throw LibvirtError("Failed to save domain", domain, " state");
   }
-  if (::virDomainSaveFlags(domain, file.c_str(), nullptr, flags) == 0 || (is_about_flags() && ::virDomainSave(domain, file.c_str()) == 0)) return;
+  if (::virDomainSaveFlags(domain, file.c_str(), nullptr, flags) == 0 ||
+      (is_about_flags() && ::virDomainSave(domain, file.c_str()) == 0))
+    return;
   throw LibvirtError("Failed to save domain", domain, " to " + file);
 }
 
@@ -35,7 +38,8 @@ void let_go_on(const VmHost& host, Lifecycle& lifecycle, virDomain* domain) {
     }
     if (is_paused(domain)) host.observer.on_note("the VM stays paused");
   } catch (const LibvirtError& error) {  // why it was not saved says more
-    if (error.libvirt_code() != VIR_ERR_NO_DOMAIN) host.observer.on_note(std::string("the VM may be paused: ") + error.what());
+    if (error.libvirt_code() != VIR_ERR_NO_DOMAIN)
+      host.observer.on_note(std::string("the VM may be paused: ") + error.what());
   }
 }
 
@@ -70,7 +74,9 @@ Ended save_vm(const VmHost& host, const std::string& vm, const std::string& file
       throw;
     }
   };
-  return unless_aborted(host, [&] { return on_running_vm(host, vm, file.empty() ? vm_commands::kManagedsave : vm_commands::kSave, failure, save); });
+  return unless_aborted(host, [&] {
+    return on_running_vm(host, vm, file.empty() ? vm_commands::kManagedsave : vm_commands::kSave, failure, save);
+  });
 }
 
 }  // namespace vdsm_hook

@@ -18,13 +18,14 @@ void check_still_defined(const VmHost& host, virDomain* domain, const std::strin
   const auto* error = ::virGetLastError();
   if (!now && (error == nullptr || error->code != VIR_ERR_NO_DOMAIN)) throw LibvirtError(failure);
   if (!now || ::virDomainIsPersistent(now.get()) == 0)
-    throw Error(Errc::refused, failure + "\nthe domain was undefined while its hooks ran: define it again, and see what the hooks do");
+    throw Error(Errc::refused,
+                failure + "\nthe domain was undefined while its hooks ran: define it again, and see what the hooks do");
 }
 
 struct Start {
   virDomain* persistent;  // the definition that must still be there afterwards; null: none
   std::string uuid, domain_xml;
-  std::string failure;    // virsh's words for it
+  std::string failure;  // virsh's words for it
 };
 
 // From the domain XML to the running VM.
@@ -51,7 +52,8 @@ Ended start(const VmHost& host, Lifecycle& lifecycle, Start what, StartOptions& 
     if (what.persistent != nullptr && options.forces_boot && ::virDomainHasManagedSaveImage(what.persistent, 0) == 1 &&
         ::virDomainManagedSaveRemove(what.persistent, 0) != 0)
       throw LibvirtError(what.failure);
-    started.reset(::virDomainCreateXML(host.connection.get(), subject.domain_xml.c_str(), flags ? flags->flags() : flags_asked_for));
+    started.reset(::virDomainCreateXML(host.connection.get(), subject.domain_xml.c_str(),
+                                       flags ? flags->flags() : flags_asked_for));
     if (!started) throw LibvirtError(what.failure);
   };
   lifecycle.act(starting, subject, {.ask = create, .refresh = [&] { subject.domain_xml = xml_of(started.get(), 0); }});
@@ -71,7 +73,8 @@ Ended start_vm(const VmHost& host, const std::string& vm, StartOptions& options)
   const auto failure = "Failed to start domain '" + on_one_line(name) + "'";
   if (!options.forces_boot && ::virDomainHasManagedSaveImage(domain.get(), 0) == 1) {
     if (!options.is_dry_run) return restore_managed(host, lifecycle, domain.get(), options.is_paused);
-    host.observer.on_note("the VM has a managed save image, which would be restored: --force-boot starts it from its definition");
+    host.observer.on_note(
+        "the VM has a managed save image, which would be restored: --force-boot starts it from its definition");
     options.would_start = without_passwords(xml_of_managed_image(domain.get()));
     return Ended::done;
   }
@@ -90,12 +93,18 @@ Ended create_vm(const VmHost& host, const std::string& domain_xml, StartOptions&
     throw Error(Errc::bad_document, "the domain XML is " + *why);
   name = facts.name;
   // libvirt would make one up, and hooks would work for a VM that nobody knows.
-  if (!is_uuid(facts.uuid)) throw Error(Errc::bad_document, "the domain XML has no <uuid>: give it one, for hooks to know the VM by");
+  if (!is_uuid(facts.uuid))
+    throw Error(Errc::bad_document, "the domain XML has no <uuid>: give it one, for hooks to know the VM by");
   Lifecycle lifecycle(host.engine, host.hooks, host.observer, host.stop, vm_commands::kCreate);
   if (!lifecycle.begin(host.connection.get(), facts.uuid, WhenLeft::refuse)) return lifecycle.ended();
   const DomainHandle defined(::virDomainLookupByUUIDString(host.connection.get(), facts.uuid.c_str()));
-  if (defined && is_active(defined.get())) throw Error(Errc::refused, "Failed to create domain\nthe domain '" + on_one_line(name_of(defined.get())) + "' is already active");
-  return start(host, lifecycle, {.persistent = nullptr, .uuid = facts.uuid, .domain_xml = domain_xml, .failure = "Failed to create domain"}, options);
+  if (defined && is_active(defined.get()))
+    throw Error(Errc::refused,
+                "Failed to create domain\nthe domain '" + on_one_line(name_of(defined.get())) + "' is already active");
+  return start(
+      host, lifecycle,
+      {.persistent = nullptr, .uuid = facts.uuid, .domain_xml = domain_xml, .failure = "Failed to create domain"},
+      options);
 }
 
 }  // namespace vdsm_hook

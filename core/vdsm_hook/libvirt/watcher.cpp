@@ -22,7 +22,8 @@
 namespace vdsm_hook {
 namespace {
 
-// Of the connection: a libvirtd that is silent for longer is as good as gone. A Unix socket says by itself when it ended.
+// Of the connection: a libvirtd that is silent for longer is as good as gone. A Unix socket says by itself when it
+// ended.
 constexpr int kKeepaliveSeconds = 5;
 constexpr unsigned kKeepaliveCount = 3;
 // libvirtd answers before it has found its guests again, and tells nobody what it finds changed.
@@ -44,7 +45,8 @@ void prepare_event_loop() {
   prepare_libvirt();
   static std::once_flag once;
   std::call_once(once, [] {
-    if (::virEventRegisterDefaultImpl() != 0) throw Error(Errc::engine_failure, "libvirt's event loop cannot be set up");
+    if (::virEventRegisterDefaultImpl() != 0)
+      throw Error(Errc::engine_failure, "libvirt's event loop cannot be set up");
   });
 }
 
@@ -53,7 +55,8 @@ class Wakener {
  public:
   Wakener() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (!fd_) throw Error::from_errno("cannot make an eventfd", errno);
-    handle_ = ::virEventAddHandle(fd_.get(), VIR_EVENT_HANDLE_READABLE, [](int, int, int, void*) {}, nullptr, nullptr);
+    handle_ = ::virEventAddHandle(
+        fd_.get(), VIR_EVENT_HANDLE_READABLE, [](int, int, int, void*) {}, nullptr, nullptr);
     if (handle_ < 0) throw Error(Errc::engine_failure, "libvirt's event loop takes no descriptor");
   }
   ~Wakener() { ::virEventRemoveHandle(handle_); }
@@ -78,7 +81,10 @@ class Wakener {
 class Watch {
  public:
   Watch(const Engine& engine, const WatchOptions& options, const std::stop_token& stop)
-      : runtime_dir_(engine.settings().paths.runtime_dir), options_(options), stop_(stop), hooks_(engine, options.log) {}
+      : runtime_dir_(engine.settings().paths.runtime_dir),
+        options_(options),
+        stop_(stop),
+        hooks_(engine, options.log) {}
 
   void run() {
     const std::stop_callback on_stop(stop_, [this] {
@@ -127,7 +133,8 @@ class Watch {
     }
     complaint_.clear();
     lost_at_.reset();
-    if (!std::exchange(is_first_, false)) second_look_ = ::virEventAddTimeout(kSecondLookMs, &on_second_look, this, nullptr);
+    if (!std::exchange(is_first_, false))
+      second_look_ = ::virEventAddTimeout(kSecondLookMs, &on_second_look, this, nullptr);
     const LibvirtText uri(::virConnectGetURI(connection_.get()));
     options_.on_connection(true, "listening to " + std::string(uri ? uri.get() : "libvirt"));
     return true;
@@ -168,7 +175,8 @@ class Watch {
       const auto now = std::chrono::system_clock::now();
       const auto gap = std::chrono::duration_cast<std::chrono::milliseconds>(now - lost_at_.value_or(now));
       log(LogLevel::warning, "connected to libvirt again at " + utc_text(now) + ": of the " + to_text(gap) + " since " +
-                                 utc_text(lost_at_.value_or(now)) + " only what VMs are now is known, events may be lost");
+                                 utc_text(lost_at_.value_or(now)) +
+                                 " only what VMs are now is known, events may be lost");
     }
     auto gone = std::exchange(known_, {});
     for (const auto& domain : domains) {
@@ -202,7 +210,8 @@ class Watch {
     if (meaning.phase == nullptr) {
       hooks_.look(known.vm, live_xml_of(domain));
     } else {
-      log(LogLevel::warning, describe(uuid, name) + " changed while nobody listened: " + std::string(meaning.phase->name));
+      log(LogLevel::warning,
+          describe(uuid, name) + " changed while nobody listened: " + std::string(meaning.phase->name));
       hooks_.happened(known.vm, *meaning.phase, live_xml_of(domain));
     }
     if (!is_first_) hooks_.forget_lost(known.vm);
@@ -221,7 +230,8 @@ class Watch {
       const auto meaning = meaning_of_gap(known->second.standing, now);
       if (now == Standing::off || meaning.phase == nullptr) continue;
       known->second.standing = now;
-      log(LogLevel::warning, describe(known->first, known->second.name) + " changed while nobody listened: " + std::string(meaning.phase->name));
+      log(LogLevel::warning, describe(known->first, known->second.name) +
+                                 " changed while nobody listened: " + std::string(meaning.phase->name));
       hooks_.happened(known->second.vm, *meaning.phase, live_xml_of(domain.get()));
     }
   }
@@ -229,16 +239,22 @@ class Watch {
     if (second_look_ >= 0) ::virEventRemoveTimeout(std::exchange(second_look_, -1));
   }
 
-  static std::string describe(const std::string& uuid, const std::string& name) { return "VM " + printable(name) + " (" + uuid + ")"; }
+  static std::string describe(const std::string& uuid, const std::string& name) {
+    return "VM " + printable(name) + " (" + uuid + ")";
+  }
 
-  // A VM that comes from another host without its memory is defined here, and that is all: what fired before it, in the bridge, has its counterpart now.
+  // A VM that comes from another host without its memory is defined here, and that is all: what fired before it, in the
+  // bridge, has its counterpart now.
   void note_defined(virDomain* domain) {
     const auto uuid = uuid_of(domain);
     VmJournal journal(VmDirectory(runtime_dir_, uuid));
-    if (journal.read().seen.word != seen::kMigrate) return;  // of one that comes with its memory QEMU runs by then, and the word is another
+    if (journal.read().seen.word != seen::kMigrate)
+      return;  // of one that comes with its memory QEMU runs by then, and the word is another
     journal.change([](VmRecord& record) { record.seen = {}; });
-    const std::string definition = take_text(::virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE), "cannot read the definition of a VM");
-    hooks_.happened(hooks_.vm(uuid, name_of(domain)), phases::kArrive, [definition] { return std::optional(definition); });
+    const std::string definition =
+        take_text(::virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE), "cannot read the definition of a VM");
+    hooks_.happened(hooks_.vm(uuid, name_of(domain)), phases::kArrive,
+                    [definition] { return std::optional(definition); });
   }
 
   void note_lifecycle(virDomain* domain, int event, int detail) {
@@ -263,7 +279,8 @@ class Watch {
     }
   }
 
-  void note_device(virDomain* domain, const char* alias, void (AfterEvents::*happened)(const AfterEvents::VmRef&, std::string, LiveXml)) {
+  void note_device(virDomain* domain, const char* alias,
+                   void (AfterEvents::*happened)(const AfterEvents::VmRef&, std::string, LiveXml)) {
     const auto known = known_.find(uuid_of(domain));
     if (known != known_.end()) (hooks_.*happened)(known->second.vm, alias, live_xml_of(domain));
   }
@@ -313,7 +330,7 @@ class Watch {
   int second_look_ = -1;
   bool tells_of_guest_ = false;
   std::atomic<const char*> lost_ = nullptr;  // why the connection is gone; null: it is there
-  std::string complaint_;  // what was said last about why there is none
+  std::string complaint_;                    // what was said last about why there is none
   bool is_first_ = true;
   std::optional<std::chrono::system_clock::time_point> lost_at_;
   AfterEvents hooks_;

@@ -39,9 +39,9 @@ Variables parameters_of(const BridgeRow& row, const LibvirtCall& call) {
   return parameters;
 }
 
-// Whether a document has the part of a VM that has been running: the cgroup partition that libvirt gave it. It is in a saved
-// image and in what another host sends of a VM that runs, and not in the definition that a cold start or a migration without its
-// memory goes by, unless somebody wrote it there.
+// Whether a document has the part of a VM that has been running: the cgroup partition that libvirt gave it. It is in a
+// saved image and in what another host sends of a VM that runs, and not in the definition that a cold start or a
+// migration without its memory goes by, unless somebody wrote it there.
 bool was_running(const std::string& document) { return text_at(document, "*/resource").has_value(); }
 
 // What is in a file that libvirt keeps for itself; empty: there is none, or it cannot be told.
@@ -55,7 +55,8 @@ std::string libvirts_file(const std::string& name, std::size_t max_bytes) {
 
 class BridgeCall {
  public:
-  BridgeCall(const LibvirtCall& call, const Engine& engine, const BridgeHost& host, const std::stop_token& stop, bool fires)
+  BridgeCall(const LibvirtCall& call, const Engine& engine, const BridgeHost& host, const std::stop_token& stop,
+             bool fires)
       : call_(call), engine_(engine), host_(host), stop_(stop), fires_(fires), document_(call.input) {}
 
   BridgeResult run() {
@@ -67,7 +68,8 @@ class BridgeCall {
     });
     const bool never_fails = row_ != nullptr && row_->never_fails;
     is_well = is_well && (attempt(!never_fails, [this] { return run_tree(); }) || never_fails);
-    if (is_well && row_ != nullptr && row_->then && journal_) is_well = attempt(is_vetoing, [this] { return keep_seen(), true; });
+    if (is_well && row_ != nullptr && row_->then && journal_)
+      is_well = attempt(is_vetoing, [this] { return keep_seen(), true; });
     result_.exit_code = is_well ? 0 : 1;
     if (is_well && document_ != call_.input) result_.output = std::move(document_);
     return std::move(result_);
@@ -84,7 +86,8 @@ class BridgeCall {
     } catch (const std::bad_alloc&) {
       throw;
     } catch (const std::exception& error) {
-      say(is_vetoing ? Level::error : Level::warning, (is_vetoing ? "error: " : "warning: ") + std::string(error.what()));
+      say(is_vetoing ? Level::error : Level::warning,
+          (is_vetoing ? "error: " : "warning: ") + std::string(error.what()));
       return !is_vetoing;
     }
   }
@@ -101,16 +104,19 @@ class BridgeCall {
     is_mistaken_ = row_ == nullptr;
   }
 
-  const BridgeRow* row_after(std::string_view seen) const { return bridge_row(call_.driver, call_.operation, call_.sub_operation, seen); }
+  const BridgeRow* row_after(std::string_view seen) const {
+    return bridge_row(call_.driver, call_.operation, call_.sub_operation, seen);
+  }
 
-  // Whether the migration or the restore that came before is what libvirt goes on with. It may have been refused since, or was a
-  // migration without the VM's memory, and this is another start.
-  // Once QEMU runs, at `started`, its command line says it: -incoming. At `prepare` nothing does for certain. Under libvirt 9 with QEMU
-  // a VM that comes from elsewhere has a <resource> in the documents of both calls, which the definition on this host has not; of a cold
+  // Whether the migration or the restore that came before is what libvirt goes on with. It may have been refused since,
+  // or was a migration without the VM's memory, and this is another start. Once QEMU runs, at `started`, its command
+  // line says it: -incoming. At `prepare` nothing does for certain. Under libvirt 9 with QEMU a VM that comes from
+  // elsewhere has a <resource> in the documents of both calls, which the definition on this host has not; of a cold
   // start the document is the definition. Where that does not tell the start's events fire: so no veto is gone by.
   bool comes_with_memory() const {
     if (call_.object.find('/') != std::string::npos) return false;
-    if (const auto arguments = arguments_of_qemu(); !arguments.empty()) return arguments.find(std::string("\0-incoming\0", 11)) != std::string::npos;
+    if (const auto arguments = arguments_of_qemu(); !arguments.empty())
+      return arguments.find(std::string("\0-incoming\0", 11)) != std::string::npos;
     return record_.seen.was_running && was_running(call_.input) && !is_defined_so();
   }
 
@@ -130,13 +136,16 @@ class BridgeCall {
   bool is_what_it_seemed() {
     if (!is_mistaken_) return true;
     journal_->change([](VmRecord& record) { record.seen = {}; });
-    say(Level::error, "error: this start was taken for that of a VM from saved memory or another host, which never came, and so hooks have not run before it: "
-                      "start it again");
+    say(Level::error,
+        "error: this start was taken for that of a VM from saved memory or another host, which never came, and so "
+        "hooks have not run before it: "
+        "start it again");
     return false;
   }
 
   void keep_seen() {
-    const VmRecord::Seen seen{std::string(*row_->then), row_->needs_memory || (row_->is_filter && was_running(document_))};
+    const VmRecord::Seen seen{std::string(*row_->then),
+                              row_->needs_memory || (row_->is_filter && was_running(document_))};
     if (seen.word != record_.seen.word || seen.was_running != record_.seen.was_running)
       journal_->change([&](VmRecord& record) { record.seen = seen; });
   }
@@ -205,8 +214,9 @@ class BridgeCall {
       if (!hook.adopted) continue;
       is_well = !is_strict;
       say(is_strict ? Level::error : Level::warning,
-          report.event + (is_strict ? ": error: " : ": warning: ") + hook.path + " changed the document, and libvirt does not take changes " +
-              "when it starts a VM itself" + (is_strict ? ", which bridge.strict refuses" : "") + ": start it with vdsm-hook vm start");
+          report.event + (is_strict ? ": error: " : ": warning: ") + hook.path +
+              " changed the document, and libvirt does not take changes " + "when it starts a VM itself" +
+              (is_strict ? ", which bridge.strict refuses" : "") + ": start it with vdsm-hook vm start");
     }
     return is_well;
   }
@@ -216,12 +226,15 @@ class BridgeCall {
     try {
       host_.hide_libvirt();
     } catch (const Error& error) {
-      say(Level::warning, std::string("warning: libvirt is not hidden from hooks, and one that asks it hangs until its deadline: ") + error.what());
+      say(Level::warning,
+          std::string("warning: libvirt is not hidden from hooks, and one that asks it hangs until its deadline: ") +
+              error.what());
     }
   }
 
   void tell(const Report& report) {
-    for (const auto& problem : report.problems) say(problem.vetoes ? Level::error : Level::warning, report.event + ": " + to_text(problem));
+    for (const auto& problem : report.problems)
+      say(problem.vetoes ? Level::error : Level::warning, report.event + ": " + to_text(problem));
     for (const auto& note : report.notes) say(Level::info, report.event + ": note: " + note);
     for (const auto& hook : report.hooks) {
       const auto is_its = [&hook](const Problem& problem) { return problem.what == hook.path; };
@@ -281,7 +294,8 @@ BridgeResult run_bridge(const LibvirtCall& call, const Engine& engine, const Bri
   return BridgeCall(call, engine, host, stop, true).run();
 }
 
-BridgeResult run_bridge_without_events(const LibvirtCall& call, const Engine& engine, const BridgeHost& host, std::stop_token stop) {
+BridgeResult run_bridge_without_events(const LibvirtCall& call, const Engine& engine, const BridgeHost& host,
+                                       std::stop_token stop) {
   return BridgeCall(call, engine, host, stop, false).run();
 }
 

@@ -11,22 +11,24 @@ namespace {
 
 constexpr LibvirtOperation kDaemon[] = {{"start", "-"}, {"reload", "begin"}, {"shutdown", "-"}};
 
-constexpr LibvirtOperation kQemu[] = {{"prepare", "begin"}, {"start", "begin"},         {"started", "begin"},
-                                      {"stopped", "end"},   {"release", "end"},         {"migrate", "begin", true},
+constexpr LibvirtOperation kQemu[] = {{"prepare", "begin"},       {"start", "begin"},     {"started", "begin"},
+                                      {"stopped", "end"},         {"release", "end"},     {"migrate", "begin", true},
                                       {"restore", "begin", true}, {"reconnect", "begin"}, {"attach", "begin"}};
 
 constexpr LibvirtOperation kLxc[] = {{"prepare", "begin"}, {"start", "begin"}, {"started", "begin"},
                                      {"stopped", "end"},   {"release", "end"}, {"reconnect", "begin"}};
 
-constexpr LibvirtOperation kLibxl[] = {{"prepare", "begin"}, {"start", "begin"},         {"started", "begin"},
-                                       {"stopped", "end"},   {"release", "end"},         {"migrate", "begin", true},
+constexpr LibvirtOperation kLibxl[] = {{"prepare", "begin"},  {"start", "begin"}, {"started", "begin"},
+                                       {"stopped", "end"},    {"release", "end"}, {"migrate", "begin", true},
                                        {"reconnect", "begin"}};
 
-constexpr LibvirtOperation kBhyve[] = {{"prepare", "begin"}, {"start", "begin"}, {"started", "begin"}, {"stopped", "end"}, {"release", "end"}};
+constexpr LibvirtOperation kBhyve[] = {
+    {"prepare", "begin"}, {"start", "begin"}, {"started", "begin"}, {"stopped", "end"}, {"release", "end"}};
 
 // plugged and unplugged are what the ports' operations were called before libvirt 6.
-constexpr LibvirtOperation kNetwork[] = {{"start", "begin"},        {"started", "begin"},      {"stopped", "end"},   {"port-created", "begin"},
-                                         {"updated", "begin"},      {"port-deleted", "begin"}, {"plugged", "begin"}, {"unplugged", "begin"}};
+constexpr LibvirtOperation kNetwork[] = {{"start", "begin"},        {"started", "begin"},  {"stopped", "end"},
+                                         {"port-created", "begin"}, {"updated", "begin"},  {"port-deleted", "begin"},
+                                         {"plugged", "begin"},      {"unplugged", "begin"}};
 
 constexpr LibvirtDriver kDrivers[] = {{"daemon", kDaemon}, {"qemu", kQemu},   {"lxc", kLxc},
                                       {"libxl", kLibxl},   {"bhyve", kBhyve}, {"network", kNetwork}};
@@ -39,7 +41,8 @@ const auto& named(const Table& table, const std::string& name, const std::string
     if (each.name == name) return each;
     names.push_back(each.name);
   }
-  throw Error(Errc::wrong_use, "libvirt has no " + what + " '" + printable(name.substr(0, 80)) + "'" + did_you_mean(name, names) + ", but " + joined(names, ", "));
+  throw Error(Errc::wrong_use, "libvirt has no " + what + " '" + printable(name.substr(0, 80)) + "'" +
+                                   did_you_mean(name, names) + ", but " + joined(names, ", "));
 }
 
 }  // namespace
@@ -51,17 +54,20 @@ const LibvirtOperation& operation_of(const LibvirtCall& call) {
   const auto& operation = named(driver.operations, call.operation, "operation of " + call.driver);
   if (operation.sub_operation != call.sub_operation)
     throw Error(Errc::wrong_use, "the operation " + call.operation + " of " + call.driver + " has the sub-operation '" +
-                                     std::string(operation.sub_operation) + "', not '" + printable(call.sub_operation.substr(0, 80)) + "'");
+                                     std::string(operation.sub_operation) + "', not '" +
+                                     printable(call.sub_operation.substr(0, 80)) + "'");
   for (const auto* word : {&call.object, &call.extra})
     if (word->empty() || word->find('\0') != std::string::npos)
-      throw Error(Errc::wrong_use, "an argument of a call is empty or has a NUL in it: '-' stands for what there is not");
+      throw Error(Errc::wrong_use,
+                  "an argument of a call is empty or has a NUL in it: '-' stands for what there is not");
   return operation;
 }
 
 bool filters(const LibvirtCall& call) noexcept {
   for (const auto& driver : kDrivers)
     for (const auto& operation : driver.operations)
-      if (driver.name == call.driver && operation.name == call.operation && operation.sub_operation == call.sub_operation)
+      if (driver.name == call.driver && operation.name == call.operation &&
+          operation.sub_operation == call.sub_operation)
         return operation.filters;
   return false;
 }

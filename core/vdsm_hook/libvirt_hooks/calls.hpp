@@ -9,12 +9,12 @@ namespace vdsm_hook {
 
 /// One call of a driver's scripts, as libvirt makes it: four arguments, and the document on standard input.
 struct LibvirtCall {
-  std::string driver;               ///< daemon, qemu, lxc, libxl, bhyve or network
-  std::string object;               ///< name of the VM or network; "-": the daemon itself
+  std::string driver;  ///< daemon, qemu, lxc, libxl, bhyve or network
+  std::string object;  ///< name of the VM or network; "-": the daemon itself
   std::string operation;
   std::string sub_operation = "-";
   std::string extra = "-";
-  std::string input;                ///< domain XML, <hookData> of a network; empty for the daemon
+  std::string input;  ///< domain XML, <hookData> of a network; empty for the daemon
 };
 
 struct LibvirtOperation {

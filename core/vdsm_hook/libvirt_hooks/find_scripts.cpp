@@ -15,8 +15,8 @@ using Reason = IgnoredFile::Reason;
 
 // Whether a directory can have this name.
 bool is_plain_name(const std::string& name) {
-  return !name.empty() && name != "." && name != ".." && name.size() <= NAME_MAX && name.find('/') == std::string::npos &&
-         name.find('\0') == std::string::npos;
+  return !name.empty() && name != "." && name != ".." && name.size() <= NAME_MAX &&
+         name.find('/') == std::string::npos && name.find('\0') == std::string::npos;
 }
 
 void append(Discovery& all, Discovery more) {
@@ -36,7 +36,8 @@ DiscoveryRules rules_of(const std::string& hooks_dir, const Trust& trust) {
 std::string default_libvirt_hooks_dir() {
   const auto from_caller = [](const char* name) { return own_variable(name).value_or(""); };
   if (::geteuid() != 0) {
-    if (const auto configuration = from_caller("XDG_CONFIG_HOME"); configuration.starts_with('/')) return configuration + "/libvirt/hooks";
+    if (const auto configuration = from_caller("XDG_CONFIG_HOME"); configuration.starts_with('/'))
+      return configuration + "/libvirt/hooks";
     if (const auto home = from_caller("HOME"); home.starts_with('/')) return home + "/.config/libvirt/hooks";
   }
   return "/etc/libvirt/hooks";
@@ -59,7 +60,8 @@ Discovery find_vm_scripts(const std::string& hooks_dir, const LibvirtCall& call,
   const auto path = hooks_dir + "/" + of_vm;
   if (const auto st = status_of(path); st && !S_ISDIR(st->st_mode)) {
     Discovery no_tree;
-    if (auto doubt = trust.doubt(path, hooks_dir)) no_tree.ignored.push_back({path, Reason::untrusted, *std::move(doubt)});
+    if (auto doubt = trust.doubt(path, hooks_dir))
+      no_tree.ignored.push_back({path, Reason::untrusted, *std::move(doubt)});
     return no_tree;
   }
 

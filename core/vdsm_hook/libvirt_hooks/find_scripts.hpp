@@ -15,9 +15,10 @@ std::string default_libvirt_hooks_dir();
 /// sub-directories get no verdict: they are trees of single VMs. Does not throw for what it finds.
 Discovery find_driver_scripts(const std::string& hooks_dir, const std::string& driver, const Trust& trust);
 
-/// The scripts of the one VM that CALL is about: HOOKS_DIR/DRIVER.d/OBJECT/OPERATION/SUB_OPERATION, a file or a directory of
-/// files. The name may hold anything; one that no directory can have (empty, `.`, `..`, with a slash) has no scripts.
-/// Every directory from HOOKS_DIR on must be trusted, and each link and what it leads to. Does not throw for what it finds.
+/// The scripts of the one VM that CALL is about: HOOKS_DIR/DRIVER.d/OBJECT/OPERATION/SUB_OPERATION, a file or a
+/// directory of files. The name may hold anything; one that no directory can have (empty, `.`, `..`, with a slash) has
+/// no scripts. Every directory from HOOKS_DIR on must be trusted, and each link and what it leads to. Does not throw
+/// for what it finds.
 Discovery find_vm_scripts(const std::string& hooks_dir, const LibvirtCall& call, const Trust& trust);
 
 }  // namespace vdsm_hook

@@ -62,13 +62,15 @@ void HiddenLibvirt::hide(pid_t daemon) {
   UniqueFd outside = open_path("/proc/thread-self/ns/mnt", O_RDONLY).fd;
   if (!outside || ::unshare(CLONE_NEWNS) != 0) throw Error::from_errno("no mount namespace of its own", errno);
   outside_ = std::move(outside);
-  if (::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) throw Error::from_errno("cannot keep mounts to itself", errno);
+  if (::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0)
+    throw Error::from_errno("cannot keep mounts to itself", errno);
   cover("none", "/run/libvirt", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC);
   for (const auto& place : places) cover("/dev/null", place, nullptr, MS_BIND);
 }
 
 void HiddenLibvirt::show() {
-  if (outside_ && ::setns(outside_.get(), CLONE_NEWNS) != 0) throw Error::from_errno("cannot leave its mount namespace", errno);
+  if (outside_ && ::setns(outside_.get(), CLONE_NEWNS) != 0)
+    throw Error::from_errno("cannot leave its mount namespace", errno);
   outside_.reset();
 }
 

@@ -54,7 +54,12 @@ bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n\v\
 class ScriptsRun {
  public:
   ScriptsRun(const LibvirtCall& call, bool filters, const ScriptRules& rules, Runner& runner, CallReport& report)
-      : call_(call), filters_(filters), is_tree_(rules.after_failure == AfterFailure::stop), settings_(rules.settings), runner_(runner), report_(report) {
+      : call_(call),
+        filters_(filters),
+        is_tree_(rules.after_failure == AfterFailure::stop),
+        settings_(rules.settings),
+        runner_(runner),
+        report_(report) {
     if (filters)
       if (const auto wrong = unsound(PayloadKind::domain_xml, call.input, identity_))
         throw Error(Errc::bad_document, "the domain XML is " + *wrong);
@@ -96,8 +101,8 @@ class ScriptsRun {
     });
   }
 
-  // Whoever has a file as its standard input can write it through /proc; the next one gets the document all the same, and where
-  // something of this one may still run, in another place.
+  // Whoever has a file as its standard input can write it through /proc; the next one gets the document all the same,
+  // and where something of this one may still run, in another place.
   void renew_input(const ScriptOutcome& script) {
     const bool may_still_run = script.failed || script.process.may_still_run();
     if (!may_still_run && !script.changed && file_->watched().is_untouched()) return;
@@ -116,7 +121,8 @@ class ScriptsRun {
   void take_document(ScriptOutcome& script) {
     DocumentIdentity identity;
     if (script.process.out.cut > 0) {
-      script.reason = "printed more than the " + std::to_string(settings_.max_payload_bytes) + " bytes that a document may have";
+      script.reason =
+          "printed more than the " + std::to_string(settings_.max_payload_bytes) + " bytes that a document may have";
     } else if (const auto wrong = unsound(PayloadKind::domain_xml, script.process.out.text, identity)) {
       script.reason = "printed a document that is " + *wrong;
     } else if (const auto change = moved(identity_, identity)) {
@@ -134,8 +140,8 @@ class ScriptsRun {
     if (script.process.err.cut > 0) said.insert(0, "[...] ");
     if (!report_.error.empty()) report_.error += "\n";
     if (is_tree_) {
-      report_.error += printable(script.path) + " of VM " + printable(call_.object) + " failed at " + printable(call_.operation) + " " +
-                       printable(call_.sub_operation) + ": ";
+      report_.error += printable(script.path) + " of VM " + printable(call_.object) + " failed at " +
+                       printable(call_.operation) + " " + printable(call_.sub_operation) + ": ";
     } else {
       report_.error += "Hook script execution failed: internal error: Child process (" + command_of(spec_) + ") ";
     }
@@ -156,7 +162,8 @@ class ScriptsRun {
 
 }  // namespace
 
-CallReport run_scripts(const Discovery& scripts, const ScriptRules& rules, const LibvirtCall& call, Runner& runner, std::stop_token stop) {
+CallReport run_scripts(const Discovery& scripts, const ScriptRules& rules, const LibvirtCall& call, Runner& runner,
+                       std::stop_token stop) {
   const bool is_tree = rules.after_failure == AfterFailure::stop;
   const std::string in_front = is_tree ? "" : "Hook script execution failed: ";
   CallReport report;
@@ -173,10 +180,10 @@ CallReport run_scripts(const Discovery& scripts, const ScriptRules& rules, const
   std::map<std::string, std::string> refused;  // path -> reason
   Interpreters interpreters(rules.settings.trust, libvirt_search_path());
   for (const auto& hook : scripts.hooks)
-    if (const auto doubt = interpreters.doubt(hook.path)) refuse(hook.path, refused[hook.path] = "what runs it is untrusted: " + *doubt);
+    if (const auto doubt = interpreters.doubt(hook.path))
+      refuse(hook.path, refused[hook.path] = "what runs it is untrusted: " + *doubt);
   std::optional<ScriptsRun> run;
-  if (!scripts.hooks.empty() && why.empty())
-    run.emplace(call, filters(call), rules, runner, report);
+  if (!scripts.hooks.empty() && why.empty()) run.emplace(call, filters(call), rules, runner, report);
   for (const auto& hook : scripts.hooks) {
     auto& script = report.scripts.emplace_back();
     script.path = hook.path;
@@ -203,10 +210,11 @@ CallReport run_scripts(const Discovery& scripts, const ScriptRules& rules, const
   return report;
 }
 
-CallReport call_libvirt_scripts(const LibvirtCall& call, const std::string& hooks_dir, const Settings& settings, Runner& runner,
-                                std::stop_token stop) {
+CallReport call_libvirt_scripts(const LibvirtCall& call, const std::string& hooks_dir, const Settings& settings,
+                                Runner& runner, std::stop_token stop) {
   operation_of(call);  // what libvirt does not call is not looked for
-  return run_scripts(find_driver_scripts(hooks_dir, call.driver, settings.trust), {AfterFailure::go_on, settings}, call, runner, std::move(stop));
+  return run_scripts(find_driver_scripts(hooks_dir, call.driver, settings.trust), {AfterFailure::go_on, settings}, call,
+                     runner, std::move(stop));
 }
 
 }  // namespace vdsm_hook

@@ -9,8 +9,8 @@
 
 namespace vdsm_hook {
 
-/// A plain value. All of its functions throw engine_failure when the directory cannot be made or read: it must belong to this
-/// user or root and not be writable by others.
+/// A plain value. All of its functions throw engine_failure when the directory cannot be made or read: it must belong
+/// to this user or root and not be writable by others.
 class VmDirectory {
  public:
   /// Makes nothing yet. UUID is the VM's; throws wrong_use for what is none.

@@ -20,15 +20,18 @@ namespace {
 constexpr std::string_view kRecord = "record", kRecordOfFirstVersion = ".run";
 constexpr std::size_t kMaxRecordBytes = 2 * kMaxPayloadBytes;
 
-// No fsync: what is in RUNTIME_DIR does not outlive the machine. One writer at a time: what stands beside FILE is left of one that was killed.
-void write_file(const Directory& directory, const std::string& name, const std::string& file, std::string_view content) {
+// No fsync: what is in RUNTIME_DIR does not outlive the machine. One writer at a time: what stands beside FILE is left
+// of one that was killed.
+void write_file(const Directory& directory, const std::string& name, const std::string& file,
+                std::string_view content) {
   const auto temporary = name + ".new";
   directory.remove(temporary);
   try {
     const auto opened = directory.open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (!opened) opened.fail("write", file);
     write_all(opened.fd.get(), content, file);
-    if (const int error = directory.rename(temporary, name); error != 0) throw Error::from_errno("cannot write " + file, error);
+    if (const int error = directory.rename(temporary, name); error != 0)
+      throw Error::from_errno("cannot write " + file, error);
   } catch (...) {
     directory.remove(temporary);
     throw;
@@ -45,7 +48,8 @@ std::optional<std::string> read_if_there(const std::string& file, std::size_t ma
 }
 
 void remove_file(const Directory& directory, const std::string& name, const std::string& file) {
-  if (const int error = directory.remove(name); error != 0 && error != ENOENT) throw Error::from_errno("cannot remove " + file, error);
+  if (const int error = directory.remove(name); error != 0 && error != ENOENT)
+    throw Error::from_errno("cannot remove " + file, error);
 }
 
 }  // namespace
@@ -62,8 +66,10 @@ VmRecord VmJournal::read() const {
     return {};
   } catch (const Error& error) {
     if (error.code() != Errc::bad_document) throw;
-    throw Error(Errc::engine_failure, name + ", where it is written down what happens to the VM, cannot be read (" + error.what() +
-                                          "): see in it what was left, and remove it; `vdsm-hook vm destroy` ends a VM that runs all the same");
+    throw Error(
+        Errc::engine_failure,
+        name + ", where it is written down what happens to the VM, cannot be read (" + error.what() +
+            "): see in it what was left, and remove it; `vdsm-hook vm destroy` ends a VM that runs all the same");
   }
 }
 
@@ -79,7 +85,8 @@ Directory VmJournal::open_alone() const {
     }
     if (errno != EWOULDBLOCK && errno != EINTR) throw Error::from_errno("cannot lock " + vm_.path(), errno);
     if (std::chrono::steady_clock::now() >= end)
-      throw Error(Errc::engine_failure, vm_.path() + " is being changed by another process for " + to_text(kMaxLockWait) + ": see which one has stopped there");
+      throw Error(Errc::engine_failure, vm_.path() + " is being changed by another process for " +
+                                            to_text(kMaxLockWait) + ": see which one has stopped there");
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }
@@ -100,7 +107,8 @@ void VmJournal::change(const std::function<void(VmRecord&)>& change) {
 void VmJournal::forget() const {
   const auto directory = vm_.find();
   for (const auto& name : vm_.names())
-    if (name.starts_with(kRecord) || name.ends_with(kRecordOfFirstVersion)) remove_file(directory, name, vm_.file(name));
+    if (name.starts_with(kRecord) || name.ends_with(kRecordOfFirstVersion))
+      remove_file(directory, name, vm_.file(name));
 }
 
 std::optional<VmRun> VmJournal::run_of(std::string_view host_uuid) const {
@@ -113,7 +121,8 @@ bool VmJournal::is_fired_by_command(std::string_view event) const {
   const auto record = read();
   return std::any_of(record.runs.begin(), record.runs.end(), [&](const auto& entry) {
     const auto& run = entry.second;
-    return run.has_acted() && std::find(run.own_events.begin(), run.own_events.end(), event) != run.own_events.end() && VmLock::is_held(vm_, entry.first);
+    return run.has_acted() && std::find(run.own_events.begin(), run.own_events.end(), event) != run.own_events.end() &&
+           VmLock::is_held(vm_, entry.first);
   });
 }
 

@@ -22,7 +22,7 @@ std::string name_for(std::string_view host_uuid) { return in_lower_case(host_uui
 
 // An open file description's lock, which a look at it does not disturb.
 struct flock whole_file(short type) {
-  struct flock lock{};
+  struct flock lock {};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
   return lock;
@@ -42,7 +42,8 @@ bool is_in_hook_of(const VmDirectory& vm) {
 
 }  // namespace
 
-std::unique_ptr<VmLock> VmLock::take(const VmDirectory& vm, std::string_view host_uuid, const std::stop_token& stop, const std::function<bool()>& on_wait) {
+std::unique_ptr<VmLock> VmLock::take(const VmDirectory& vm, std::string_view host_uuid, const std::stop_token& stop,
+                                     const std::function<bool()>& on_wait) {
   const auto name = name_for(host_uuid), file = vm.file(name);
   auto pause = std::chrono::milliseconds(1);
   for (bool has_waited = false;;) {
@@ -53,15 +54,18 @@ std::unique_ptr<VmLock> VmLock::take(const VmDirectory& vm, std::string_view hos
     auto fd = std::move(opened.fd);
     auto lock = whole_file(F_WRLCK);
     if (::fcntl(fd.get(), F_OFD_SETLK, &lock) == 0) {
-      struct stat locked{};
+      struct stat locked {};
       const auto now = status_of(file, false);
-      const bool is_it = now && ::fstat(fd.get(), &locked) == 0 && locked.st_ino == now->st_ino && locked.st_dev == now->st_dev;
+      const bool is_it =
+          now && ::fstat(fd.get(), &locked) == 0 && locked.st_ino == now->st_ino && locked.st_dev == now->st_dev;
       if (is_it) return std::unique_ptr<VmLock>(new VmLock(vm, name, std::move(fd)));
       continue;
     }
     if (errno != EAGAIN && errno != EACCES && errno != EINTR) throw Error::from_errno("cannot lock " + file, errno);
     if (is_in_hook_of(vm))
-      throw Error(Errc::refused, "a command that holds this VM waits for the hook that asks for it: a hook cannot change its own VM in this way");
+      throw Error(Errc::refused,
+                  "a command that holds this VM waits for the hook that asks for it: a hook cannot change its own VM "
+                  "in this way");
     if (stop.stop_requested() || (!has_waited && !on_wait())) return nullptr;
     has_waited = true;
     std::this_thread::sleep_for(pause);
@@ -79,11 +83,14 @@ VmLock::~VmLock() {
   }
 }
 
-bool VmLock::is_held(const VmDirectory& vm, std::string_view host_uuid) { return is_locked(vm.file(name_for(host_uuid))); }
+bool VmLock::is_held(const VmDirectory& vm, std::string_view host_uuid) {
+  return is_locked(vm.file(name_for(host_uuid)));
+}
 
 bool VmLock::is_held_for_any_host(const VmDirectory& vm) {
   const auto names = vm.names();
-  return std::any_of(names.begin(), names.end(), [&vm](const auto& name) { return name.ends_with(kSuffix) && is_locked(vm.file(name)); });
+  return std::any_of(names.begin(), names.end(),
+                     [&vm](const auto& name) { return name.ends_with(kSuffix) && is_locked(vm.file(name)); });
 }
 
 }  // namespace vdsm_hook

@@ -17,7 +17,7 @@ constexpr std::int64_t kVersion = 1;
 constexpr std::string_view kStages[] = {"before", "acting", "after"};
 
 long long boot_milliseconds() {
-  struct timespec now{};
+  struct timespec now {};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
   return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
@@ -37,7 +37,8 @@ Variables variables_from(const json::value& pairs) {
 json::value to_json(const VmRun& run) {
   json::array fired, next_phases;
   for (const auto* next : run.next_phases) next_phases.emplace_back(next->name);
-  for (const auto& one : run.fired) fired.push_back({{"event", one.event}, {"device", one.device}, {"is_over", one.is_over}});
+  for (const auto& one : run.fired)
+    fired.push_back({{"event", one.event}, {"device", one.device}, {"is_over", one.is_over}});
   return {{"command", run.command},
           {"pid", run.pid},
           {"since", run.since},
@@ -70,8 +71,9 @@ const Phase* phase_from(const json::value& value) {
 }
 
 VmRun run_from(const json::value& value) {
-  const auto& object = object_of(value, {"command", "pid", "since", "phase", "next_phases", "stage", "hooks_ran", "fired", "own_events", "created",
-                                         "properties", "document", "device", "parameters"});
+  const auto& object =
+      object_of(value, {"command", "pid", "since", "phase", "next_phases", "stage", "hooks_ran", "fired", "own_events",
+                        "created", "properties", "document", "device", "parameters"});
   VmRun run;
   run.command = object.at("command").as_string();
   run.pid = json::value_to<pid_t>(object.at("pid"));
@@ -80,12 +82,14 @@ VmRun run_from(const json::value& value) {
   for (const auto& next : object.at("next_phases").as_array()) run.next_phases.push_back(phase_from(next));
   const std::string_view stage = object.at("stage").as_string();
   const auto* found = std::find(std::begin(kStages), std::end(kStages), stage);
-  if (found == std::end(kStages)) throw Error(Errc::bad_document, "there is no stage '" + printable(stage.substr(0, 80)) + "'");
+  if (found == std::end(kStages))
+    throw Error(Errc::bad_document, "there is no stage '" + printable(stage.substr(0, 80)) + "'");
   run.stage = static_cast<VmRun::Stage>(found - std::begin(kStages));
   run.hooks_ran = object.at("hooks_ran").as_bool();
   for (const auto& each : object.at("fired").as_array()) {
     const auto& one = object_of(each, {"event", "device", "is_over"});
-    run.fired.push_back({std::string(one.at("event").as_string()), std::string(one.at("device").as_string()), one.at("is_over").as_bool()});
+    run.fired.push_back({std::string(one.at("event").as_string()), std::string(one.at("device").as_string()),
+                         one.at("is_over").as_bool()});
   }
   run.own_events = json::value_to<std::vector<std::string>>(object.at("own_events"));
   run.created = variables_from(object.at("created"));
@@ -111,7 +115,8 @@ void VmRecord::expect(std::string_view event) {
 }
 
 bool VmRecord::unexpect(std::string_view event) {
-  const auto found = std::find_if(expected.begin(), expected.end(), [&](const Expected& one) { return one.event == event; });
+  const auto found =
+      std::find_if(expected.begin(), expected.end(), [&](const Expected& one) { return one.event == event; });
   if (found == expected.end()) return false;
   expected.erase(found);
   return true;
@@ -132,16 +137,18 @@ std::string to_text(const VmRecord& record) {
   for (const auto& [host, run] : record.runs) runs[host] = to_json(run);
   json::array expected;
   for (const auto& one : record.expected) expected.push_back({{"event", one.event}, {"at_ms", one.at_ms}});
-  return json::serialize(json::object{{"version", kVersion},
-                                      {"runs", std::move(runs)},
-                                      {"expected", std::move(expected)},
-                                      {"seen", {{"word", record.seen.word}, {"was_running", record.seen.was_running}}}});
+  return json::serialize(
+      json::object{{"version", kVersion},
+                   {"runs", std::move(runs)},
+                   {"expected", std::move(expected)},
+                   {"seen", {{"word", record.seen.word}, {"was_running", record.seen.was_running}}}});
 }
 
 VmRecord record_from(std::string_view text) {
   try {
     const auto value = json::parse(text);
-    if (const auto* version = value.as_object().if_contains("version"); version == nullptr || *version != json::value(kVersion))
+    if (const auto* version = value.as_object().if_contains("version");
+        version == nullptr || *version != json::value(kVersion))
       throw Error(Errc::bad_document, "another version of vdsm-hook has written it");
     const auto& object = object_of(value, {"version", "runs", "expected", "seen"});
     VmRecord record;

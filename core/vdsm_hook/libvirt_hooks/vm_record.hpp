@@ -24,7 +24,8 @@ struct FiredEvent {
   bool is_over = false;  ///< its last hook has ended; false: its hooks may have run
 };
 
-/// What a command is doing to a VM: written down as it goes, so that whoever comes after it knows what it left when it was killed.
+/// What a command is doing to a VM: written down as it goes, so that whoever comes after it knows what it left when it
+/// was killed.
 struct VmRun {
   enum class Stage {
     before,  ///< the hook points before the phase; libvirt was not asked
@@ -34,7 +35,7 @@ struct VmRun {
 
   std::string command;  ///< "start"
   pid_t pid = 0;
-  std::string since;    ///< "2026-11-21T10:35:54Z"
+  std::string since;                      ///< "2026-11-21T10:35:54Z"
   const Phase* phase = nullptr;           ///< that the command is in; nullptr: in none yet
   std::vector<const Phase*> next_phases;  ///< what the command does after it
   Stage stage = Stage::before;

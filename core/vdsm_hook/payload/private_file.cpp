@@ -33,7 +33,8 @@ bool is_own(const Directory& directory) {
 // A directory whose owner still lives is locked.
 void remove_abandoned(const Directory& runtime_dir) {
   runtime_dir.each_name([&](const std::string& name) {
-    if (!name.starts_with(kDirectoryPrefix) || !is_uuid(std::string_view(name).substr(kDirectoryPrefix.size()))) return true;
+    if (!name.starts_with(kDirectoryPrefix) || !is_uuid(std::string_view(name).substr(kDirectoryPrefix.size())))
+      return true;
     auto opened = runtime_dir.open_file(name, O_RDONLY | O_DIRECTORY);
     if (!opened || ::flock(opened.fd.get(), LOCK_EX | LOCK_NB) != 0) return true;
     // Locked is what had this name when it was opened; what has it now may be another's that is alive.
@@ -95,7 +96,8 @@ std::optional<std::string> PrivateFile::misplaced() const {
   const auto ours = place.directory.status(), there = status_of(place.path, false);
   if (!ours || ours->st_nlink == 0) return std::nullopt;  // it was removed, and its file with it
   if (!there) return "is not where it was: its directory was moved away";
-  if (there->st_dev != ours->st_dev || there->st_ino != ours->st_ino) return "is not where it was: its directory was replaced or mounted over";
+  if (there->st_dev != ours->st_dev || there->st_ino != ours->st_ino)
+    return "is not where it was: its directory was replaced or mounted over";
   if (now.file.inode == 0) return std::nullopt;
   if (now.mount != place_.mount) return "or its directory was mounted over";
   if (now.file_locks != place_.file_locks || now.directory_locks != place_.directory_locks)
@@ -105,7 +107,9 @@ std::optional<std::string> PrivateFile::misplaced() const {
 
 PrivateFile::Content PrivateFile::read_back(std::size_t max_bytes) const {
   if (watched().is_untouched()) return {State::untouched, {}, {}};
-  const auto broken = [](std::string problem) { return Content{State::broken, {}, "the payload file " + std::move(problem)}; };
+  const auto broken = [](std::string problem) {
+    return Content{State::broken, {}, "the payload file " + std::move(problem)};
+  };
   // Whatever the file is when it is opened: something that a hook left running may still be at work.
   const auto unusable = [&](int error) {
     if (error == ENOENT) return broken("was deleted");
@@ -120,14 +124,15 @@ PrivateFile::Content PrivateFile::read_back(std::size_t max_bytes) const {
   if (!S_ISREG(named->st_mode)) return broken("was replaced by " + std::string(kind_of(named->st_mode)));
   const auto opened = directory.open_file(kFileName, O_RDONLY | O_NONBLOCK);
   if (!opened) return unusable(opened.error);
-  struct stat st{};
+  struct stat st {};
   if (::fstat(opened.fd.get(), &st) != 0) return unusable(errno);
   if (!S_ISREG(st.st_mode)) return unusable(ELOOP);
   if (st.st_uid != ::geteuid()) return broken("belongs to another user (uid " + std::to_string(st.st_uid) + ")");
   const auto size = static_cast<std::size_t>(st.st_size);
   auto document = size > max_bytes ? std::nullopt : read_to_end(opened.fd.get(), max_bytes, path_);
   if (!document)
-    return broken("has " + std::to_string(std::max(size, max_bytes + 1)) + " bytes, more than the limit of " + std::to_string(max_bytes));
+    return broken("has " + std::to_string(std::max(size, max_bytes + 1)) + " bytes, more than the limit of " +
+                  std::to_string(max_bytes));
   return {State::rewritten, std::move(*document), {}};
 }
 

@@ -13,8 +13,8 @@
 namespace vdsm_hook {
 
 /// A private directory (0700) with one file (0600) in it. The directory is locked by the kernel as long as this object
-/// lives, and removed with everything in it at the end, as far as it can be; a later run removes the directory of a process that was
-/// killed. For one thread.
+/// lives, and removed with everything in it at the end, as far as it can be; a later run removes the directory of a
+/// process that was killed. For one thread.
 class PrivateFile {
  public:
   /// Makes RUNTIME_DIR (0755; it must belong to this user or root and not be writable by others), removes from it what
@@ -35,7 +35,8 @@ class PrivateFile {
   enum class State {
     untouched,  ///< the same file, in the same place, with the same bytes
     rewritten,  ///< `document` is what stands there now, possibly the same as before
-    broken,     ///< `problem` says why it cannot be taken: deleted, a link, too large, its directory moved or mounted over, ...
+    broken,     ///< `problem` says why it cannot be taken: deleted, a link, too large, its directory moved or mounted
+                ///< over, ...
   };
   struct Content {
     State state;
@@ -50,9 +51,9 @@ class PrivateFile {
   /// Returns why it cannot be done (renew() is the way out), or nullopt.
   std::optional<std::string> put(std::string document);
 
-  /// Puts DOCUMENT into a new directory, under another path(): whoever knows the old one reaches nothing any more. The old directory
-  /// stays until the end, so that what still runs there finds its files, unless there is no room for both, or there are many.
-  /// Throws engine_failure.
+  /// Puts DOCUMENT into a new directory, under another path(): whoever knows the old one reaches nothing any more. The
+  /// old directory stays until the end, so that what still runs there finds its files, unless there is no room for
+  /// both, or there are many. Throws engine_failure.
   void renew(std::string document);
 
  private:

@@ -20,7 +20,8 @@ constexpr std::array kOnceInDevice{"mac"sv, "alias"sv, "target"sv, "address"sv};
 // Takes root, <uuid> and <name> on the way, and finds what is there twice.
 class IdentityReader final : public XmlHandler {
  public:
-  IdentityReader(PayloadKind kind, DocumentIdentity& identity) : identity_(identity), device_depth_(kind == PayloadKind::device_xml ? 1 : 3) {}
+  IdentityReader(PayloadKind kind, DocumentIdentity& identity)
+      : identity_(identity), device_depth_(kind == PayloadKind::device_xml ? 1 : 3) {}
 
   void start(const XmlName& name, const XmlAttributes&) override {
     ++depth_;
@@ -28,7 +29,8 @@ class IdentityReader final : public XmlHandler {
       identity_.root_space = name.space;
       identity_.root = name.local;
     }
-    if (taking_ != nullptr) note("an element in its <" + std::string(taking_ == &identity_.uuid ? "uuid" : "name") + ">");
+    if (taking_ != nullptr)
+      note("an element in its <" + std::string(taking_ == &identity_.uuid ? "uuid" : "name") + ">");
     if (depth_ == 2) is_in_devices_ = device_depth_ == 1 || (name.space.empty() && name.local == "devices");
     if (depth_ == device_depth_) in_device_ = {};
     if (!name.space.empty()) return;
@@ -123,10 +125,13 @@ std::optional<std::string> unsound(PayloadKind kind, std::string_view document, 
   if (kind == PayloadKind::domain_xml && (identity.root != "domain" || !identity.root_space.empty()))
     return "wrong: its root element is <" + printable(identity.root) + ">" +
            (identity.root != "domain" ? ", not <domain>"
-                                      : " of the namespace '" + on_one_line(identity.root_space) + "', and that of a domain XML is of none: take that xmlns= away");
+                                      : " of the namespace '" + on_one_line(identity.root_space) +
+                                            "', and that of a domain XML is of none: take that xmlns= away");
   if (!reader.fault.empty()) {
-    const auto line = 1 + std::count(document.begin(), document.begin() + static_cast<std::ptrdiff_t>(reader.fault_at), '\n');
-    return "wrong: it has " + reader.fault + ", in line " + std::to_string(line) + ": leave one, which every reader takes";
+    const auto line =
+        1 + std::count(document.begin(), document.begin() + static_cast<std::ptrdiff_t>(reader.fault_at), '\n');
+    return "wrong: it has " + reader.fault + ", in line " + std::to_string(line) +
+           ": leave one, which every reader takes";
   }
   identity.uuid = trimmed(identity.uuid);
   return std::nullopt;

@@ -17,11 +17,11 @@ struct DocumentIdentity {
   std::string name;        ///< text of a domain's <name>
 };
 
-/// Judges DOCUMENT as a payload of KIND, as strictly as whoever reads it later: XML as read_xml() takes it, a domain's root called
-/// <domain>, and what tells a VM or a device (<name>, <uuid>, <metadata>; <mac>, <alias>, <target>, <address>) there once at most,
-/// <name> and <uuid> without elements in them, so that no reader takes another one than we do; JSON valid and at most kMaxNesting
-/// deep. Fills IDENTITY and returns nullopt, or says what the document is, to stand behind "it is" ("not well-formed at line 1, column
-/// 2: ...", "wrong: ..."). PayloadKind::none: always sound.
+/// Judges DOCUMENT as a payload of KIND, as strictly as whoever reads it later: XML as read_xml() takes it, a domain's
+/// root called <domain>, and what tells a VM or a device (<name>, <uuid>, <metadata>; <mac>, <alias>, <target>,
+/// <address>) there once at most, <name> and <uuid> without elements in them, so that no reader takes another one than
+/// we do; JSON valid and at most kMaxNesting deep. Fills IDENTITY and returns nullopt, or says what the document is, to
+/// stand behind "it is" ("not well-formed at line 1, column 2: ...", "wrong: ..."). PayloadKind::none: always sound.
 std::optional<std::string> unsound(PayloadKind kind, std::string_view document, DocumentIdentity& identity);
 
 /// Says which part of the identity moved from BEFORE to AFTER: libvirt would start a second VM.

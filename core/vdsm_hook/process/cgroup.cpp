@@ -29,7 +29,8 @@ std::string unescaped(std::string_view text) {
   std::string out;
   for (std::size_t at = 0; at < text.size(); ++at) {
     int code = 0;
-    if (text[at] == '\\' && at + 3 < text.size() && std::from_chars(&text[at + 1], &text[at + 4], code, 8).ptr == &text[at + 4]) {
+    if (text[at] == '\\' && at + 3 < text.size() &&
+        std::from_chars(&text[at + 1], &text[at + 4], code, 8).ptr == &text[at + 4]) {
       out += static_cast<char>(code);
       at += 3;
     } else {
@@ -39,7 +40,8 @@ std::string unescaped(std::string_view text) {
   return out;
 }
 
-// The directory of this process's control group: a host with both versions has the second somewhere below /sys/fs/cgroup.
+// The directory of this process's control group: a host with both versions has the second somewhere below
+// /sys/fs/cgroup.
 std::optional<std::string> own_directory() {
   std::string own, line;
   std::istringstream groups(read_file("/proc/self/cgroup", kMaxTableBytes));

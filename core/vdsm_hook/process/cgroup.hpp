@@ -12,9 +12,10 @@ namespace vdsm_hook {
 /// A control group v2 below the one that this process is in, for processes that begin in it.
 class Cgroup {
  public:
-  /// nullptr where there is none to be made: no cgroup v2, none that was delegated to this process's service (systemd says so in
-  /// the attribute trusted.delegate or user.delegate of the directory), or a kernel that cannot end one at once (before 5.14).
-  /// NAME is part of its name. Removes such groups that processes which have ended left, once they are empty.
+  /// nullptr where there is none to be made: no cgroup v2, none that was delegated to this process's service (systemd
+  /// says so in the attribute trusted.delegate or user.delegate of the directory), or a kernel that cannot end one at
+  /// once (before 5.14). NAME is part of its name. Removes such groups that processes which have ended left, once they
+  /// are empty.
   static std::unique_ptr<Cgroup> make(const std::string& name);
   Cgroup(const Cgroup&) = delete;
   Cgroup& operator=(const Cgroup&) = delete;

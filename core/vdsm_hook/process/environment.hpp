@@ -16,9 +16,9 @@ struct EnvironmentParts {
   Variables parameters;          ///< of the call
   Variables device_properties;
   Variables vm_properties;
-  std::string vm_id;             ///< empty: no vmId
-  std::string python_path;       ///< directory of the module `hooking`
-  Variables own;                 ///< _hook_domxml, VDSM_HOOK_EVENT and the like: nothing replaces them
+  std::string vm_id;        ///< empty: no vmId
+  std::string python_path;  ///< directory of the module `hooking`
+  Variables own;            ///< _hook_domxml, VDSM_HOOK_EVENT and the like: nothing replaces them
 };
 
 /// The NAME=VALUE list that exec takes, each name once.

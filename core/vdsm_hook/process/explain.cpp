@@ -26,23 +26,31 @@ std::optional<std::string> chain_obstacle(const std::string& interpreter) {
     const auto line = first_line(script);
     if (line.interpreter.empty()) return std::nullopt;
     const auto what = "its interpreter " + printable(script) + " is a script itself";
-    if (scripts > kMaxScripts) return what + ", the " + std::to_string(scripts) + "th in a row: the kernel follows " + std::to_string(kMaxScripts);
-    if (!status_of(line.interpreter)) return what + ", whose interpreter " + printable(line.interpreter) + " does not exist";
-    if (!may_execute(line.interpreter)) return what + ", whose interpreter " + printable(line.interpreter) + " is not executable";
+    if (scripts > kMaxScripts)
+      return what + ", the " + std::to_string(scripts) + "th in a row: the kernel follows " +
+             std::to_string(kMaxScripts);
+    if (!status_of(line.interpreter))
+      return what + ", whose interpreter " + printable(line.interpreter) + " does not exist";
+    if (!may_execute(line.interpreter))
+      return what + ", whose interpreter " + printable(line.interpreter) + " is not executable";
     script = line.interpreter;
   }
 }
 
 std::optional<std::string> why_it_would_not_start(const std::string& program, StartObstacle::Kind& kind) {
   const auto line = first_line(program);
-  if (line.is_utf16) return "it is a text in UTF-16, which neither the kernel nor sh can read: store it as UTF-8, without a byte order mark";
+  if (line.is_utf16)
+    return "it is a text in UTF-16, which neither the kernel nor sh can read: store it as UTF-8, without a byte order "
+           "mark";
   if (!line.names_interpreter) return std::nullopt;
   if (line.has_byte_order_mark)
-    return "a byte order mark stands in front of its #!, so that the kernel does not see the interpreter (mend it with: "
+    return "a byte order mark stands in front of its #!, so that the kernel does not see the interpreter (mend it "
+           "with: "
            "sed -i '1s/^\\xef\\xbb\\xbf//' FILE)";
   if (line.is_cut)
     return "its first line is longer than the " + std::to_string(kFirstLineBytes - 1) +
-           " bytes that the kernel reads of it: name a shorter path, or start the interpreter from a script of two lines";
+           " bytes that the kernel reads of it: name a shorter path, or start the interpreter from a script of two "
+           "lines";
   if (line.interpreter.empty()) return "its first line names no interpreter behind #!";
   if (line.ends_with_carriage_return) {
     kind = StartObstacle::Kind::line_ends;
@@ -78,8 +86,9 @@ std::string explain_start_failure(const std::string& program, int errnum) {
              " execute it, its file system is mounted noexec, or a security module (SELinux, AppArmor) forbids it";
     case ENOEXEC:
       if (auto obstacle = start_obstacle(program)) return obstacle->why;
-      return first_line(program).is_elf ? "it is a program for another kind of machine"
-                                        : "it is neither a program nor a script (a script names its interpreter in its first line: #!/bin/sh)";
+      return first_line(program).is_elf
+                 ? "it is a program for another kind of machine"
+                 : "it is neither a program nor a script (a script names its interpreter in its first line: #!/bin/sh)";
     case ETXTBSY: return "the file is open for writing: it is still being copied (write it elsewhere and rename it)";
     case E2BIG: return "the environment is too large for the kernel (or an argument): too many or too long properties";
     case EMFILE: return "this process has no free file descriptor left (raise LimitNOFILE or ulimit -n)";

@@ -34,7 +34,8 @@ std::string_view split_string(std::string_view word) {
 }  // namespace
 
 // It runs in a child that has its parent's memory, where no sanitizer may keep books; so it calls nothing.
-__attribute__((no_sanitize("address", "thread", "undefined"))) bool is_shell_text(const char* head, std::size_t count) noexcept {
+__attribute__((no_sanitize("address", "thread", "undefined"))) bool is_shell_text(const char* head,
+                                                                                  std::size_t count) noexcept {
   const auto at = [&](std::size_t index) { return index < count ? static_cast<unsigned char>(head[index]) : 0U; };
   if (count == 0) return false;
   if ((at(0) == 0xff && at(1) == 0xfe) || (at(0) == 0xfe && at(1) == 0xff)) return false;  // UTF-16
@@ -51,10 +52,12 @@ FirstLine first_line(const std::string& program) {
   char head[kFirstLineBytes];
   const auto count = fd ? ::read(fd.get(), head, sizeof head) : 0;
   std::string_view text(head, count > 0 ? static_cast<std::size_t>(count) : 0);
-  found.is_elf = text.starts_with("\x7f" "ELF");
+  found.is_elf = text.starts_with(
+      "\x7f"
+      "ELF");
   found.is_plain_text = !found.is_elf && is_shell_text(text.data(), text.size());
-  found.is_utf16 = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff") || text.starts_with(std::string_view("#\0!", 3)) ||
-                   text.starts_with(std::string_view("\0#\0!", 4));
+  found.is_utf16 = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff") ||
+                   text.starts_with(std::string_view("#\0!", 3)) || text.starts_with(std::string_view("\0#\0!", 4));
   found.has_byte_order_mark = text.starts_with(kByteOrderMark) && text.substr(kByteOrderMark.size()).starts_with("#!");
   if (found.has_byte_order_mark) text.remove_prefix(kByteOrderMark.size());
   found.names_interpreter = text.starts_with("#!");

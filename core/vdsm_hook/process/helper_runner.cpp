@@ -9,8 +9,8 @@
 #include <cerrno>
 #include <thread>
 
-#include "vdsm_hook/base/open_path.hpp"
 #include "vdsm_hook/base/error.hpp"
+#include "vdsm_hook/base/open_path.hpp"
 #include "vdsm_hook/process/hook_process.hpp"
 #include "vdsm_hook/process/local_runner.hpp"
 #include "vdsm_hook/process/start.hpp"
@@ -68,14 +68,21 @@ class HelperRunner final : public Runner {
     auto ours = above_stdio(ends[0]), theirs = above_stdio(ends[1]);
     if (!ours || !theirs) cannot_start(errno);
     auto opened = open_path("/dev/null", O_RDWR);
-    if (!opened) throw Error(Errc::engine_failure, "cannot start the helper " + helper_ + ": /dev/null cannot be opened: " + opened.why);
+    if (!opened)
+      throw Error(Errc::engine_failure,
+                  "cannot start the helper " + helper_ + ": /dev/null cannot be opened: " + opened.why);
     const auto null = above_stdio(opened.fd.release());
     if (!null) cannot_start(errno);
     auto kept = UniqueFd(kept_ < 0 ? -1 : ::fcntl(kept_, F_DUPFD_CLOEXEC, 3));
     if (kept_ >= 0 && !kept) cannot_start(errno);
     StartStack stack;
-    const StartPlan plan{.program = helper_, .arguments = {}, .environment = {}, .in = theirs.get(), .out = null.get(),
-                         .err = null.get(), .kept = kept.get()};
+    const StartPlan plan{.program = helper_,
+                         .arguments = {},
+                         .environment = {},
+                         .in = theirs.get(),
+                         .out = null.get(),
+                         .err = null.get(),
+                         .kept = kept.get()};
     const auto started = start_process(stack, plan, stop);
     if (started.error != 0) cannot_start(started.error);
     pid_ = started.pid;
@@ -99,10 +106,9 @@ class HelperRunner final : public Runner {
   }
   [[noreturn]] void died() {
     const int status = end();
-    throw Error(Errc::engine_failure,
-                "the helper " + helper_ + " ended unexpectedly: " +
-                    (WIFSIGNALED(status) ? "killed by " + signal_name(WTERMSIG(status))
-                                         : "exit code " + std::to_string(WEXITSTATUS(status))));
+    throw Error(Errc::engine_failure, "the helper " + helper_ + " ended unexpectedly: " +
+                                          (WIFSIGNALED(status) ? "killed by " + signal_name(WTERMSIG(status))
+                                                               : "exit code " + std::to_string(WEXITSTATUS(status))));
   }
 
   const std::string helper_;

@@ -5,17 +5,17 @@
 #include <sys/wait.h>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/process/v2/process.hpp>
 #include <cerrno>
 
-#include "vdsm_hook/base/open_path.hpp"
 #include "vdsm_hook/base/error.hpp"
-#include "vdsm_hook/process/local_runner.hpp"
+#include "vdsm_hook/base/open_path.hpp"
 #include "vdsm_hook/process/hook_process.hpp"
+#include "vdsm_hook/process/local_runner.hpp"
 #include "vdsm_hook/process/output.hpp"
 #include "vdsm_hook/process/start.hpp"
 #include "vdsm_hook/process/tree.hpp"
@@ -43,10 +43,17 @@ class Attempt {
  public:
   /// Before the process starts: from here on no descriptor is needed that could be missing. Throws system_error.
   Attempt(Workshop& shop, Tree& tree, const ProcessSpec& spec, Outputs& outputs)
-      : shop_(shop), tree_(tree), spec_(spec), exit_watch_(shop.context), timer_(shop.context), out_(outputs.out), err_(outputs.err) {}
+      : shop_(shop),
+        tree_(tree),
+        spec_(spec),
+        exit_watch_(shop.context),
+        timer_(shop.context),
+        out_(outputs.out),
+        err_(outputs.err) {}
 
   /// UNTIL: its deadline. STOP: why it may be late. Throws system_error; the process is then gone.
-  void watch(StartedProcess started, const std::optional<steady_clock::time_point>& until, const std::stop_token& stop) {
+  void watch(StartedProcess started, const std::optional<steady_clock::time_point>& until,
+             const std::stop_token& stop) {
     leader_ = started.pid;
     tree_.begin(leader_);
     error_code error;
@@ -84,7 +91,8 @@ class Attempt {
     if (was_stopped_ && (!is_cancelled_ || !status_)) {
       result.kind = ProcessOutcome::Kind::timed_out;
     } else if (!status_) {
-      throw Error(Errc::engine_failure, "cannot learn how " + spec_.program + " ended" + (wait_error_ ? ": " + wait_error_.message() : ""));
+      throw Error(Errc::engine_failure,
+                  "cannot learn how " + spec_.program + " ended" + (wait_error_ ? ": " + wait_error_.message() : ""));
     } else if (WIFSIGNALED(*status_)) {
       result.kind = ProcessOutcome::Kind::signalled;
       result.signal = WTERMSIG(*status_);
@@ -113,7 +121,8 @@ class Attempt {
 
   bool has_exited() const {
     siginfo_t info{};
-    return ::waitid(P_PID, static_cast<id_t>(leader_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == leader_;
+    return ::waitid(P_PID, static_cast<id_t>(leader_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == leader_;
   }
 
   void watch_exit() {
@@ -197,7 +206,8 @@ class Attempt {
 
   void poll_tree() {
     if (phase_ != Phase::terminating) return;
-    // Also where it seems to have ended: whoever was always a new process when it was looked at does not escape a signal to the group.
+    // Also where it seems to have ended: whoever was always a new process when it was looked at does not escape a
+    // signal to the group.
     if (tree_.has_ended() || steady_clock::now() >= grace_end_) return kill();
     timer_.expires_at(std::min(steady_clock::now() + kTreePoll, grace_end_));
     on_time([this] { poll_tree(); });
@@ -239,13 +249,19 @@ class LocalRunner final : public Runner {
       auto& context = shop_->context;
       if (!outputs_) outputs_.emplace(context);
       if (!null_) null_ = above_stdio(open_path("/dev/null", O_RDONLY).fd.release());
-      if (!null_ && (errno == EMFILE || errno == ENFILE)) throw boost::system::system_error(errno, boost::system::system_category());
+      if (!null_ && (errno == EMFILE || errno == ENFILE))
+        throw boost::system::system_error(errno, boost::system::system_category());
       if (!null_) {
         outcome.why = std::string("its standard input /dev/null cannot be opened: ") + ::strerrordesc_np(errno);
         return outcome;
       }
-      StartPlan plan{.program = spec.program, .arguments = spec.arguments, .environment = spec.environment,
-                     .common_environment = spec.common_environment.get(), .in = null_.get(), .out = outputs_->out.write_end(), .err = outputs_->err.write_end()};
+      StartPlan plan{.program = spec.program,
+                     .arguments = spec.arguments,
+                     .environment = spec.environment,
+                     .common_environment = spec.common_environment.get(),
+                     .in = null_.get(),
+                     .out = outputs_->out.write_end(),
+                     .err = outputs_->err.write_end()};
       if (spec.is_marked) plan.mark = tree_.mark();
       plan.input_file = spec.input_file;
       plan.runs_plain_text = spec.runs_plain_text;
@@ -255,7 +271,8 @@ class LocalRunner final : public Runner {
       Attempt attempt(*shop_, tree_, spec, *outputs_);
       auto started = start_process(stack_, plan, stop);
       if (started.is_input_error) {
-        outcome.why = "its standard input " + spec.input_file + " cannot be opened: " + ::strerrordesc_np(started.error);
+        outcome.why =
+            "its standard input " + spec.input_file + " cannot be opened: " + ::strerrordesc_np(started.error);
         return outcome;
       }
       if (started.error != 0) throw boost::system::system_error(started.error, boost::system::system_category());

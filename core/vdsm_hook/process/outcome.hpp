@@ -12,8 +12,8 @@ namespace vdsm_hook {
 
 /// What is kept of one output stream.
 struct OutputTail {
-  std::string text;       ///< all of it, or at most the last kOutputTailBytes
-  std::size_t cut = 0;    ///< bytes in front of them that were dropped
+  std::string text;     ///< all of it, or at most the last kOutputTailBytes
+  std::size_t cut = 0;  ///< bytes in front of them that were dropped
 };
 
 struct LeftProcess {
@@ -24,10 +24,10 @@ struct LeftProcess {
 struct ProcessOutcome {
   enum class Kind { exited, signalled, timed_out, not_started };
   Kind kind = Kind::not_started;
-  int exit_code = 0;        ///< exited
-  int signal = 0;           ///< signalled
+  int exit_code = 0;          ///< exited
+  int signal = 0;             ///< signalled
   bool is_cancelled = false;  ///< it was stopped because the caller asked for it
-  std::string why;          ///< not_started: a sentence
+  std::string why;            ///< not_started: a sentence
   std::chrono::microseconds duration{};
   OutputTail out, err;
 

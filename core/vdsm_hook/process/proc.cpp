@@ -32,7 +32,8 @@ std::vector<long long> numbers_in(std::string_view text) {
   while (!text.empty()) {
     const auto word = text.substr(0, text.find_first_of(" \t\n"));
     long long number = 0;
-    if (!word.empty() && std::from_chars(word.data(), word.data() + word.size(), number).ec == std::errc()) numbers.push_back(number);
+    if (!word.empty() && std::from_chars(word.data(), word.data() + word.size(), number).ec == std::errc())
+      numbers.push_back(number);
     text.remove_prefix(std::min(word.size() + 1, text.size()));
   }
   return numbers;

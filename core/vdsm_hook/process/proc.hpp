@@ -9,8 +9,8 @@
 
 namespace vdsm_hook {
 
-/// Whether /proc has this process under the number by which it knows itself: in a PID namespace it may be another one's, where
-/// the same numbers are other processes; or there is none.
+/// Whether /proc has this process under the number by which it knows itself: in a PID namespace it may be another
+/// one's, where the same numbers are other processes; or there is none.
 bool proc_is_ours();
 
 struct ProcessStat {

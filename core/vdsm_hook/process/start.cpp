@@ -67,8 +67,9 @@ IN_PARENTS_MEMORY bool is_for_shell(const ChildPlan& plan) {
   return count > 0 && is_shell_text(head, static_cast<std::size_t>(count));
 }
 
-// Runs in the parent's memory while the parent's thread does nothing but wait in poll(), which leaves the errno that both
-// have alone: raw system calls only, so that nothing of libc or of a sanitizer that is shared with the parent gets touched.
+// Runs in the parent's memory while the parent's thread does nothing but wait in poll(), which leaves the errno that
+// both have alone: raw system calls only, so that nothing of libc or of a sanitizer that is shared with the parent gets
+// touched.
 IN_PARENTS_MEMORY int child_main(void* argument) {
   const auto& plan = *static_cast<const ChildPlan*>(argument);
   // First of all: from here on a signal ends it, whatever the calls below wait for.
@@ -86,8 +87,9 @@ IN_PARENTS_MEMORY int child_main(void* argument) {
     if (in >= 0 && in <= 2) in = static_cast<int>(::syscall(SYS_fcntl, in, F_DUPFD_CLOEXEC, 3));
     if (in < 0) fail(plan, true);
   }
-  if (::syscall(SYS_dup3, in, 0, 0) < 0 || ::syscall(SYS_dup3, plan.out, 1, 0) < 0 || ::syscall(SYS_dup3, plan.err, 2, 0) < 0 ||
-      ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || ::syscall(SYS_chdir, "/") < 0)
+  if (::syscall(SYS_dup3, in, 0, 0) < 0 || ::syscall(SYS_dup3, plan.out, 1, 0) < 0 ||
+      ::syscall(SYS_dup3, plan.err, 2, 0) < 0 || ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ||
+      ::syscall(SYS_chdir, "/") < 0)
     fail(plan);
   if (plan.kept == 3) {
     if (::syscall(SYS_fcntl, 3, F_SETFD, 0) < 0) fail(plan);
@@ -97,8 +99,10 @@ IN_PARENTS_MEMORY int child_main(void* argument) {
   ::syscall(SYS_umask, 022);
   ::syscall(SYS_execve, plan.program, plan.arguments, plan.environment);
   if (errno == ENOEXEC && plan.shell_arguments != nullptr) {
-    if (is_for_shell(plan)) ::syscall(SYS_execve, "/bin/sh", plan.shell_arguments, plan.environment);
-    else errno = ENOEXEC;
+    if (is_for_shell(plan))
+      ::syscall(SYS_execve, "/bin/sh", plan.shell_arguments, plan.environment);
+    else
+      errno = ENOEXEC;
   }
   fail(plan);
   return 127;
@@ -112,9 +116,10 @@ UniqueFd above(int fd, int highest) {
 
 char* pointer(const std::string& text) { return const_cast<char*>(text.c_str()); }
 
-// Reads the FAILURE; whether there is none, since the program runs (or the process was killed); nullopt: not known by UNTIL.
-std::optional<bool> wait_for_exec(int report, const std::optional<steady_clock::time_point>& until, const std::stop_token& stop,
-                                  Failure& failure) {
+// Reads the FAILURE; whether there is none, since the program runs (or the process was killed); nullopt: not known by
+// UNTIL.
+std::optional<bool> wait_for_exec(int report, const std::optional<steady_clock::time_point>& until,
+                                  const std::stop_token& stop, Failure& failure) {
   pollfd watch{report, POLLIN, 0};
   for (;;) {
     auto left = kStopPoll;
@@ -145,7 +150,8 @@ StartedProcess start_process(StartStack& stack, const StartPlan& plan, const std
   for (const auto& word : plan.arguments) words.push_back(pointer(word));
   words.push_back(nullptr);
   std::vector<char*> environment;
-  const auto mark_name = plan.mark.substr(0, plan.mark.find('=') + 1);  // an engine within a hook may have passed on its own
+  const auto mark_name =
+      plan.mark.substr(0, plan.mark.find('=') + 1);  // an engine within a hook may have passed on its own
   for (const auto* entries : {plan.common_environment, &plan.environment}) {
     if (entries == nullptr) continue;
     environment.reserve(environment.size() + entries->size() + 2);
@@ -167,9 +173,17 @@ StartedProcess start_process(StartStack& stack, const StartPlan& plan, const std
     started.error = errno;
     return started;
   }
-  ChildPlan child{plan.program.c_str(), words.data() + 1, plan.runs_plain_text ? words.data() : nullptr, environment.data(),
-                  plan.input_file.empty() ? nullptr : plan.input_file.c_str(), plan.in, plan.out, plan.err, plan.kept,
-                  reporter.get(), ::getpid()};
+  ChildPlan child{plan.program.c_str(),
+                  words.data() + 1,
+                  plan.runs_plain_text ? words.data() : nullptr,
+                  environment.data(),
+                  plan.input_file.empty() ? nullptr : plan.input_file.c_str(),
+                  plan.in,
+                  plan.out,
+                  plan.err,
+                  plan.kept,
+                  reporter.get(),
+                  ::getpid()};
   int pidfd = -1;
   // No handler of this process may run in the child, which has its memory.
   sigset_t all, before;
@@ -180,7 +194,8 @@ StartedProcess start_process(StartStack& stack, const StartPlan& plan, const std
     if (started.pid == 0) child_main(&child);
   }
   if (started.pid < 0)  // the control group may be gone, or not for us
-    started.pid = ::__clone(&child_main, stack.top(), CLONE_VM | CLONE_PIDFD | SIGCHLD, &child, &pidfd, nullptr, nullptr);
+    started.pid =
+        ::__clone(&child_main, stack.top(), CLONE_VM | CLONE_PIDFD | SIGCHLD, &child, &pidfd, nullptr, nullptr);
   const int clone_error = errno;
   if (started.pid < 0) {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -193,7 +208,8 @@ StartedProcess start_process(StartStack& stack, const StartPlan& plan, const std
   const auto runs = wait_for_exec(report.get(), plan.until, stop, failure);
   started.is_late = !runs;
   if (started.is_late) {
-    // From now on nothing of it runs but the kernel's code, if that does not even hear KILL: nothing that is ours is touched.
+    // From now on nothing of it runs but the kernel's code, if that does not even hear KILL: nothing that is ours is
+    // touched.
     ::kill(started.pid, SIGKILL);
     wait_for_exec(report.get(), steady_clock::now() + kStopPoll, {}, failure);
   }

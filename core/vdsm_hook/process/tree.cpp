@@ -19,8 +19,8 @@ using std::chrono::steady_clock;
 
 constexpr int kNapMilliseconds = 1;
 
-// The pidfd holds the process that has the number now: is it still the one that was judged? A process that is looked at so has
-// a number that nobody else can get meanwhile.
+// The pidfd holds the process that has the number now: is it still the one that was judged? A process that is looked at
+// so has a number that nobody else can get meanwhile.
 void signal(const ProcessStat& process, std::initializer_list<int> signals) {
   const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
   const auto now = pidfd ? stat_of(process.pid) : std::nullopt;
@@ -60,7 +60,8 @@ bool Tree::is_spared(const ProcessStat& child) const {
   const auto found = spared_.find(child.pid);
   if (found != spared_.end() && found->second == child.start) return true;
   if (spared_sessions_.contains(child.session)) return true;
-  return std::any_of(spared_tokens_.begin(), spared_tokens_.end(), [&](const auto& token) { return carries(child.pid, token); });
+  return std::any_of(spared_tokens_.begin(), spared_tokens_.end(),
+                     [&](const auto& token) { return carries(child.pid, token); });
 }
 
 // From parents to children, all that have not ended. Takes the children that have, wherever in the line they stand.

@@ -16,9 +16,9 @@
 
 namespace vdsm_hook {
 
-/// Everything below this process, which is a child subreaper and starts nothing but hooks, one after the other. What is below it
-/// belongs to the hook that runs now, unless it is known to come from an earlier one:
-/// it was seen to be left by that, is in its session, or carries its mark, which is secret, or its control group.
+/// Everything below this process, which is a child subreaper and starts nothing but hooks, one after the other. What is
+/// below it belongs to the hook that runs now, unless it is known to come from an earlier one: it was seen to be left
+/// by that, is in its session, or carries its mark, which is secret, or its control group.
 class Tree {
  public:
   /// What is there already is an earlier one's.
@@ -37,11 +37,11 @@ class Tree {
   void terminate() const;
   /// Whether it was seen that all of it has ended. Never where /proc is not ours.
   bool has_ended() const;
-  /// Kills all of it: stops one after the other, so that none can start another, before it kills. Returns when it has seen that
-  /// all has ended, or after PATIENCE: a process in an uninterruptible sleep outlives KILL.
+  /// Kills all of it: stops one after the other, so that none can start another, before it kills. Returns when it has
+  /// seen that all has ended, or after PATIENCE: a process in an uninterruptible sleep outlives KILL.
   void kill(std::chrono::milliseconds patience) const;
-  /// After the hook's end, which has been taken: writes what is known of the rest to OUTCOME. What is left is an earlier one's
-  /// from now on. Where nobody can look at it, children that end within PATIENCE are waited for.
+  /// After the hook's end, which has been taken: writes what is known of the rest to OUTCOME. What is left is an
+  /// earlier one's from now on. Where nobody can look at it, children that end within PATIENCE are waited for.
   void end(ProcessOutcome& outcome, std::chrono::milliseconds patience);
 
  private:

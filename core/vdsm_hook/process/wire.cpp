@@ -15,43 +15,32 @@ namespace {
 template <typename T>
 concept Plain = std::is_trivially_copyable_v<T>;
 
-// Each kind of message is written down once: fields(WIRE, VALUE) visits every member, for the Packer and the Unpacker alike.
+// Each kind of message is written down once: fields(WIRE, VALUE) visits every member, for the Packer and the Unpacker
+// alike.
 template <typename Wire, typename Value>
-void fields(Wire& wire, Value& value)
-  requires std::is_same_v<std::remove_const_t<Value>, OutputTail>
-{
+void fields(Wire& wire, Value& value) requires std::is_same_v<std::remove_const_t<Value>, OutputTail> {
   wire(value.text, value.cut);
 }
 template <typename Wire, typename Value>
-void fields(Wire& wire, Value& value)
-  requires std::is_same_v<std::remove_const_t<Value>, LeftProcess>
-{
+void fields(Wire& wire, Value& value) requires std::is_same_v<std::remove_const_t<Value>, LeftProcess> {
   wire(value.pid, value.name);
 }
 template <typename Wire, typename Value>
-void fields(Wire& wire, Value& value)
-  requires std::is_same_v<std::remove_const_t<Value>, ProcessOutcome>
-{
-  wire(value.kind, value.exit_code, value.signal, value.is_cancelled, value.why, value.duration, value.out, value.err, value.tree,
-       value.survivors);
+void fields(Wire& wire, Value& value) requires std::is_same_v<std::remove_const_t<Value>, ProcessOutcome> {
+  wire(value.kind, value.exit_code, value.signal, value.is_cancelled, value.why, value.duration, value.out, value.err,
+       value.tree, value.survivors);
 }
 template <typename Wire, typename Value>
-void fields(Wire& wire, Value& value)
-  requires std::is_same_v<std::remove_const_t<Value>, Answer>
-{
+void fields(Wire& wire, Value& value) requires std::is_same_v<std::remove_const_t<Value>, Answer> {
   wire(value.is_last, value.failure, value.outcome);
 }
 template <typename Wire, typename Value>
-void fields(Wire& wire, Value& value)
-  requires std::is_same_v<std::remove_const_t<Value>, ProcessSpec>
-{
-  wire(value.program, value.environment, value.deadline, value.grace, value.arguments, value.input_file, value.max_output_bytes,
-       value.runs_plain_text, value.is_marked);
+void fields(Wire& wire, Value& value) requires std::is_same_v<std::remove_const_t<Value>, ProcessSpec> {
+  wire(value.program, value.environment, value.deadline, value.grace, value.arguments, value.input_file,
+       value.max_output_bytes, value.runs_plain_text, value.is_marked);
 }
 template <typename Wire, typename Value>
-void fields(Wire& wire, Value& value)
-  requires std::is_same_v<std::remove_const_t<Value>, WatchedFile>
-{
+void fields(Wire& wire, Value& value) requires std::is_same_v<std::remove_const_t<Value>, WatchedFile> {
   wire(value.path, value.place, value.content);
 }
 
@@ -64,8 +53,8 @@ class Packer {
   std::string take() && {
     if (data_.size() > kMaxMessageBytes)
       throw Error(Errc::engine_failure, "all hooks of the event together need " + std::to_string(data_.size()) +
-                                            " bytes of properties and settings, more than the " + std::to_string(kMaxMessageBytes) +
-                                            " that the engine hands over");
+                                            " bytes of properties and settings, more than the " +
+                                            std::to_string(kMaxMessageBytes) + " that the engine hands over");
     const std::uint64_t size = data_.size() - sizeof(std::uint64_t);
     std::memcpy(data_.data(), &size, sizeof size);
     return std::move(data_);

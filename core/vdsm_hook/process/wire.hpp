@@ -22,12 +22,12 @@ struct Answer {
   ProcessOutcome outcome{};
 };
 
-/// A message. Both ends are the same build on the same machine, so numbers go as they lie in memory. Throws engine_failure when
-/// it is larger than any may be.
+/// A message. Both ends are the same build on the same machine, so numbers go as they lie in memory. Throws
+/// engine_failure when it is larger than any may be.
 std::string pack(const std::vector<ProcessSpec>& specs, const WatchedFile& file);
 std::string pack(const Answer& answer);
-/// Of what stands in a message, which must outlive the batch: the file's content lies in it. Throws engine_failure when it is cut or
-/// too long.
+/// Of what stands in a message, which must outlive the batch: the file's content lies in it. Throws engine_failure when
+/// it is cut or too long.
 Batch unpack_batch(std::string_view content);
 Answer unpack_answer(std::string_view content);
 

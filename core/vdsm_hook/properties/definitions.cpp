@@ -12,9 +12,9 @@ namespace {
 
 using std::string_view_literals::operator""sv;
 
-constexpr std::array kDeviceTypes{"disk"sv,     "interface"sv, "video"sv,   "graphics"sv, "sound"sv,    "controller"sv,
-                                  "balloon"sv,  "channel"sv,   "redir"sv,   "redirdev"sv, "console"sv,  "rng"sv,
-                                  "smartcard"sv, "watchdog"sv, "hostdev"sv, "memory"sv,   "tpm"sv,      "mdev"sv};
+constexpr std::array kDeviceTypes{"disk"sv,      "interface"sv, "video"sv,   "graphics"sv, "sound"sv,   "controller"sv,
+                                  "balloon"sv,   "channel"sv,   "redir"sv,   "redirdev"sv, "console"sv, "rng"sv,
+                                  "smartcard"sv, "watchdog"sv,  "hostdev"sv, "memory"sv,   "tpm"sv,     "mdev"sv};
 
 // What oVirt 4.8 knows without being told.
 struct Predefined {
@@ -31,8 +31,9 @@ constexpr Predefined kPredefinedVm[] = {
     {"extra_cpu_flags", "^([+-]?[a-zA-Z0-9_-]+)(,[+-]?[a-zA-Z0-9_-]+)*$"},
 };
 constexpr Predefined kPredefinedInterface[] = {
-    {"SecurityGroups", "^(?:(?:[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}, *)*"
-                       "[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|)$"},
+    {"SecurityGroups",
+     "^(?:(?:[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}, *)*"
+     "[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|)$"},
 };
 
 constexpr Predefined kPredefinedNetwork[] = {{"bridge_opts", "^[^\\s=]+=[^\\s=]+(\\s+[^\\s=]+=[^\\s=]+)*$"}};
@@ -43,7 +44,9 @@ Definitions made_of(std::span<const Predefined> rows) {
   return definitions;
 }
 
-[[noreturn]] void refuse(const std::string& where, const std::string& why) { throw Error(Errc::wrong_use, where + ": " + why); }
+[[noreturn]] void refuse(const std::string& where, const std::string& why) {
+  throw Error(Errc::wrong_use, where + ": " + why);
+}
 
 void refuse_too_long(std::string_view text, const std::string& where) {
   if (text.size() > kMaxDefinitionBytes)
@@ -97,7 +100,8 @@ bool holds_a_block_start(std::string_view text) {
 }
 
 // Takes one block from the front of TEXT.
-void parse_block(std::string_view& text, const std::string& declared_by, const std::string& where, DeviceDefinitions& into) {
+void parse_block(std::string_view& text, const std::string& declared_by, const std::string& where,
+                 DeviceDefinitions& into) {
   const auto shown = "'" + printable(text.substr(0, 80)) + "'";
   if (!skip(text, kBlockStart)) refuse(where, "a block begins with {type=, not as " + shown);
   const auto type = text.substr(0, text.find_first_of(";,{}"));
@@ -111,7 +115,8 @@ void parse_block(std::string_view& text, const std::string& declared_by, const s
   if (end == std::string_view::npos) refuse(of_block, "the block does not end with }} in front of a ; or the end");
   const auto properties = text.substr(0, end);
   text.remove_prefix(end + kBlockEnd.size());
-  if (holds_a_block_start(properties)) refuse(of_block, "another block begins in this one: a ; stands between two blocks");
+  if (holds_a_block_start(properties))
+    refuse(of_block, "another block begins in this one: a ; stands between two blocks");
   if (!into.try_emplace(std::string(type), parse_items(properties, declared_by, of_block)).second)
     refuse(where, "there are two blocks for " + std::string(type));
 }
@@ -154,7 +159,8 @@ std::string pattern_of(std::string_view value) {
   if (value.size() > max || !is_utf8(value)) return "^.*$";
   std::string pattern = "^";
   for (const char c : value) {
-    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || static_cast<unsigned char>(c) >= 0x80;
+    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                           static_cast<unsigned char>(c) >= 0x80;
     if (c < ' ' && c >= 0) return "^.*$";
     if (c == ';' || c == '\'' || c == 0x7F) {
       pattern += '.';
@@ -167,8 +173,8 @@ std::string pattern_of(std::string_view value) {
 }
 
 std::string define_command(std::string_view name, std::string_view pattern, std::string_view device_type) {
-  return "vdsm-hook props define " + (device_type.empty() ? "" : "--device " + std::string(device_type) + " ") + "'" + std::string(name) + "=" +
-         std::string(pattern) + "'";
+  return "vdsm-hook props define " + (device_type.empty() ? "" : "--device " + std::string(device_type) + " ") + "'" +
+         std::string(name) + "=" + std::string(pattern) + "'";
 }
 
 std::span<const std::string_view> device_types() { return kDeviceTypes; }
@@ -191,7 +197,8 @@ DeviceDefinitions parse_device_definitions(std::string_view text, const std::str
   }
   std::size_t count = 0;
   for (const auto& [type, of_type] : definitions) count += of_type.all().size();
-  if (count > kMaxProperties) refuse(declared_by, "there are more than " + std::to_string(kMaxProperties) + " properties");
+  if (count > kMaxProperties)
+    refuse(declared_by, "there are more than " + std::to_string(kMaxProperties) + " properties");
   return definitions;
 }
 

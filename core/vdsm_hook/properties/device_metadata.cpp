@@ -20,7 +20,8 @@ bool DeviceMetadata::is_about(const DeviceIdentity& device) const {
       if (name == wanted) return &value;
     return nullptr;
   };
-  if (const auto* type = get("devtype"); type != nullptr && *type != device.type && *type != device.element) return false;
+  if (const auto* type = get("devtype"); type != nullptr && *type != device.type && *type != device.element)
+    return false;
   if (const auto* mac = get("mac_address")) return !mac->empty() && ::strcasecmp(mac->c_str(), device.mac.c_str()) == 0;
   const std::pair<const std::string*, const std::string&> rest[] = {
       {get("alias"), device.alias}, {get("name"), device.target}, {get("address"), device.address}};

@@ -32,7 +32,8 @@ struct Devices {
 
 Devices find_devices(std::string_view domain_xml) {
   OutlineReader reader(OutlineReader::Extent::whole_domain);
-  if (const auto problem = read_xml(domain_xml, reader)) throw Error(Errc::bad_document, "the domain XML: " + problem->to_text());
+  if (const auto problem = read_xml(domain_xml, reader))
+    throw Error(Errc::bad_document, "the domain XML: " + problem->to_text());
   if (reader.nodes.empty() || reader.nodes.front().kind != OutlineNode::Kind::domain)
     throw Error(Errc::bad_document, "the domain XML has another root element than <domain>");
   if (const auto why = too_many_devices(reader)) throw Error(Errc::bad_document, "the domain XML " + *why);
@@ -42,7 +43,9 @@ Devices find_devices(std::string_view domain_xml) {
   return devices;
 }
 
-std::string_view part(std::string_view document, const XmlSpan& span) { return document.substr(span.begin, span.end - span.begin); }
+std::string_view part(std::string_view document, const XmlSpan& span) {
+  return document.substr(span.begin, span.end - span.begin);
+}
 
 }  // namespace
 
@@ -54,7 +57,8 @@ std::vector<DeviceElement> device_elements(std::string_view domain_xml) {
   return elements;
 }
 
-std::string with_devices(std::string_view domain_xml, const std::vector<std::pair<std::size_t, std::string>>& replacements) {
+std::string with_devices(std::string_view domain_xml,
+                         const std::vector<std::pair<std::size_t, std::string>>& replacements) {
   const auto devices = find_devices(domain_xml);
   auto sorted = replacements;
   std::sort(sorted.begin(), sorted.end());
@@ -62,7 +66,8 @@ std::string with_devices(std::string_view domain_xml, const std::vector<std::pai
   std::size_t at = 0;
   for (const auto& [place, xml] : sorted) {
     RootFinder root;
-    if (const auto problem = read_xml(xml, root)) throw Error(Errc::bad_document, "the device XML: " + problem->to_text());
+    if (const auto problem = read_xml(xml, root))
+      throw Error(Errc::bad_document, "the device XML: " + problem->to_text());
     const auto& span = devices.spans.at(place);
     result.append(domain_xml, at, span.begin - at).append(part(xml, root.span));
     at = span.end;

@@ -21,7 +21,8 @@ std::vector<DeviceElement> device_elements(std::string_view domain_xml);
 
 /// DOMAIN_XML with other elements in the place of devices: PLACES are those in device_elements(), each XML a document
 /// (declaration, comments and blanks around its root are left out). The rest stays byte for byte. Throws bad_document.
-std::string with_devices(std::string_view domain_xml, const std::vector<std::pair<std::size_t, std::string>>& replacements);
+std::string with_devices(std::string_view domain_xml,
+                         const std::vector<std::pair<std::size_t, std::string>>& replacements);
 
 /// Whether the hook points of devices fire for DEVICE: the metadata give it properties, or a vNIC profile.
 bool has_properties(const DomainFacts& domain, const DeviceIdentity& device);

@@ -16,7 +16,8 @@ const DeviceMetadata* DomainFacts::about(const DeviceIdentity& device) const {
   const auto found = all_about(device);
   if (found.size() > 1)
     throw Error(Errc::bad_document, "the domain's metadata has two elements for " + device.to_text() + ", in lines " +
-                                        std::to_string(found[0]->line) + " and " + std::to_string(found[1]->line) + ": make one of them");
+                                        std::to_string(found[0]->line) + " and " + std::to_string(found[1]->line) +
+                                        ": make one of them");
   return found.empty() ? nullptr : found[0];
 }
 

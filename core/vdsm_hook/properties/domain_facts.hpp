@@ -15,13 +15,14 @@ class MetadataIndex;
 struct DomainFacts {
   std::string name;  ///< empty: there is none
   std::string uuid;  ///< without blanks around
-  /// The VM's own custom properties, /domain/metadata/{ovirt}vm/{ovirt}custom/{ovirt}NAME, in the order of the document;
-  /// names and values are not judged.
+  /// The VM's own custom properties, /domain/metadata/{ovirt}vm/{ovirt}custom/{ovirt}NAME, in the order of the
+  /// document; names and values are not judged.
   PropertyValues custom_properties;
-  /// /domain/metadata/{ovirt}vm/{ovirt}device: properties in {ovirt}custom as above, the profile in {ovirt}vnic_profile.
+  /// /domain/metadata/{ovirt}vm/{ovirt}device: properties in {ovirt}custom as above, the profile in
+  /// {ovirt}vnic_profile.
   std::vector<DeviceMetadata> devices;
-  /// "has two elements <vm>, ...": which one counts cannot be known; or more properties or devices than are taken (limits.hpp).
-  /// Empty: none.
+  /// "has two elements <vm>, ...": which one counts cannot be known; or more properties or devices than are taken
+  /// (limits.hpp). Empty: none.
   std::string fault;
   std::shared_ptr<const MetadataIndex> index;  ///< of devices; made by read_domain_facts()
 

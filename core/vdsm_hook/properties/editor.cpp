@@ -25,7 +25,8 @@ std::string place_of(const DeviceIdentity& device) { return device.type + ":" + 
 // One set of changes: where in the document as it was they go.
 class Edit {
  public:
-  Edit(std::string_view document, const Nodes& nodes, const DomainFacts& facts, const std::vector<DeviceIdentity>& devices)
+  Edit(std::string_view document, const Nodes& nodes, const DomainFacts& facts,
+       const std::vector<DeviceIdentity>& devices)
       : document_(document), nodes_(nodes), facts_(facts), devices_(devices), splicer_(document, nodes) {
     for (std::size_t i = 0; i < nodes_.size(); ++i)
       if (nodes_[i].kind == Kind::device_metadata) metadata_nodes_.push_back(i);
@@ -47,7 +48,8 @@ class Edit {
     step(Kind::custom, "custom");
     std::vector<std::size_t> gone;
     for (std::size_t i = here_ + 1; missing_.empty() && is_in(i, here_); ++i)
-      if (nodes_[i].parent == here_ && nodes_[i].kind == Kind::property && !nodes_[i].attributes.empty()) gone.push_back(i);
+      if (nodes_[i].parent == here_ && nodes_[i].kind == Kind::property && !nodes_[i].attributes.empty())
+        gone.push_back(i);
     std::vector<std::string> leaves;
     for (const auto& [name, value] : properties)
       leaves.push_back(leaf(name, value, " " + std::string(kProfileAttribute) + "=\"" + xml_escaped(profile) + "\""));
@@ -117,8 +119,10 @@ class Edit {
     } else if (!device.address.empty()) {
       attributes = {{"devtype", device.type}, {"address", device.address}};
     } else {
-      throw Error(Errc::wrong_use, "nothing tells " + device.to_text() + " from other devices later on: give it an alias of its own, such as " +
-                                       "<alias name='ua-" + device.type + "-" + std::to_string(device.position) + "'/>");
+      throw Error(Errc::wrong_use, "nothing tells " + device.to_text() +
+                                       " from other devices later on: give it an alias of its own, such as " +
+                                       "<alias name='ua-" + device.type + "-" + std::to_string(device.position) +
+                                       "'/>");
     }
     refuse_if_shared(metadata, place);
     std::string text;
@@ -128,13 +132,16 @@ class Edit {
 
   void refuse_if_shared(const DeviceMetadata& metadata, std::size_t place) const {
     const auto& attributes = metadata.attributes;
-    const auto what = std::find_if(attributes.begin(), attributes.end(), [](const auto& entry) { return entry.first != "devtype"; });
+    const auto what =
+        std::find_if(attributes.begin(), attributes.end(), [](const auto& entry) { return entry.first != "devtype"; });
     if (!device_index_) device_index_.emplace(devices_);
     for (const auto other : device_index_->of(metadata, 2))
       if (other != place)
-        throw Error(Errc::wrong_use, devices_[place].to_text() + " cannot be told from another device: " + place_of(devices_[other]) + " and " +
-                                         place_of(devices_[place]) + " have the same " + what->first +
-                                         ", so properties would be those of both; give one of them another, or an alias of its own (ua-...)");
+        throw Error(
+            Errc::wrong_use,
+            devices_[place].to_text() + " cannot be told from another device: " + place_of(devices_[other]) + " and " +
+                place_of(devices_[place]) + " have the same " + what->first +
+                ", so properties would be those of both; give one of them another, or an alias of its own (ua-...)");
   }
 
   // The element that ABOUT was read from: facts have one for each such node, in their order.
@@ -143,7 +150,9 @@ class Edit {
   }
 
   // Whether there is a node I and it is in PARENT, which is in front of it.
-  bool is_in(std::size_t i, std::size_t parent) const { return i < nodes_.size() && nodes_[i].start.begin < nodes_[parent].end.begin; }
+  bool is_in(std::size_t i, std::size_t parent) const {
+    return i < nodes_.size() && nodes_[i].start.begin < nodes_[parent].end.begin;
+  }
 
   // Of the kinds that may be there once; the facts have no fault.
   std::optional<std::size_t> child(std::size_t parent, Kind kind) const {
@@ -214,7 +223,8 @@ class Edit {
 
 // U+FFFE and U+FFFF are UTF-8, but not XML.
 std::optional<std::string> refused_in_xml(std::string_view text) {
-  if (text.find("\xEF\xBF\xBE") == std::string_view::npos && text.find("\xEF\xBF\xBF") == std::string_view::npos) return std::nullopt;
+  if (text.find("\xEF\xBF\xBE") == std::string_view::npos && text.find("\xEF\xBF\xBF") == std::string_view::npos)
+    return std::nullopt;
   return "XML cannot hold U+FFFE or U+FFFF";
 }
 
@@ -239,7 +249,9 @@ std::string list_of(const std::vector<const DeviceIdentity*>& devices) {
 bool is_meant(const DeviceIdentity& device, std::string_view selector) {
   if (selector.empty()) return false;
   if (selector == device.alias || selector == device.target || selector == device.address) return true;
-  const auto is_same_letter = [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b + 32) : b); };
+  const auto is_same_letter = [](char a, char b) {
+    return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b + 32) : b);
+  };
   if (std::equal(device.mac.begin(), device.mac.end(), selector.begin(), selector.end(), is_same_letter)) return true;
   if (selector == place_of(device)) return true;
   // An mdev is a <hostdev>, too, but hostdev:1 is the first of the others.
@@ -251,7 +263,8 @@ bool is_meant(const DeviceIdentity& device, std::string_view selector) {
 DomainEditor::DomainEditor(std::string domain_xml) : document_(std::move(domain_xml)) {
   OutlineReader reader(OutlineReader::Extent::whole_domain);
   if (const auto problem = read_xml(document_, reader)) wrong_document("is not well-formed: " + problem->to_text());
-  if (reader.nodes.empty() || reader.nodes[0].kind != Kind::domain) wrong_document("is none: its root element is no <domain> (of no namespace)");
+  if (reader.nodes.empty() || reader.nodes[0].kind != Kind::domain)
+    wrong_document("is none: its root element is no <domain> (of no namespace)");
   nodes_ = std::make_shared<const Nodes>(std::move(reader.nodes));
   facts_ = facts_of(*nodes_, document_);
   if (!facts_.fault.empty()) wrong_document(facts_.fault);
@@ -267,7 +280,8 @@ std::size_t DomainEditor::find_device(std::string_view selector) const {
   }
   const auto asked = "'" + printable(selector.substr(0, 80)) + "'";
   if (found.empty())
-    throw Error(Errc::wrong_use, "the domain XML has no device " + asked + (all.empty() ? ": it has none" : "; there are: " + list_of(all)));
+    throw Error(Errc::wrong_use, "the domain XML has no device " + asked +
+                                     (all.empty() ? ": it has none" : "; there are: " + list_of(all)));
   if (found.size() > 1) {
     std::string list;
     for (const auto* device : found)
@@ -285,7 +299,8 @@ std::vector<std::string> DomainEditor::misfits() const {
     for (const auto place : index.of(metadata, 3)) about.push_back(place_of(devices_[place]));
     const auto line = "line " + std::to_string(metadata.line) + ": this metadata is about ";
     if (about.empty()) found.push_back(line + "no device of the domain");
-    if (about.size() > 1) found.push_back(line + "more than one device: " + about[0] + ", " + about[1] + (about.size() > 2 ? ", ..." : ""));
+    if (about.size() > 1)
+      found.push_back(line + "more than one device: " + about[0] + ", " + about[1] + (about.size() > 2 ? ", ..." : ""));
   }
   return found;
 }

@@ -24,8 +24,8 @@ struct PropertyChange {
 /// new goes in beside what is there, with its prefix and its indentation; elements that a change leaves empty go, too.
 ///
 /// Errors: bad_document for what is not well-formed, no domain, has an element twice that may be there once (with the
-/// lines) or is not in UTF-8 (to change it); wrong_use for names and values that cannot be a property's or a profile's, and for a
-/// name that is changed twice at once.
+/// lines) or is not in UTF-8 (to change it); wrong_use for names and values that cannot be a property's or a profile's,
+/// and for a name that is changed twice at once.
 class DomainEditor {
  public:
   explicit DomainEditor(std::string domain_xml);
@@ -33,9 +33,9 @@ class DomainEditor {
   const std::string& document() const { return document_; }
   const DomainFacts& facts() const { return facts_; }
   std::span<const DeviceIdentity> devices() const { return devices_; }
-  /// The place in devices() of the one that SELECTOR means: a MAC address, alias, target device or address, or TYPE:N for
-  /// the Nth of its type in the order of the document. Throws wrong_use when there is none, or more than one: they are
-  /// listed.
+  /// The place in devices() of the one that SELECTOR means: a MAC address, alias, target device or address, or TYPE:N
+  /// for the Nth of its type in the order of the document. Throws wrong_use when there is none, or more than one: they
+  /// are listed.
   std::size_t find_device(std::string_view selector) const;
 
   /// What is about no device of the domain, or about more than one: "line 7: this metadata is about ...".
@@ -50,8 +50,9 @@ class DomainEditor {
     std::size_t device;
     PropertyValues properties;  ///< of its profile
   };
-  /// Writes the properties of vNIC profiles among those of the devices that refer to them, marked as the profile's, in the
-  /// place of what was written out before; a device's own of the same name stay alone. Time is linear in the document.
+  /// Writes the properties of vNIC profiles among those of the devices that refer to them, marked as the profile's, in
+  /// the place of what was written out before; a device's own of the same name stay alone. Time is linear in the
+  /// document.
   void write_out(const std::vector<ProfileOf>& profiles);
 
  private:

@@ -1,6 +1,6 @@
 // RE2 does not tell whether a pattern is empty. As there are no back-references and no look-around, a walk does: the
-// pattern becomes a program of steps, and all that later steps depend on is the place in it, and what stands on both sides
-// of the place in the value. What a class holds is asked of RE2.
+// pattern becomes a program of steps, and all that later steps depend on is the place in it, and what stands on both
+// sides of the place in the value. What a class holds is asked of RE2.
 #include "vdsm_hook/properties/example.hpp"
 
 #include <re2/re2.h>
@@ -29,9 +29,7 @@ constexpr std::string_view kOtherAscii = "-.,:/=+@!\"#$%&'()*<>?[\\]^`{|}~ ";  /
 
 struct GivenUp {};  // thrown where the answer is "unknown"
 
-bool is_legal(std::string_view value) {
-  return value.find(';') == std::string_view::npos && !refused_value("", value);
-}
+bool is_legal(std::string_view value) { return value.find(';') == std::string_view::npos && !refused_value("", value); }
 
 // Every legal character behind ASCII, 4 MB. Kept: whoever has one pattern that cannot match may have more.
 const std::string& beyond_ascii() {

@@ -22,8 +22,8 @@ struct PropertyItems {
   std::string_view wrong_item;      ///< what the fault is about
 };
 
-/// Reads TEXT, which may be empty and may end in one ';'. Nothing is trimmed, and nothing protects a ';'. The views point
-/// into TEXT. Never throws for what the text says; time is linear.
+/// Reads TEXT, which may be empty and may end in one ';'. Nothing is trimmed, and nothing protects a ';'. The views
+/// point into TEXT. Never throws for what the text says; time is linear.
 PropertyItems read_items(std::string_view text);
 
 }  // namespace vdsm_hook

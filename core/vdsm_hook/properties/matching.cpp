@@ -75,7 +75,8 @@ std::vector<std::size_t> MatchingPlaces::find(const std::vector<std::string>& ke
   std::vector<std::size_t> found;
   for (const auto& key : keys)
     if (const auto at = places_.find(key); at != places_.end())
-      found.insert(found.end(), at->second.begin(), at->second.begin() + static_cast<std::ptrdiff_t>(std::min(max, at->second.size())));
+      found.insert(found.end(), at->second.begin(),
+                   at->second.begin() + static_cast<std::ptrdiff_t>(std::min(max, at->second.size())));
   std::sort(found.begin(), found.end());
   found.resize(std::min(max, found.size()));
   return found;
@@ -99,7 +100,8 @@ std::vector<std::size_t> MetadataIndex::about(const DeviceIdentity& device, std:
   for (const auto& type : types_of(device)) {
     if (!device.mac.empty()) keys.push_back(mac_key(type, device.mac));
     for (std::size_t has = 1; has < kHasSets; ++has)
-      if (const auto both = has & has_set(values)) keys.push_back(key_of(type, has, first_of(both), *values[first_of(both)]));
+      if (const auto both = has & has_set(values))
+        keys.push_back(key_of(type, has, first_of(both), *values[first_of(both)]));
   }
   return places_.find(keys, max);
 }
@@ -123,7 +125,8 @@ std::vector<std::size_t> DeviceIndex::of(const DeviceMetadata& metadata, std::si
     return places_.find(keys, max);
   }
   for (std::size_t has = 1; has < kHasSets; ++has)
-    if (const auto both = has & has_set(said.values)) keys.push_back(key_of(said.type, has, first_of(both), *said.values[first_of(both)]));
+    if (const auto both = has & has_set(said.values))
+      keys.push_back(key_of(said.type, has, first_of(both), *said.values[first_of(both)]));
   return places_.find(keys, max);
 }
 

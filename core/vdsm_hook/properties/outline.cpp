@@ -64,7 +64,8 @@ OutlineNode::Kind OutlineReader::kind_of(const XmlName& name) const {
   switch (nodes[open_.back()].kind) {
     case Kind::domain:
       if (is_plain && holds(kHeaderElements, name.local)) return Kind::header;
-      if (is_plain && name.local == "metadata") return extent_ == Extent::facts && has_metadata_ ? Kind::elsewhere : Kind::metadata;
+      if (is_plain && name.local == "metadata")
+        return extent_ == Extent::facts && has_metadata_ ? Kind::elsewhere : Kind::metadata;
       return is_plain && name.local == "devices" && extent_ == Extent::whole_domain ? Kind::devices : Kind::elsewhere;
     case Kind::metadata: return is_ovirt && name.local == "vm" ? Kind::vm : Kind::elsewhere;
     case Kind::vm:
@@ -78,7 +79,8 @@ OutlineNode::Kind OutlineReader::kind_of(const XmlName& name) const {
     case Kind::device: return is_plain ? Kind::device_detail : Kind::elsewhere;
     // The address of what a host device is on the host.
     case Kind::device_detail:
-      return is_plain && name.local == "address" && nodes[open_.back()].local == "source" ? Kind::device_detail : Kind::elsewhere;
+      return is_plain && name.local == "address" && nodes[open_.back()].local == "source" ? Kind::device_detail
+                                                                                          : Kind::elsewhere;
     default: return Kind::elsewhere;
   }
 }
@@ -158,18 +160,22 @@ namespace {
 std::string excess_in(const DomainFacts& facts) {
   const auto most = std::to_string(kMaxProperties);
   if (facts.custom_properties.size() > kMaxProperties)
-    return "has " + std::to_string(facts.custom_properties.size()) + " custom properties of the VM: at most " + most + " are taken";
+    return "has " + std::to_string(facts.custom_properties.size()) + " custom properties of the VM: at most " + most +
+           " are taken";
   if (facts.devices.size() > kMaxDevices)
-    return "has metadata about " + std::to_string(facts.devices.size()) + " devices: at most " + std::to_string(kMaxDevices) + " are taken";
+    return "has metadata about " + std::to_string(facts.devices.size()) + " devices: at most " +
+           std::to_string(kMaxDevices) + " are taken";
   for (const auto& device : facts.devices)
     if (const auto count = device.properties.size() + device.written_out.size(); count > kMaxProperties)
-      return "has " + std::to_string(count) + " custom properties of one device, in line " + std::to_string(device.line) + ": at most " + most + " are taken";
+      return "has " + std::to_string(count) + " custom properties of one device, in line " +
+             std::to_string(device.line) + ": at most " + most + " are taken";
   return "";
 }
 
 }  // namespace
 
-std::string two_elements(std::string_view name, std::string_view document, const OutlineNode& first, const OutlineNode& second) {
+std::string two_elements(std::string_view name, std::string_view document, const OutlineNode& first,
+                         const OutlineNode& second) {
   LineCounter lines(document);
   const auto in_line = lines.line_of(first.start.begin);
   return "has two elements <" + std::string(name) + "> in one place, in lines " + std::to_string(in_line) + " and " +
@@ -178,14 +184,17 @@ std::string two_elements(std::string_view name, std::string_view document, const
 
 std::optional<std::string> too_many_devices(const OutlineReader& reader) {
   if (reader.devices.size() <= kMaxDevices) return std::nullopt;
-  return "has " + std::to_string(reader.devices.size()) + " devices: at most " + std::to_string(kMaxDevices) + " are taken";
+  return "has " + std::to_string(reader.devices.size()) + " devices: at most " + std::to_string(kMaxDevices) +
+         " are taken";
 }
 
 DomainFacts facts_of(const std::vector<OutlineNode>& nodes, std::string_view document) {
   DomainFacts facts;
   LineCounter lines(document);
   std::map<std::pair<std::size_t, Kind>, const OutlineNode*> seen;
-  const auto is_single = [](Kind kind) { return kind == Kind::metadata || kind == Kind::vm || kind == Kind::custom || kind == Kind::profile; };
+  const auto is_single = [](Kind kind) {
+    return kind == Kind::metadata || kind == Kind::vm || kind == Kind::custom || kind == Kind::profile;
+  };
   const auto take = [](std::string& into, const OutlineNode& node) {
     if (into.empty()) into = node.text;
   };
@@ -193,18 +202,19 @@ DomainFacts facts_of(const std::vector<OutlineNode>& nodes, std::string_view doc
   for (const auto& node : nodes) {
     if (node.kind == Kind::header && node.local == "name" && !std::exchange(has_name, true)) facts.name = node.text;
     if (node.kind == Kind::header && node.local == "uuid" && !std::exchange(has_uuid, true)) facts.uuid = node.text;
-    if (node.kind == Kind::device_metadata) facts.devices.push_back({node.attributes, "", {}, {}, lines.line_of(node.start.begin)});
+    if (node.kind == Kind::device_metadata)
+      facts.devices.push_back({node.attributes, "", {}, {}, lines.line_of(node.start.begin)});
     if (is_single(node.kind) && facts.fault.empty()) {
       const auto [twin, is_first] = seen.try_emplace({node.parent, node.kind}, &node);
-      if (!is_first)
-        facts.fault = two_elements(node.local, document, *twin->second, node);
+      if (!is_first) facts.fault = two_elements(node.local, document, *twin->second, node);
     }
     // A device's elements come before the next device's.
     if (node.kind == Kind::profile) take(facts.devices.back().profile, node);
     if (node.kind == Kind::property) {
       const bool is_devices = nodes[nodes[node.parent].parent].kind == Kind::device_metadata;
       auto* values = &facts.custom_properties;
-      if (is_devices) values = node.attributes.empty() ? &facts.devices.back().properties : &facts.devices.back().written_out;
+      if (is_devices)
+        values = node.attributes.empty() ? &facts.devices.back().properties : &facts.devices.back().written_out;
       values->emplace_back(node.local, node.text);
     }
   }

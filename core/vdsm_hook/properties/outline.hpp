@@ -21,21 +21,21 @@ struct OutlineNode {
   enum class Kind {
     elsewhere,  // and whatever is in it
     domain,
-    header,     // what libvirt writes in front of the metadata: name, uuid, title, ...
+    header,  // what libvirt writes in front of the metadata: name, uuid, title, ...
     metadata,
     vm,
-    custom,           // of the VM or a device
+    custom,  // of the VM or a device
     property,
     device_metadata,
     profile,
     devices,
     device,
-    device_detail,    // an element in a device
+    device_detail,  // an element in a device
   };
   Kind kind;
   std::size_t parent;  // its own place, for the root
   std::string local;
-  std::string text;    // its own, without that of elements in it
+  std::string text;                                             // its own, without that of elements in it
   std::vector<std::pair<std::string, std::string>> attributes;  // those that tell a device; of a property, its profile
   XmlSpan start, end;
 };
@@ -59,13 +59,14 @@ class OutlineReader final : public XmlHandler {
   void take_detail(const XmlName& name, const XmlAttributes& attributes);
 
   const Extent extent_;
-  std::vector<std::size_t> open_;  // places in nodes; kNowhere for what does not matter
+  std::vector<std::size_t> open_;                        // places in nodes; kNowhere for what does not matter
   std::unordered_map<std::string, std::size_t> counts_;  // of devices, by type
   bool has_name_ = false, has_uuid_ = false, has_metadata_ = false;
 };
 
 /// "has two elements <NAME> in one place, in lines ...".
-std::string two_elements(std::string_view name, std::string_view document, const OutlineNode& first, const OutlineNode& second);
+std::string two_elements(std::string_view name, std::string_view document, const OutlineNode& first,
+                         const OutlineNode& second);
 /// "has N devices: ...", where they are more than are taken.
 std::optional<std::string> too_many_devices(const OutlineReader& reader);
 DomainFacts facts_of(const std::vector<OutlineNode>& nodes, std::string_view document);

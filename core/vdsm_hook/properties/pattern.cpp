@@ -28,9 +28,11 @@ std::size_t behind_class(std::string_view text, std::size_t open) {
     if (c == ']' && i != first) return i + 1;
     if (c == '\\') ++i;
     if (c == '[')
-      refuse(text, "a class in a class" + at(i) + ", which Java and RE2 read differently; for the bracket itself write \\[");
+      refuse(text,
+             "a class in a class" + at(i) + ", which Java and RE2 read differently; for the bracket itself write \\[");
     if (c == '&' && text.substr(i).starts_with("&&"))
-      refuse(text, "the intersection && in a class" + at(i) + ", which Java and RE2 read differently; write out the characters");
+      refuse(text, "the intersection && in a class" + at(i) +
+                       ", which Java and RE2 read differently; write out the characters");
   }
   return i;
 }
@@ -51,7 +53,8 @@ void refuse_what_java_reads_otherwise(std::string_view text) {
 }
 
 void refuse_what_is_no_javas(std::string_view text) {
-  if (has_control_character(text)) refuse(text, "it has a control character (a newline, a tab, ...); write \\n, \\t or \\x01");
+  if (has_control_character(text))
+    refuse(text, "it has a control character (a newline, a tab, ...); write \\n, \\t or \\x01");
   if (!is_utf8(text)) refuse(text, "it is not UTF-8");
   refuse_what_java_reads_otherwise(text);
 }
@@ -66,8 +69,10 @@ std::unique_ptr<const re2::RE2> compiled_by_re2(std::string_view text) {
   const auto code = compiled->error_code();
   const bool is_of_another_dialect = code == re2::RE2::ErrorBadEscape || code == re2::RE2::ErrorRepeatOp ||
                                      code == re2::RE2::ErrorBadCharRange || text.find("(?") != std::string_view::npos;
-  refuse(text, compiled->error() + (offset == std::string_view::npos ? "" : at(offset)) +
-                   (is_of_another_dialect ? "; patterns are RE2's: no look-around, back-reference, possessive quantifier" : ""));
+  refuse(
+      text,
+      compiled->error() + (offset == std::string_view::npos ? "" : at(offset)) +
+          (is_of_another_dialect ? "; patterns are RE2's: no look-around, back-reference, possessive quantifier" : ""));
 }
 
 bool is_word_character(char c) {
@@ -77,7 +82,8 @@ bool is_word_character(char c) {
 }  // namespace
 
 struct Pattern::State {
-  State(std::string_view pattern, std::string in, bool is_javas) : text(pattern), where(std::move(in)), is_javas_too(is_javas) {}
+  State(std::string_view pattern, std::string in, bool is_javas)
+      : text(pattern), where(std::move(in)), is_javas_too(is_javas) {}
 
   const std::string text, where;
   const bool is_javas_too;
@@ -109,7 +115,8 @@ void Pattern::judge() const {
       state_->fault = error.what();
     }
   });
-  if (state_->compiled == nullptr) throw Error(state_->where.empty() ? Errc::wrong_use : Errc::bad_configuration, state_->where + state_->fault);
+  if (state_->compiled == nullptr)
+    throw Error(state_->where.empty() ? Errc::wrong_use : Errc::bad_configuration, state_->where + state_->fault);
 }
 
 bool Pattern::matches(std::string_view value) const {

@@ -9,8 +9,8 @@
 
 namespace vdsm_hook {
 
-/// Compiled once, when it is first needed: most are of properties that a VM does not have. Matched in time linear in the
-/// value. Cheap to copy. Threads: may be used by several at once.
+/// Compiled once, when it is first needed: most are of properties that a VM does not have. Matched in time linear in
+/// the value. Cheap to copy. Threads: may be used by several at once.
 ///
 /// Source: oVirt's definitions are Java patterns. RE2 reads those in use alike; what it cannot read (look-around,
 /// back-references) and what it would read otherwise ("&&" and a class in a class) is refused. `.` leaves out the

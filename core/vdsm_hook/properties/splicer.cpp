@@ -36,7 +36,8 @@ void Splicer::take_out(std::vector<std::size_t> nodes) {
   while (!nodes.empty()) {
     const auto parent = nodes_[nodes[0]].parent;
     const auto kind = nodes_[parent].kind;
-    const bool may_go = kind == Kind::custom || kind == Kind::device_metadata || kind == Kind::vm || kind == Kind::metadata;
+    const bool may_go =
+        kind == Kind::custom || kind == Kind::device_metadata || kind == Kind::vm || kind == Kind::metadata;
     if (!may_go || !is_blank_without(parent, nodes)) break;
     nodes = {parent};
   }
@@ -56,7 +57,8 @@ bool Splicer::is_blank_without(std::size_t parent, const std::vector<std::size_t
   std::string rest(document_.substr(nodes_[parent].start.end, nodes_[parent].end.begin - nodes_[parent].start.end));
   for (const auto node : without) {
     const auto begin = nodes_[node].start.begin - nodes_[parent].start.end;
-    std::fill_n(rest.begin() + static_cast<std::ptrdiff_t>(begin), nodes_[node].end.end - nodes_[node].start.begin, ' ');
+    std::fill_n(rest.begin() + static_cast<std::ptrdiff_t>(begin), nodes_[node].end.end - nodes_[node].start.begin,
+                ' ');
   }
   return rest.find_first_not_of(kBlanks) == std::string::npos;
 }
@@ -69,7 +71,9 @@ void Splicer::add(std::size_t place, const std::vector<Element>& around, const s
   const bool is_blank = first == std::string_view::npos || is_empty_tag(node);
   auto inner = is_blank ? std::nullopt : indentation(node.start.end + first);
   const bool has_tabs = own && own->find('\t') != std::string::npos;
-  const std::string unit = inner && own && inner->size() > own->size() ? inner->substr(own->size()) : has_tabs ? "\t" : "  ";
+  const std::string unit = inner && own && inner->size() > own->size() ? inner->substr(own->size())
+                           : has_tabs                                  ? "\t"
+                                                                       : "  ";
   if (is_blank && own) inner = *own + unit;
 
   // libvirt's place for the metadata; everything else goes behind what is there.
@@ -79,11 +83,13 @@ void Splicer::add(std::size_t place, const std::vector<Element>& around, const s
   if (header) inner = indentation(nodes_[*header].start.begin);
 
   const auto text = to_text(prefix_in(place), around, leaves, inner, unit);
-  const auto closing = inner && is_blank && content.find('\n') == std::string_view::npos ? newline_ + own.value_or("") : std::string();
+  const auto closing =
+      inner && is_blank && content.find('\n') == std::string_view::npos ? newline_ + own.value_or("") : std::string();
   if (header) {
     cuts_.push_back({nodes_[*header].end.end, nodes_[*header].end.end, text});
   } else if (is_empty_tag(node)) {
-    cuts_.push_back({node.start.end - 2, node.start.end, ">" + text + closing + "</" + std::string(raw_name(place)) + ">"});
+    cuts_.push_back(
+        {node.start.end - 2, node.start.end, ">" + text + closing + "</" + std::string(raw_name(place)) + ">"});
   } else if (is_blank) {
     cuts_.push_back({node.start.end, node.start.end, text + closing});
   } else {
@@ -93,12 +99,16 @@ void Splicer::add(std::size_t place, const std::vector<Element>& around, const s
 }
 
 // INNER: the indentation of the outermost element, which begins a line; nullopt: all is on one line.
-std::string Splicer::to_text(const std::string& prefix, const std::vector<Element>& around, const std::vector<std::string>& leaves,
-                             const std::optional<std::string>& inner, const std::string& unit) const {
-  const auto tag_of = [&prefix](const Element& element) { return element.name == "metadata" ? element.name : prefix + element.name; };
+std::string Splicer::to_text(const std::string& prefix, const std::vector<Element>& around,
+                             const std::vector<std::string>& leaves, const std::optional<std::string>& inner,
+                             const std::string& unit) const {
+  const auto tag_of = [&prefix](const Element& element) {
+    return element.name == "metadata" ? element.name : prefix + element.name;
+  };
   std::string text, indent = inner ? newline_ + *inner : "";
   const std::string deeper = inner ? unit : "";
-  for (std::size_t i = 0; i < around.size(); ++i, indent += deeper) text += indent + "<" + tag_of(around[i]) + around[i].attributes + ">";
+  for (std::size_t i = 0; i < around.size(); ++i, indent += deeper)
+    text += indent + "<" + tag_of(around[i]) + around[i].attributes + ">";
   for (const auto& line : leaves) text += indent + line;
   for (std::size_t i = around.size(); i-- > 0;) {
     indent.resize(indent.size() - deeper.size());
@@ -117,12 +127,14 @@ std::string Splicer::prefix_in(std::size_t place) const {
 std::optional<std::string> Splicer::indentation(std::size_t offset) const {
   const auto before = document_.substr(0, offset);
   const auto last = before.find_last_not_of(" \t");
-  if (last == std::string_view::npos || before[last] != '\n') return offset == 0 ? std::optional<std::string>("") : std::nullopt;
+  if (last == std::string_view::npos || before[last] != '\n')
+    return offset == 0 ? std::optional<std::string>("") : std::nullopt;
   return std::string(before.substr(last + 1));
 }
 
 std::string_view Splicer::raw_name(std::size_t place) const {
-  const auto tag = document_.substr(nodes_[place].start.begin + 1, nodes_[place].start.end - nodes_[place].start.begin - 1);
+  const auto tag =
+      document_.substr(nodes_[place].start.begin + 1, nodes_[place].start.end - nodes_[place].start.begin - 1);
   return tag.substr(0, tag.find_first_of(" \t\r\n/>"));
 }
 

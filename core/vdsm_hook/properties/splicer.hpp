@@ -1,4 +1,5 @@
-// Elements of a document cut out, put in and given another text, at the bytes where they stand. Inside core/vdsm_hook/properties only.
+// Elements of a document cut out, put in and given another text, at the bytes where they stand. Inside
+// core/vdsm_hook/properties only.
 #pragma once
 
 #include <cstddef>
@@ -26,10 +27,11 @@ class Splicer {
   void replace(std::size_t place, std::string element);
   /// With the blanks in front of it, where it begins a line.
   void cut_out(std::size_t place);
-  /// Takes NODES, which have one parent, out, and every element above, up to the metadata, that nothing is left of then.
+  /// Takes NODES, which have one parent, out, and every element above, up to the metadata, that nothing is left of
+  /// then.
   void take_out(std::vector<std::size_t> nodes);
-  /// Puts LEAVES, elements as they are written, behind what is in the element at PLACE, within new elements AROUND, each
-  /// in the one before it. Lines and indentation go on as they are there; metadata go where libvirt has them.
+  /// Puts LEAVES, elements as they are written, behind what is in the element at PLACE, within new elements AROUND,
+  /// each in the one before it. Lines and indentation go on as they are there; metadata go where libvirt has them.
   void add(std::size_t place, const std::vector<Element>& around, const std::vector<std::string>& leaves);
 
   /// With its prefix.
@@ -46,8 +48,9 @@ class Splicer {
     std::string text;
   };
   bool is_blank_without(std::size_t parent, const std::vector<std::size_t>& without) const;
-  std::string to_text(const std::string& prefix, const std::vector<Element>& around, const std::vector<std::string>& leaves,
-                      const std::optional<std::string>& inner, const std::string& unit) const;
+  std::string to_text(const std::string& prefix, const std::vector<Element>& around,
+                      const std::vector<std::string>& leaves, const std::optional<std::string>& inner,
+                      const std::string& unit) const;
   std::optional<std::string> indentation(std::size_t offset) const;
 
   std::string_view document_;

@@ -21,7 +21,8 @@ constexpr std::array kLevels{"4.2"sv, "4.3"sv, "4.4"sv, "4.5"sv, "4.6"sv, "4.7"s
 static_assert(kLevels.back() == kFirstLevel);
 
 constexpr std::string_view kStoreHeader =
-    "# Custom properties: definitions by oVirt's keys and levels, and vNIC profiles. engine-config and vdsm-hook props\n"
+    "# Custom properties: definitions by oVirt's keys and levels, and vNIC profiles. engine-config and vdsm-hook "
+    "props\n"
     "# write this file; it may be edited, too, but they do not keep comments. A change holds from the next event on.\n";
 
 // In the form of TOML that is best to read: as it is between ' or ''' when nothing in it needs to be escaped.
@@ -130,8 +131,8 @@ std::span<const DefinitionKeyFacts> definition_keys() {
   static const std::string device_default = to_text(predefined_device_properties());
   static const std::array<DefinitionKeyFacts, 3> keys{{
       {DefinitionKey::vm, "UserDefinedVMProperties", "User defined VM properties", "UserDefinedVMProperties", true, ""},
-      {DefinitionKey::device, "CustomDeviceProperties", "Custom device properties, by type of device", "DeviceCustomProperties",
-       false, device_default},
+      {DefinitionKey::device, "CustomDeviceProperties", "Custom device properties, by type of device",
+       "DeviceCustomProperties", false, device_default},
       {DefinitionKey::network, "UserDefinedNetworkCustomProperties", "User defined properties of networks on hosts",
        "CustomProperties", false, ""},
   }};
@@ -139,7 +140,8 @@ std::span<const DefinitionKeyFacts> definition_keys() {
 }
 
 const DefinitionKeyFacts& facts_of(DefinitionKey key) {
-  return *std::find_if(definition_keys().begin(), definition_keys().end(), [key](const auto& facts) { return facts.key == key; });
+  return *std::find_if(definition_keys().begin(), definition_keys().end(),
+                       [key](const auto& facts) { return facts.key == key; });
 }
 
 std::span<const std::string_view> compatibility_levels() { return kLevels; }
@@ -161,7 +163,8 @@ PropertyStore PropertyStore::parse(std::string_view text, const std::string& fil
     auto of_key = document.table(facts.name);
     if (!of_key) continue;
     for (const auto& level : of_key->keys()) {
-      if (!is_level(level)) of_key->fail(level, "'" + printable(level) + "' is no compatibility level, which are 4.2 to 4.8");
+      if (!is_level(level))
+        of_key->fail(level, "'" + printable(level) + "' is no compatibility level, which are 4.2 to 4.8");
       try {
         store.set_text(facts.key, level, read_list(*of_key, level));
       } catch (const Error& error) {
@@ -172,7 +175,8 @@ PropertyStore PropertyStore::parse(std::string_view text, const std::string& fil
   }
   if (auto profiles = document.table("profiles")) {
     for (const auto& name : profiles->keys()) {
-      if (const auto why = refused_profile_name(name)) profiles->fail(name, "vNIC profile '" + printable(name) + "': " + *why);
+      if (const auto why = refused_profile_name(name))
+        profiles->fail(name, "vNIC profile '" + printable(name) + "': " + *why);
       auto profile = *profiles->table(name);
       store.profiles.emplace(name, read_profile(profile));
     }
@@ -208,8 +212,8 @@ std::string PropertyStore::to_text() const {
     for (const auto& [property, value] : profile.properties) text += property + " = " + quoted(value) + "\n";
   }
   if (text.size() > kMaxSettingsBytes)
-    throw Error(Errc::wrong_use, "the store of properties would have " + std::to_string(text.size()) + " bytes; at most " +
-                                     std::to_string(kMaxSettingsBytes) + " are allowed");
+    throw Error(Errc::wrong_use, "the store of properties would have " + std::to_string(text.size()) +
+                                     " bytes; at most " + std::to_string(kMaxSettingsBytes) + " are allowed");
   return text;
 }
 
@@ -234,7 +238,8 @@ const std::string* PropertyStore::text(DefinitionKey key, std::string_view level
 
 void PropertyStore::set_text(DefinitionKey key, std::string_view level, std::string_view text) {
   const auto& facts = facts_of(key);
-  if (!is_level(level)) throw Error(Errc::wrong_use, "'" + printable(level) + "' is no compatibility level, which are 4.2 to 4.8");
+  if (!is_level(level))
+    throw Error(Errc::wrong_use, "'" + printable(level) + "' is no compatibility level, which are 4.2 to 4.8");
   Level compiled{std::string(text), {}, {}};
   const auto origin = origin_of(facts, level);
   if (key == DefinitionKey::device) {
@@ -272,7 +277,8 @@ std::string merged_definitions(std::string_view text, std::string_view later) {
   for (const auto& part : {text, later}) {
     static_cast<void>(parse_vm_definitions(part, "the definitions"));
     for (const auto& item : read_items(part).items) {
-      const auto same = std::find_if(items.begin(), items.end(), [&item](const auto& other) { return other.name == item.name; });
+      const auto same =
+          std::find_if(items.begin(), items.end(), [&item](const auto& other) { return other.name == item.name; });
       if (same != items.end()) {
         *same = item;
       } else {
@@ -281,7 +287,8 @@ std::string merged_definitions(std::string_view text, std::string_view later) {
     }
   }
   std::string merged;
-  for (const auto& item : items) merged += (merged.empty() ? "" : ";") + std::string(item.name) + "=" + std::string(item.text);
+  for (const auto& item : items)
+    merged += (merged.empty() ? "" : ";") + std::string(item.name) + "=" + std::string(item.text);
   return merged;
 }
 

@@ -1,4 +1,5 @@
-// The administrator's own: definitions of custom properties by oVirt's keys and levels, and vNIC profiles. One TOML file.
+// The administrator's own: definitions of custom properties by oVirt's keys and levels, and vNIC profiles. One TOML
+// file.
 #pragma once
 
 #include <functional>
@@ -68,7 +69,7 @@ class PropertyStore {
  private:
   struct Level {
     std::string text;
-    Definitions named;     // of vm and network
+    Definitions named;  // of vm and network
     DeviceDefinitions of_device;
   };
   void merge_levels();
@@ -84,11 +85,12 @@ std::optional<std::string> refused_profile_name(std::string_view name);
 /// Reads the store FILE, lets CHANGE work on it and replaces the file if that made a difference, with everybody else's
 /// changes locked out (by FILE.lock, which stays). Makes the directory when it is missing; a new file is
 /// 0644: nothing in it is secret, and every user's definitions are judged by it. What CHANGE throws leaves the
-/// file as it was. Errors: those of the file, wrong_use, engine_failure (also: another process holds the lock too long).
+/// file as it was. Errors: those of the file, wrong_use, engine_failure (also: another process holds the lock too
+/// long).
 void update_store(const std::string& file, const std::function<void(PropertyStore&)>& change);
 
-/// TEXT, definitions of NAME=REGEX, with those of LATER in the place of the same names, the others behind. What is wrong
-/// with either throws wrong_use.
+/// TEXT, definitions of NAME=REGEX, with those of LATER in the place of the same names, the others behind. What is
+/// wrong with either throws wrong_use.
 std::string merged_definitions(std::string_view text, std::string_view later);
 /// DEFINITIONS in the form that parse_device_definitions() reads.
 std::string to_text(const DeviceDefinitions& definitions);

@@ -37,8 +37,8 @@ std::string shown(std::string_view text) {
 }
 
 PropertyProblem syntax_error(std::string_view item, const std::string& why) {
-  return {ProblemKind::syntax_error, "", std::string(item), std::string(kForm), "",
-          shown(why) + "; expected " + std::string(kForm)};
+  return {ProblemKind::syntax_error, "", std::string(item),
+          std::string(kForm),        "", shown(why) + "; expected " + std::string(kForm)};
 }
 
 // "name=value: WHY", with who declared it where that is known.
@@ -114,7 +114,8 @@ std::vector<PropertyProblem> syntax_of(const PropertyValues& values) {
   for (const auto& [name, value] : values) {
     const auto item = name + "=" + open_part(name, value);
     if (const auto why = refused_identifier(name)) return {syntax_error(item, "'" + item.substr(0, 80) + "': " + *why)};
-    if (value.find(';') != std::string::npos) return {syntax_error(item, "'" + item.substr(0, 80) + "': a value cannot hold a ;")};
+    if (value.find(';') != std::string::npos)
+      return {syntax_error(item, "'" + item.substr(0, 80) + "': a value cannot hold a ;")};
   }
   if (values.size() > kMaxProperties)
     return {syntax_error("", "there are more than " + std::to_string(kMaxProperties) + " items")};

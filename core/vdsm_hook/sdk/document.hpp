@@ -141,9 +141,8 @@ inline void parse(tinyxml2::XMLDocument& xml, std::string_view text) {
     return std::runtime_error("the document is not sound, line " + std::to_string(line) + ": " + what);
   };
   if (const auto nul = text.find('\0'); nul != text.npos)
-    throw wrong(
-        1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n')),
-        "a NUL byte");
+    throw wrong(1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n')),
+                "a NUL byte");
   const auto spelled = detail::prepared(text);
   if (xml.Parse(spelled.data(), spelled.size()) != tinyxml2::XML_SUCCESS)
     throw wrong(std::max(xml.ErrorLineNum(), 1), xml.ErrorName());

@@ -102,8 +102,7 @@ struct Identity {
 };
 
 inline bool describes(const Element& described, const Identity& device) {
-  if (const auto type = attribute(described, "devtype");
-      type && *type != device.type && *type != device.element)
+  if (const auto type = attribute(described, "devtype"); type && *type != device.type && *type != device.element)
     return false;
   if (const auto mac = attribute(described, "mac_address"))
     return !mac->empty() && equal_ignoring_case(*mac, device.mac);
@@ -133,9 +132,9 @@ inline Element* description(Element& domain, Element& device) {
   for (auto* described : children(*vm, QName{kOvirtVmNamespace, "device"})) {
     if (!detail::describes(*described, identity)) continue;
     if (found != nullptr)
-      throw std::runtime_error("the domain's metadata has two elements for " + identity.to_text() +
-                               ", in lines " + std::to_string(found->GetLineNum()) + " and " +
-                               std::to_string(described->GetLineNum()) + ": make one of them");
+      throw std::runtime_error("the domain's metadata has two elements for " + identity.to_text() + ", in lines " +
+                               std::to_string(found->GetLineNum()) + " and " + std::to_string(described->GetLineNum()) +
+                               ": make one of them");
     found = described;
   }
   return found;

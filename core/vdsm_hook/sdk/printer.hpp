@@ -84,32 +84,15 @@ class Printer {
     const bool is_libvirt = style == Style::libvirt;
     for (char c : text) {
       switch (c) {
-        case '&':
-          out_ += "&amp;";
-          break;
-        case '<':
-          out_ += "&lt;";
-          break;
-        case '>':
-          out_ += "&gt;";
-          break;
-        case '\r':
-          out_ += "&#13;";
-          break;
-        case '\n':
-          out_ += place == Place::text ? "\n" : "&#10;";
-          break;
-        case '\t':
-          out_ += place == Place::text ? "\t" : "&#9;";
-          break;
-        case '\'':
-          out_ += is_libvirt ? "&apos;" : "'";
-          break;
-        case '"':
-          out_ += is_libvirt || place == Place::attribute ? "&quot;" : "\"";
-          break;
-        default:
-          out_ += c;
+        case '&': out_ += "&amp;"; break;
+        case '<': out_ += "&lt;"; break;
+        case '>': out_ += "&gt;"; break;
+        case '\r': out_ += "&#13;"; break;
+        case '\n': out_ += place == Place::text ? "\n" : "&#10;"; break;
+        case '\t': out_ += place == Place::text ? "\t" : "&#9;"; break;
+        case '\'': out_ += is_libvirt ? "&apos;" : "'"; break;
+        case '"': out_ += is_libvirt || place == Place::attribute ? "&quot;" : "\""; break;
+        default: out_ += c;
       }
     }
   }

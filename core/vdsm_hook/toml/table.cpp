@@ -8,8 +8,9 @@
 #include "vdsm_hook/base/limits.hpp"
 #include "vdsm_hook/base/text.hpp"
 
-// What toml++ 3.3 takes for impossible and some files have: a header such as "[$a]" is asserted not to be (with NDEBUG, clang
-// is told to assume it), and a letter such as U+00E9 outside of strings is unreachable. It has the right error for both.
+// What toml++ 3.3 takes for impossible and some files have: a header such as "[$a]" is asserted not to be (with NDEBUG,
+// clang is told to assume it), and a letter such as U+00E9 outside of strings is unreachable. It has the right error
+// for both.
 #undef NDEBUG
 #define TOML_ASSERT(expr) static_assert(true)
 #define TOML_EXCEPTIONS 1
@@ -59,8 +60,8 @@ std::optional<std::vector<Element>> array_of(const std::string& file, const toml
   return elements;
 }
 
-// toml++ goes down one call a part of a dotted key or header, and so does the end of the tables that it makes of them, without
-// a bound of its own. So each line is looked at first. What is no TOML may be taken for deeper than it is.
+// toml++ goes down one call a part of a dotted key or header, and so does the end of the tables that it makes of them,
+// without a bound of its own. So each line is looked at first. What is no TOML may be taken for deeper than it is.
 class DepthCheck {
  public:
   DepthCheck(std::string_view text, const std::string& file) : text_(text), file_(file) {}
@@ -95,7 +96,8 @@ class DepthCheck {
  private:
   void count(std::size_t depth, std::string_view of) const {
     if (depth > kMaxTomlDepth)
-      throw Error(Errc::bad_configuration, file_ + ":" + std::to_string(line_) + ": more than " + std::to_string(kMaxTomlDepth) + " " + std::string(of));
+      throw Error(Errc::bad_configuration, file_ + ":" + std::to_string(line_) + ": more than " +
+                                               std::to_string(kMaxTomlDepth) + " " + std::string(of));
   }
 
   // One that has no end in its line is an error of which nothing behind it is read.
@@ -113,7 +115,8 @@ class DepthCheck {
       }
       if (text_[at_] != quote || (is_long && !text_.substr(at_).starts_with(thrice))) continue;
       at_ += is_long ? 3 : 1;
-      for (int more = 0; is_long && more < 2 && at_ < text_.size() && text_[at_] == quote; ++more) ++at_;  // they are its own
+      for (int more = 0; is_long && more < 2 && at_ < text_.size() && text_[at_] == quote; ++more)
+        ++at_;  // they are its own
       return;
     }
   }
@@ -182,7 +185,9 @@ std::optional<std::chrono::milliseconds> TomlTable::duration(std::string_view ke
   const auto words = text(key);
   if (!words) return std::nullopt;
   const auto value = parse_duration(*words);
-  if (!value) fail(key, std::string(key) + " = \"" + *words + "\" is not a duration such as \"500ms\", \"30s\", \"10min\" or \"1h\"");
+  if (!value)
+    fail(key,
+         std::string(key) + " = \"" + *words + "\" is not a duration such as \"500ms\", \"30s\", \"10min\" or \"1h\"");
   return value;
 }
 
@@ -218,7 +223,9 @@ std::string TomlTable::place_of(std::string_view key) const {
   return place(node_->file, found != node_->here->end() ? found->first.source().begin : node_->here->source().begin);
 }
 
-void TomlTable::fail(std::string_view key, const std::string& why) const { throw Error(Errc::bad_configuration, place_of(key) + why); }
+void TomlTable::fail(std::string_view key, const std::string& why) const {
+  throw Error(Errc::bad_configuration, place_of(key) + why);
+}
 
 void TomlTable::done() const {
   for (const auto& key : keys()) {

@@ -25,7 +25,8 @@ class TextAtPath final : public XmlHandler {
   explicit TextAtPath(std::string_view path) : parts_(parts_of(path)) {}
 
   void start(const XmlName& name, const XmlAttributes&) override {
-    const bool is_on_path = matched_ == depth_ && matched_ < parts_.size() && (parts_[depth_] == "*" || parts_[depth_] == name.local);
+    const bool is_on_path =
+        matched_ == depth_ && matched_ < parts_.size() && (parts_[depth_] == "*" || parts_[depth_] == name.local);
     ++depth_;
     if (is_on_path) ++matched_;
   }
@@ -45,7 +46,8 @@ class TextAtPath final : public XmlHandler {
   bool is_inside() const { return matched_ == parts_.size() && depth_ == matched_; }
 
   const std::vector<std::string_view> parts_;
-  std::size_t depth_ = 0, matched_ = 0;  // of the elements that are open: how many, and how many of them are on the path
+  std::size_t depth_ = 0,
+              matched_ = 0;  // of the elements that are open: how many, and how many of them are on the path
   std::string value_;
   bool is_done_ = false;
 };

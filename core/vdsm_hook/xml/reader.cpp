@@ -18,7 +18,8 @@ constexpr std::string_view kOnlyUtf8 = ", and only UTF-8 is read";
 constexpr char kSeparator = '\n';  // no namespace name that expat lets pass has one
 
 bool is_utf_16(std::string_view document) {
-  return document.starts_with("\xFE\xFF") || document.starts_with("\xFF\xFE") || document.substr(0, 2).find('\0') != std::string_view::npos;
+  return document.starts_with("\xFE\xFF") || document.starts_with("\xFF\xFE") ||
+         document.substr(0, 2).find('\0') != std::string_view::npos;
 }
 
 XmlName split(const char* raw) {
@@ -52,7 +53,8 @@ namespace {
 void XMLCALL on_start(void* data, const XML_Char* name, const XML_Char** attributes) {
   auto& reading = *static_cast<XmlReading*>(data);
   reading.take_tag();
-  if (++reading.depth > kMaxNesting) return reading.refuse("elements are nested more than " + std::to_string(kMaxNesting) + " deep");
+  if (++reading.depth > kMaxNesting)
+    return reading.refuse("elements are nested more than " + std::to_string(kMaxNesting) + " deep");
   reading.handler.start(split(name), XmlAttributes(attributes));
   if (reading.handler.is_done()) XML_StopParser(reading.parser, XML_FALSE);
 }
@@ -127,8 +129,9 @@ std::optional<XmlProblem> read_xml(std::string_view document, XmlHandler& handle
   if (XML_Parse(parser.get(), document.data(), static_cast<int>(document.size()), XML_TRUE) == XML_STATUS_OK ||
       handler.is_done())
     return std::nullopt;
-  return XmlProblem{reading.refusal.empty() ? XML_ErrorString(XML_GetErrorCode(parser.get())) : std::move(reading.refusal),
-                    XML_GetCurrentLineNumber(parser.get()), XML_GetCurrentColumnNumber(parser.get()) + 1};
+  return XmlProblem{
+      reading.refusal.empty() ? XML_ErrorString(XML_GetErrorCode(parser.get())) : std::move(reading.refusal),
+      XML_GetCurrentLineNumber(parser.get()), XML_GetCurrentColumnNumber(parser.get()) + 1};
 }
 
 }  // namespace vdsm_hook

@@ -63,9 +63,10 @@ struct XmlProblem {
 /// that XML does not have are the caller's matter.
 std::string xml_escaped(std::string_view text);
 
-/// Parses DOCUMENT to its end, or until HANDLER is done. Refused, as everywhere: what is not well-formed with namespaces, every document
-/// type declaration (so no entity can be defined), what is not in UTF-8 or says that it is not (what is spliced in is UTF-8, and libvirt
-/// reads no other), and elements more than kMaxNesting deep. HANDLER must not throw. Costs time in proportion to the document.
+/// Parses DOCUMENT to its end, or until HANDLER is done. Refused, as everywhere: what is not well-formed with
+/// namespaces, every document type declaration (so no entity can be defined), what is not in UTF-8 or says that it is
+/// not (what is spliced in is UTF-8, and libvirt reads no other), and elements more than kMaxNesting deep. HANDLER must
+/// not throw. Costs time in proportion to the document.
 std::optional<XmlProblem> read_xml(std::string_view document, XmlHandler& handler);
 
 }  // namespace vdsm_hook

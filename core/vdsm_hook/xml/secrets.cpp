@@ -23,7 +23,8 @@ constexpr std::array kParts{"passw"sv, "passphrase"sv, "secret"sv, "credential"s
 // No passwords, but what our own messages have in their place: hidden before, or for a person to fill in.
 constexpr std::array kStandIns{"***:"sv, "PATTERN"sv};
 // They say whether there is a password, and no more.
-constexpr std::array kWords{""sv, "true"sv, "false"sv, "yes"sv, "no"sv, "on"sv, "off"sv, "none"sv, "null"sv, "0"sv, "1"sv};
+constexpr std::array kWords{""sv,    "true"sv, "false"sv, "yes"sv, "no"sv, "on"sv,
+                            "off"sv, "none"sv, "null"sv,  "0"sv,   "1"sv};
 
 bool is_in_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
@@ -74,15 +75,18 @@ class Finder {
     if (!value && !is_cookie) value = bare_at(end);
     if (!value || is_cookie || name == "passwd") return value;
     const auto raw = text_.substr(value->begin, value->end - value->begin);
-    if (value->form == Form::bare && std::find(kStandIns.begin(), kStandIns.end(), raw) != kStandIns.end()) return std::nullopt;
+    if (value->form == Form::bare && std::find(kStandIns.begin(), kStandIns.end(), raw) != kStandIns.end())
+      return std::nullopt;
     const auto word = in_lower_case(raw);
     return std::find(kWords.begin(), kWords.end(), word) == kWords.end() ? value : std::nullopt;
   }
 
   // QEMU's -object secret,id=x,data=VALUE, and what systemd takes from the firmware, io.systemd.credential:x=VALUE.
   bool is_secret_here(std::string_view name, std::size_t begin) const {
-    if (begin > 0 && text_[begin - 1] == ':' && text_.substr(0, begin - 1).ends_with("io.systemd.credential")) return true;
-    if (begin > 0 && text_[begin - 1] == ':' && text_.substr(0, begin - 1).ends_with("io.systemd.credential.binary")) return true;
+    if (begin > 0 && text_[begin - 1] == ':' && text_.substr(0, begin - 1).ends_with("io.systemd.credential"))
+      return true;
+    if (begin > 0 && text_[begin - 1] == ':' && text_.substr(0, begin - 1).ends_with("io.systemd.credential.binary"))
+      return true;
     if (name != "data") return false;
     return text_.substr(word_).starts_with("secret,");
   }
@@ -101,12 +105,14 @@ class Finder {
   // <NAME x='y'>value</NAME>, with a prefix or without.
   std::optional<Value> element_at(std::size_t end) const {
     const auto open = qualified_;
-    if (open == 0 || text_[open - 1] != '<' || end >= text_.size() || (text_[end] != '>' && kBlanks.find(text_[end]) == std::string_view::npos))
+    if (open == 0 || text_[open - 1] != '<' || end >= text_.size() ||
+        (text_[end] != '>' && kBlanks.find(text_[end]) == std::string_view::npos))
       return std::nullopt;
     auto at = end;
     for (char quote = 0; at < text_.size() && (quote != 0 || text_[at] != '>'); ++at) {
       if (text_[at] == '<') return std::nullopt;
-      if (quote != 0 ? text_[at] == quote : text_[at] == '\'' || text_[at] == '"') quote = quote != 0 ? '\0' : text_[at];
+      if (quote != 0 ? text_[at] == quote : text_[at] == '\'' || text_[at] == '"')
+        quote = quote != 0 ? '\0' : text_[at];
     }
     if (at >= text_.size() || text_[at - 1] == '/') return std::nullopt;
     const auto close = text_.find("</" + std::string(text_.substr(open, end - open)), at);
@@ -164,8 +170,11 @@ std::string decoded(std::string_view raw, Form form, char quote) {
 
 bool is_secret_name(std::string_view name) {
   const auto word = in_lower_case(name);
-  if (word == "passwdvalidto" || word.ends_with("-secret")) return false;  // a time; the name of a secret that is elsewhere
-  return word.ends_with("token") || std::any_of(kParts.begin(), kParts.end(), [&word](std::string_view part) { return word.find(part) != std::string::npos; });
+  if (word == "passwdvalidto" || word.ends_with("-secret"))
+    return false;  // a time; the name of a secret that is elsewhere
+  return word.ends_with("token") || std::any_of(kParts.begin(), kParts.end(), [&word](std::string_view part) {
+           return word.find(part) != std::string::npos;
+         });
 }
 
 std::string without_passwords(std::string_view text) {
@@ -178,7 +187,8 @@ std::string without_passwords(std::string_view text) {
   return result.append(text.substr(at));
 }
 
-std::vector<std::pair<std::string, std::string>> without_passwords(std::vector<std::pair<std::string, std::string>> variables) {
+std::vector<std::pair<std::string, std::string>> without_passwords(
+    std::vector<std::pair<std::string, std::string>> variables) {
   for (auto& [name, value] : variables)
     if (is_secret(name, value)) value = kHidden;
   return variables;
@@ -190,7 +200,8 @@ void Secrets::learn(std::string_view text) {
     const bool is_xml = value.form == Form::attribute || value.form == Form::element;
     const auto read = is_xml ? decoded(raw, value.form, text[value.begin - 1]) : std::string(raw);
     learn_password(trimmed(read));
-    if (trimmed(read).size() >= kShortest) learn_password(trimmed(raw));  // "&amp;" is long and stands for what is short
+    if (trimmed(read).size() >= kShortest)
+      learn_password(trimmed(raw));  // "&amp;" is long and stands for what is short
   });
 }
 
@@ -212,7 +223,9 @@ void Secrets::learn_password(std::string_view password) {
 }
 
 void Secrets::add(std::string_view form) {
-  if (form.size() < kShortest || known_.size() > kMaxSecrets || std::find(known_.begin(), known_.end(), form) != known_.end()) return;
+  if (form.size() < kShortest || known_.size() > kMaxSecrets ||
+      std::find(known_.begin(), known_.end(), form) != known_.end())
+    return;
   known_.emplace_back(form);
 }
 
@@ -220,7 +233,8 @@ std::string Secrets::hidden(std::string_view text) const { return hidden_from(0,
 
 std::string Secrets::hidden_from(std::size_t rest, std::string_view text) const {
   if (known_.size() > kMaxSecrets)
-    return "(not shown: the documents have more than " + std::to_string(kMaxSecrets) + " passwords, too many to look for)\n";
+    return "(not shown: the documents have more than " + std::to_string(kMaxSecrets) +
+           " passwords, too many to look for)\n";
   // Both are looked for in the text as it is: what one leaves of a password, the other would not find.
   std::vector<bool> is_known(text.size());
   std::fill_n(is_known.begin(), rest, true);
@@ -229,7 +243,9 @@ std::string Secrets::hidden_from(std::size_t rest, std::string_view text) const 
       std::fill_n(is_known.begin() + static_cast<std::ptrdiff_t>(at), secret.size(), true);
   std::string result;
   std::size_t at = 0;
-  const auto skip_known = [&] { while (at < text.size() && is_known[at]) ++at; };
+  const auto skip_known = [&] {
+    while (at < text.size() && is_known[at]) ++at;
+  };
   const auto take_up_to = [&](std::size_t end) {
     while (at < end) {
       result += is_known[at] ? kHidden : text.substr(at, 1);
@@ -247,8 +263,8 @@ std::string Secrets::hidden_from(std::size_t rest, std::string_view text) const 
 }
 
 std::string Secrets::hidden_end(std::string_view text) const {
-  // How much of the text's beginning is the end of a password, by the way of Knuth, Morris and Pratt: NEXT[i] is how long the longest
-  // beginning is that the first i bytes also end in.
+  // How much of the text's beginning is the end of a password, by the way of Knuth, Morris and Pratt: NEXT[i] is how
+  // long the longest beginning is that the first i bytes also end in.
   std::vector<std::size_t> next(text.size() + 1);
   const auto extended = [&](std::size_t length, char c) {
     while (length > 0 && (length == text.size() || text[length] != c)) length = next[length];

@@ -21,13 +21,16 @@ std::string to_text(const Findings& findings) {
     text += (names_itself ? "" : finding.path + ": ") + finding.problem + "\n    " + finding.hint + "\n";
   }
   text += findings.all.empty() ? "nothing is wrong" : counted(findings.all.size(), "finding");
-  return printable(text + ": looked at " + counted(findings.hooks, "hook") + " of " + counted(findings.events, "event") + "\n");
+  return printable(text + ": looked at " + counted(findings.hooks, "hook") + " of " +
+                   counted(findings.events, "event") + "\n");
 }
 
 boost::json::value to_json(const Findings& findings) {
   boost::json::array out;
   for (const auto& finding : findings.all)
-    out.push_back({{"path", printable(finding.path)}, {"problem", printable(finding.problem)}, {"hint", printable(finding.hint)}});
+    out.push_back({{"path", printable(finding.path)},
+                   {"problem", printable(finding.problem)},
+                   {"hint", printable(finding.hint)}});
   return {{"findings", std::move(out)}};
 }
 

@@ -40,8 +40,10 @@ std::string hint_for(const IgnoredFile& file) {
     case Reason::subdirectory: return "Move the hooks in it one level up and remove it.";
     case Reason::not_regular: return "Remove it, or put the hook itself in its place.";
     case Reason::untrusted: return mend_trust("it");
-    case Reason::in_doubt: return "Set the other directory right: until then it does not run, and vetoes where the event can.";
-    case Reason::unreadable: return "Make it a directory that the engine's user can read, with nothing but hooks in it.";
+    case Reason::in_doubt:
+      return "Set the other directory right: until then it does not run, and vetoes where the event can.";
+    case Reason::unreadable:
+      return "Make it a directory that the engine's user can read, with nothing but hooks in it.";
     case Reason::masked:
     case Reason::overridden: return "";
   }
@@ -63,7 +65,9 @@ bool is_directory(const std::string& path) {
 class FaultFinder {
  public:
   FaultFinder(const Settings& settings, const FindingsRules& rules)
-      : settings_(settings), rules_(rules), interpreters_(settings.trust, hooks_search_path(settings, rules.compat_vdsm)) {}
+      : settings_(settings),
+        rules_(rules),
+        interpreters_(settings.trust, hooks_search_path(settings, rules.compat_vdsm)) {}
 
   Findings find() && {
     std::set<std::string> adhoc;
@@ -72,7 +76,8 @@ class FaultFinder {
     for (const auto& layer : usable_) look_at_layer(layer, adhoc);
     for (const auto& point : settings_.points.all()) {
       if (!point.origin.empty() && !point.parameters.empty())
-        add(std::string(point.origin), "parameters of [" + std::string(point.name) + "] is shown to people and lets no reserved name through",
+        add(std::string(point.origin),
+            "parameters of [" + std::string(point.name) + "] is shown to people and lets no reserved name through",
             "Say it in fires, and take parameters away: a parameter with any other name reaches the hooks without it.");
       look_at_event(std::string(point.name));
     }
@@ -117,7 +122,8 @@ class FaultFinder {
       const auto path = layer + "/" + name;
       if (settings_.points.find(name) != nullptr || name == "__pycache__") continue;
       if (!is_directory(path)) {
-        add(path, "not in an event's directory: nothing looks at it here", "Move it into the directory of its event, or remove it.");
+        add(path, "not in an event's directory: nothing looks at it here",
+            "Move it into the directory of its event, or remove it.");
       } else if (rules_.adhoc && is_event_name(name)) {
         adhoc.insert(name);
       } else {
@@ -147,9 +153,10 @@ class FaultFinder {
 
   void look_at_hook(const std::string& path) {
     if (const auto why = start_obstacle(path)) {
-      add(path, "it would not start: " + why->why, why->kind == StartObstacle::Kind::line_ends
-                                                   ? "Convert its line ends to those of Unix."
-                                                   : "Install the interpreter, or name another one in the first line.");
+      add(path, "it would not start: " + why->why,
+          why->kind == StartObstacle::Kind::line_ends
+              ? "Convert its line ends to those of Unix."
+              : "Install the interpreter, or name another one in the first line.");
     } else if (const auto missing = interpreters_.env_obstacle(path)) {
       add(path, "it would not start: " + *missing, "Install the program, or name another one in the first line.");
     }
@@ -179,7 +186,9 @@ class FaultFinder {
     for (std::size_t i = 0; i < usable_.size(); ++i) {
       const auto beside = usable_[i] + "/" + event + "/" + hook;
       if (!status_of(beside, false)) continue;
-      if (i > layer) add(path, "it has no effect: its hook " + beside + " is in a stronger hooks directory", "Move it beside its hook.");
+      if (i > layer)
+        add(path, "it has no effect: its hook " + beside + " is in a stronger hooks directory",
+            "Move it beside its hook.");
       return;
     }
     add(path, "a sidecar without a hook: there is no " + hook + " here" + hook_that_was_meant(event, hook),

@@ -1,4 +1,5 @@
-// Labels of SELinux: they decide, besides owner and mode, whether libvirt's daemon may run a hook or read what it needs.
+// Labels of SELinux: they decide, besides owner and mode, whether libvirt's daemon may run a hook or read what it
+// needs.
 #include <algorithm>
 #include <chrono>
 
@@ -24,7 +25,8 @@ void add_paths(const std::string& directory, std::vector<std::string>& paths) {
   for (const auto& name : top.names()) {
     const auto path = directory + "/" + name;
     paths.push_back(path);
-    for (const auto& below : Directory(top.open_file(name, O_PATH | O_DIRECTORY).fd).names()) paths.push_back(path + "/" + below);
+    for (const auto& below : Directory(top.open_file(name, O_PATH | O_DIRECTORY).fd).names())
+      paths.push_back(path + "/" + below);
   }
   std::sort(paths.begin() + static_cast<std::ptrdiff_t>(begin), paths.end());
 }
@@ -34,14 +36,19 @@ void add_finding(const std::string& line, std::vector<Finding>& findings) {
   constexpr std::string_view has = " has context ", should = ", should be ", error = " error: ";
   if (const auto at = line.rfind(has); at != std::string::npos) {
     const auto expected = line.rfind(should);
-    if (expected == std::string::npos || line.ends_with("<<none>>")) return;  // of what the policy does not label anything is right
+    if (expected == std::string::npos || line.ends_with("<<none>>"))
+      return;  // of what the policy does not label anything is right
     const auto path = line.substr(0, at);
-    findings.push_back({path, "its SELinux label is " + line.substr(at + has.size(), expected - at - has.size()) + ", it should be " + line.substr(expected + should.size()),
-                        "restorecon -v sets it; without the package vdsm-hook-selinux the policy does not know the engine's files."});
+    findings.push_back(
+        {path,
+         "its SELinux label is " + line.substr(at + has.size(), expected - at - has.size()) + ", it should be " +
+             line.substr(expected + should.size()),
+         "restorecon -v sets it; without the package vdsm-hook-selinux the policy does not know the engine's files."});
   } else if (const auto no_label = line.rfind(error); no_label != std::string::npos) {
     const auto path = line.substr(0, no_label);
     if (!status_of(path, false)) return;  // an event ended meanwhile, and its files went with it
-    findings.push_back({path, "its SELinux label cannot be read: " + line.substr(no_label + error.size()), "restorecon -v sets one."});
+    findings.push_back(
+        {path, "its SELinux label cannot be read: " + line.substr(no_label + error.size()), "restorecon -v sets one."});
   }
 }
 
@@ -52,7 +59,8 @@ std::vector<Finding> find_wrong_labels(const Settings& settings) {
   if (!status_of(kSwitch)) return findings;
   std::vector<std::string> paths;
   for (const auto& directory : settings.paths.hooks_dirs) add_paths(directory, paths);
-  for (const auto& directory : {settings.paths.config_dir, settings.paths.runtime_dir, settings.paths.libexec_dir}) add_paths(directory, paths);
+  for (const auto& directory : {settings.paths.config_dir, settings.paths.runtime_dir, settings.paths.libexec_dir})
+    add_paths(directory, paths);
   const auto runner = make_helper_runner(settings.paths.helper);
   for (std::size_t at = 0; at < paths.size(); at += kPathsAtOnce) {
     ProcessSpec spec;
@@ -67,7 +75,8 @@ std::vector<Finding> find_wrong_labels(const Settings& settings) {
     const auto outcome = runner->run(spec, {});
     if (outcome.kind != ProcessOutcome::Kind::exited) {
       const auto why = outcome.why.empty() ? "it did not end by itself" : outcome.why;
-      findings.push_back({kJudge, "SELinux is on, and the labels cannot be looked at: " + why, "Install it: libselinux-utils, on Debian selinux-utils."});
+      findings.push_back({kJudge, "SELinux is on, and the labels cannot be looked at: " + why,
+                          "Install it: libselinux-utils, on Debian selinux-utils."});
       return findings;
     }
     for (std::size_t begin = 0; begin < outcome.out.text.size();) {

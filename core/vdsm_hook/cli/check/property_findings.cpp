@@ -32,16 +32,21 @@ class PropertyFaultFinder {
     for (const auto& definition : host_.vm.all()) {
       const bool is_stores = store_.vm().find(definition.name) != nullptr;
       const auto of_vm = [](const Sidecar& sidecar) -> const Definitions& { return sidecar.vm_properties; };
-      if (is_impossible(definition)) add_impossible(definition, "", is_stores ? store_file_ : declarer_of(definition, of_vm));
-      if (is_stores && ovirts_vm.find(definition.name) == nullptr) look_for_readers(definition, "", host_.readers_of_vm_property(definition.name));
+      if (is_impossible(definition))
+        add_impossible(definition, "", is_stores ? store_file_ : declarer_of(definition, of_vm));
+      if (is_stores && ovirts_vm.find(definition.name) == nullptr)
+        look_for_readers(definition, "", host_.readers_of_vm_property(definition.name));
     }
     const auto ovirts_device = predefined_device_properties();
     for (const auto& [type, definitions] : host_.device) {
       for (const auto& definition : definitions.all()) {
         const auto of = " of " + type + " devices";
         const bool is_stores = definitions_of(type, store_.device()).find(definition.name) != nullptr;
-        const auto of_type = [&type = type](const Sidecar& sidecar) -> const Definitions& { return definitions_of(type, sidecar.device_properties); };
-        if (is_impossible(definition)) add_impossible(definition, of, is_stores ? store_file_ : declarer_of(definition, of_type));
+        const auto of_type = [&type = type](const Sidecar& sidecar) -> const Definitions& {
+          return definitions_of(type, sidecar.device_properties);
+        };
+        if (is_impossible(definition))
+          add_impossible(definition, of, is_stores ? store_file_ : declarer_of(definition, of_type));
         if (is_stores && definitions_of(type, ovirts_device).find(definition.name) == nullptr)
           look_for_readers(definition, of, host_.readers_of_device_property(type, definition.name));
       }
@@ -58,7 +63,8 @@ class PropertyFaultFinder {
     found_.push_back({std::move(path), std::move(problem), std::move(hint)});
   }
 
-  // The sidecar that DEFINITION, which is not the store's, comes from: the last that has it. DEFINED: what a sidecar defines.
+  // The sidecar that DEFINITION, which is not the store's, comes from: the last that has it. DEFINED: what a sidecar
+  // defines.
   template <typename Defined>
   std::string declarer_of(const Definition& definition, const Defined& defined) const {
     for (auto hook = host_.hooks.rbegin(); hook != host_.hooks.rend(); ++hook)
@@ -67,7 +73,8 @@ class PropertyFaultFinder {
   }
 
   std::string sidecar_file(const PropertyReader& hook) const {
-    const auto found = discover(hook.event, {settings_.paths.hooks_dirs, !rules_.compat_vdsm, !rules_.compat_vdsm, settings_.trust});
+    const auto found =
+        discover(hook.event, {settings_.paths.hooks_dirs, !rules_.compat_vdsm, !rules_.compat_vdsm, settings_.trust});
     for (const auto& file : found.hooks)
       if (file.path == hook.path && !file.sidecar.empty()) return file.sidecar;
     return hook.path;
@@ -77,7 +84,9 @@ class PropertyFaultFinder {
     return "property " + definition.name + of + ", declared by " + definition.declared_by + ": ";
   }
 
-  static bool is_impossible(const Definition& definition) { return find_example(definition.pattern).reach == Reach::unreachable; }
+  static bool is_impossible(const Definition& definition) {
+    return find_example(definition.pattern).reach == Reach::unreachable;
+  }
 
   void add_impossible(const Definition& definition, const std::string& of, const std::string& file) {
     add(file, what_is(definition, of) + "no value can match its pattern " + definition.pattern.text(),
@@ -96,7 +105,8 @@ class PropertyFaultFinder {
       add(store_file_, "vNIC profile '" + name + "': " + problem.text,
           problem.kind == ProblemKind::key_does_not_exist && !refused_name(problem.key)
               ? withheld(problem, "interface", "vdsm-hook props profile edit --unset")
-              : "Set it right (vdsm-hook props profile edit): until then no VM starts that has a vNIC of this profile.");
+              : "Set it right (vdsm-hook props profile edit): until then no VM starts that has a vNIC of this "
+                "profile.");
   }
 
   void look_at_domain(const std::string& file) {
@@ -109,26 +119,31 @@ class PropertyFaultFinder {
         if (metadata == nullptr) continue;
         const auto& definitions = definitions_of(device.type, host_.device);
         look_at_values(file, device.to_text(), metadata->properties, definitions, device.type);
-        look_at_values(file, device.to_text() + ", of its vNIC profile when it was started", metadata->written_out, definitions, device.type);
+        look_at_values(file, device.to_text() + ", of its vNIC profile when it was started", metadata->written_out,
+                       definitions, device.type);
         if (is_store_read_ && !metadata->profile.empty() && !store_.profiles.contains(metadata->profile))
           add(file, device.to_text() + ": there is no vNIC profile '" + metadata->profile + "'",
               "Make it (vdsm-hook props profile create), or detach the vNIC: until then its VM does not start.");
       }
       for (auto& misfit : domain.misfits())
-        add(file, std::move(misfit), "Correct what tells the device, or take the element out: nobody gets its properties, or another device does, too.");
+        add(file, std::move(misfit),
+            "Correct what tells the device, or take the element out: nobody gets its properties, or another device "
+            "does, too.");
     } catch (const Error& error) {
       add(file, error.what(), "Give a domain XML that libvirt would take.");
     }
   }
 
   // TYPE: of the device; empty: they are the VM's.
-  void look_at_values(const std::string& file, const std::string& whose, const PropertyValues& values, const Definitions& definitions,
-                      const std::string& type) {
+  void look_at_values(const std::string& file, const std::string& whose, const PropertyValues& values,
+                      const Definitions& definitions, const std::string& type) {
     for (const auto& problem : guessed(validate(values, definitions, guesses_left_ > 0))) {
       const bool is_undefined = problem.kind == ProblemKind::key_does_not_exist && !refused_name(problem.key);
       if (is_undefined && !is_store_read_) continue;  // the store may define it
-      add(file, whose + ": " + problem.text, is_undefined ? withheld(problem, type, "vdsm-hook props unset")
-                                                          : "Set it right (vdsm-hook props set), or take it out (vdsm-hook props unset): until then its VM does not start.");
+      add(file, whose + ": " + problem.text,
+          is_undefined ? withheld(problem, type, "vdsm-hook props unset")
+                       : "Set it right (vdsm-hook props set), or take it out (vdsm-hook props unset): until then its "
+                         "VM does not start.");
     }
   }
 
@@ -148,7 +163,9 @@ class PropertyFaultFinder {
   static std::string withheld(const PropertyProblem& problem, const std::string& type, const std::string& take_out) {
     const bool can_be_defined = type.empty() || is_device_type(type);
     return "It is withheld from hooks. " +
-           (can_be_defined ? "To let it through: " + define_command(problem.key, open_pattern_of(problem), type) + ". Else take it out (" : "Take it out (") +
+           (can_be_defined ? "To let it through: " + define_command(problem.key, open_pattern_of(problem), type) +
+                                 ". Else take it out ("
+                           : "Take it out (") +
            take_out + ").";
   }
 

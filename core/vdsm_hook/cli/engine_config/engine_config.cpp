@@ -1,4 +1,5 @@
-// The program under the name engine-config: the definitions of custom properties, set as with oVirt's tool of that name.
+// The program under the name engine-config: the definitions of custom properties, set as with oVirt's tool of that
+// name.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -85,7 +86,8 @@ void must_exist(const std::string& file) {
 // All keys, or those in FILE, which has lines KEY.ATTRIBUTE=TEXT.
 std::vector<Key> keys_of(const std::string& file) {
   std::vector<Key> all;
-  for (const auto& facts : definition_keys()) all.push_back({&facts, std::string(facts.description), std::string(facts.type)});
+  for (const auto& facts : definition_keys())
+    all.push_back({&facts, std::string(facts.description), std::string(facts.type)});
   if (file.empty()) return all;
   must_exist(file);
   const auto content = read_file(file, kMaxSettingsBytes);
@@ -117,8 +119,9 @@ const DefinitionKeyFacts& find_key(const std::vector<Key>& keys, const EngineCon
     names.push_back(key.facts->name);
   }
   const auto& file = args.properties_file;
-  throw_wrong_use("There is no key '" + args.key.substr(0, 80) + "'" + (file.empty() ? "" : " in " + file) + did_you_mean(args.key, names) +
-        "; engine-config -l" + (file.empty() ? "" : " -p " + file) + " lists them");
+  throw_wrong_use("There is no key '" + args.key.substr(0, 80) + "'" + (file.empty() ? "" : " in " + file) +
+                  did_you_mean(args.key, names) + "; engine-config -l" + (file.empty() ? "" : " -p " + file) +
+                  " lists them");
 }
 
 std::string ovirts_levels() { return joined(compatibility_levels(), ", "); }
@@ -147,8 +150,8 @@ void get(const DefinitionKeyFacts& key, const PropertyStore& store, const std::s
 void print_differences(const DefinitionKeyFacts& key, const PropertyStore& store) {
   for (const auto& level : store.levels(key.key))
     if (const auto& text = *store.text(key.key, level); text != key.default_text)
-      print_line("Name: " + std::string(key.name) + "\nVersion: " + level + "\nCurrent: " + text + "\nDefault: " +
-                 std::string(key.default_text) + "\n");
+      print_line("Name: " + std::string(key.name) + "\nVersion: " + level + "\nCurrent: " + text +
+                 "\nDefault: " + std::string(key.default_text) + "\n");
 }
 
 // One line that was typed; nullopt: there is none.
@@ -170,7 +173,9 @@ std::string ask_for_level(const std::vector<std::string>& levels) {
   for (;;) {
     print(menu);
     const auto line = read_line();
-    if (!line) throw_wrong_use("The input ended before a version was selected: select one, or say it with --cver=" + levels.back());
+    if (!line)
+      throw_wrong_use("The input ended before a version was selected: select one, or say it with --cver=" +
+                      levels.back());
     std::size_t number = 0;
     const auto [end, error] = std::from_chars(line->data(), line->data() + line->size(), number);
     const bool is_number = error == std::errc() && end == line->data() + line->size();
@@ -179,10 +184,12 @@ std::string ask_for_level(const std::vector<std::string>& levels) {
 }
 
 // The level to change. VERB is what oVirt calls that.
-std::string level_to_change(const DefinitionKeyFacts& key, const Settings& settings, const std::string& asked, const char* verb) {
+std::string level_to_change(const DefinitionKeyFacts& key, const Settings& settings, const std::string& asked,
+                            const char* verb) {
   if (!asked.empty()) {
     if (is_level(asked)) return asked;
-    throw Refusal("Error " + std::string(verb) + " " + std::string(key.name) + "'s value. No such entry with version " + asked + ".",
+    throw Refusal("Error " + std::string(verb) + " " + std::string(key.name) + "'s value. No such entry with version " +
+                      asked + ".",
                   "oVirt's compatibility versions are " + ovirts_levels());
   }
   const auto levels = read_store(settings).levels(key.key);
@@ -220,8 +227,8 @@ void set(const DefinitionKeyFacts& key, const Settings& settings, const EngineCo
 void merge(const DefinitionKeyFacts& key, const Settings& settings, const EngineConfigArgs& args) {
   const std::string name(key.name);
   if (!key.is_mergeable)
-    throw_wrong_use(name + " cannot be merged into: copy what engine-config -g " + name + " shows, and set all of it with engine-config -s " +
-          name + "=...");
+    throw_wrong_use(name + " cannot be merged into: copy what engine-config -g " + name +
+                    " shows, and set all of it with engine-config -s " + name + "=...");
   const auto level = level_to_change(key, settings, args.level, "merging");
   bool is_changed = true;
   change_store(settings, [&](PropertyStore& store) {
@@ -261,14 +268,16 @@ void act(const EngineConfigArgs& args) {
 }
 
 bool is_one_file(int left, int right) {
-  struct stat a{}, b{};
+  struct stat a {
+  }, b{};
   return ::fstat(left, &a) == 0 && ::fstat(right, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 // TEXT goes to stdout, where oVirt's tool has it and scripts look for it, and to stderr; MORE to stderr alone.
 int fail(const std::string& text, const std::string& more = {}) {
   const auto line = printable(text) + "\n";
-  const auto beside = (is_one_file(STDOUT_FILENO, STDERR_FILENO) ? "" : line) + (more.empty() ? "" : printable(more) + "\n");
+  const auto beside =
+      (is_one_file(STDOUT_FILENO, STDERR_FILENO) ? "" : line) + (more.empty() ? "" : printable(more) + "\n");
   for (const auto& [fd, what] : {std::pair(STDOUT_FILENO, line), std::pair(STDERR_FILENO, beside)}) {
     try {
       write_all(fd, what, "a standard stream");

@@ -19,7 +19,8 @@ constexpr ActionWord kActionWords[] = {
     {'s', "--set", Action::set},   {'m', "--merge", Action::merge}, {'d', "--diff", Action::diff},
 };
 
-// Options whose value says something here. --user, --admin-pass-file, --log-file and --log-level are as good as unknown.
+// Options whose value says something here. --user, --admin-pass-file, --log-file and --log-level are as good as
+// unknown.
 struct ValueOption {
   char brief;  // 0: none
   std::string_view full;
@@ -45,13 +46,14 @@ constexpr std::string_view kGetWithKey = "--get=";  // no other action may have 
 
 Action action_of(std::string_view word) {
   if (!is_option(word)) throw_wrong_use("First argument must be an action, and start with '-' or '--'");
-  if (is(word, 'r', "--reload")) throw_wrong_use("There is nothing to reload: what is set holds from the next event on");
+  if (is(word, 'r', "--reload"))
+    throw_wrong_use("There is nothing to reload: what is set holds from the next event on");
   if (word.starts_with(kGetWithKey)) return Action::get;
   const auto* found = std::find_if(std::begin(kActionWords), std::end(kActionWords),
                                    [word](const auto& row) { return is(word, row.brief, row.full); });
   if (found == std::end(kActionWords))
     throw_wrong_use("Action verb must come first, and '" + std::string(word) +
-          "' is not an action.\nPlease tell me what to do: list? get? set? get-all?");
+                    "' is not an action.\nPlease tell me what to do: list? get? set? get-all?");
   return found->action;
 }
 
@@ -59,7 +61,8 @@ Action action_of(std::string_view word) {
 void take_second(std::string_view word, EngineConfigArgs& args) {
   const auto equals = word.find('=');
   if (args.action == Action::set || args.action == Action::merge) {
-    if (equals == std::string_view::npos) throw_wrong_use("Argument for set/merge action must be in format of key=value.");
+    if (equals == std::string_view::npos)
+      throw_wrong_use("Argument for set/merge action must be in format of key=value.");
     args.key = word.substr(0, equals);
     args.value = word.substr(equals + 1);
     return;
@@ -92,11 +95,13 @@ EngineConfigArgs parse_engine_config_args(std::span<const std::string_view> word
                                       [name](const auto& row) { return is(name, row.brief, row.full); });
     const bool is_known = option != std::end(kOptions);
     const bool has_value = name.size() < word.size() || next < words.size();
-    if (is_known && !has_value) throw_wrong_use("The option " + std::string(name) + " needs a value: " + std::string(name) + "=...");
+    if (is_known && !has_value)
+      throw_wrong_use("The option " + std::string(name) + " needs a value: " + std::string(name) + "=...");
     // An option that nobody knows takes the next word for its value, too.
     const auto value = name.size() < word.size() ? word.substr(name.size() + 1) : has_value ? words[next++] : word;
     if (!is_known) continue;
-    if (value.empty() && !option->may_be_empty) throw_wrong_use("The value of the option " + std::string(name) + " is empty");
+    if (value.empty() && !option->may_be_empty)
+      throw_wrong_use("The value of the option " + std::string(name) + " is empty");
     args.*option->target = value;
   }
   return args;

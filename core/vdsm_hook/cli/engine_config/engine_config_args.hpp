@@ -20,8 +20,8 @@ struct EngineConfigArgs {
 };
 
 /// The action comes first, KEY or KEY=VALUE second, options behind them. -h, -help and --help win wherever they stand.
-/// Throws wrong_use with oVirt's text. Source: oVirt; there --admin-pass-file makes of a KEY without '=' an empty value,
-/// and an option at the end without its value is nothing.
+/// Throws wrong_use with oVirt's text. Source: oVirt; there --admin-pass-file makes of a KEY without '=' an empty
+/// value, and an option at the end without its value is nothing.
 EngineConfigArgs parse_engine_config_args(std::span<const std::string_view> words);
 
 /// What the action cannot do without; empty: nothing is missing.

@@ -17,9 +17,7 @@ std::string block_of(std::string_view type) {
   return "\\{type=" + std::string(type) + ";prop=\\{" + std::string(kItems) + "\\}\\};?";
 }
 
-std::string any_block() {
-  return block_of("(" + joined(device_types(), "|") + ")");
-}
+std::string any_block() { return block_of("(" + joined(device_types(), "|") + ")"); }
 
 // To oVirt each type has at most one block, and they stand in the order of its types.
 std::string all_blocks() {
@@ -28,7 +26,9 @@ std::string all_blocks() {
   return pattern;
 }
 
-bool fits(std::string_view text, std::string_view pattern) { return Pattern::compile(pattern).matches(printable(text)); }
+bool fits(std::string_view text, std::string_view pattern) {
+  return Pattern::compile(pattern).matches(printable(text));
+}
 
 std::vector<std::string_view> split(std::string_view text) {
   while (text.ends_with(';')) text.remove_suffix(1);
@@ -54,7 +54,8 @@ std::string refusal_of_network(std::string_view text) {
   for (const auto item : split(text)) {
     const auto equals = item.find('=');
     if (equals == std::string_view::npos)
-      return wrong + std::string(item) + " cannot be used for custom properties definition.\n"
+      return wrong + std::string(item) +
+             " cannot be used for custom properties definition.\n"
              "A string of key=value pair should be used instead, where the value should be a correct regex expression";
     const auto pattern = item.substr(equals + 1);
     if (!compiles(pattern)) return wrong + std::string(pattern) + " must be a valid regex expression";
@@ -68,9 +69,13 @@ std::string refusal_by_ovirt(DefinitionKey key, std::string_view text) {
   const std::string wrong = "Invalid syntax, ";
   switch (key) {
     case DefinitionKey::vm:
-      return fits(text, kItems) ? "" : wrong + "user defined VM properties specification should conform to " + std::string(kItems);
+      return fits(text, kItems)
+                 ? ""
+                 : wrong + "user defined VM properties specification should conform to " + std::string(kItems);
     case DefinitionKey::device:
-      return fits(text, all_blocks()) ? "" : wrong + "custom device properties specification should conform to " + any_block();
+      return fits(text, all_blocks())
+                 ? ""
+                 : wrong + "custom device properties specification should conform to " + any_block();
     case DefinitionKey::network: return refusal_of_network(text);
   }
   return {};

@@ -13,7 +13,8 @@
 namespace vdsm_hook::cli {
 
 // Each is in its own file, and declared here, beside its row.
-CommandMain run_main, plan_main, list_main, points_main, check_main, new_main, props_main, libvirt_call_main, libvirt_bridge_main;
+CommandMain run_main, plan_main, list_main, points_main, check_main, new_main, props_main, libvirt_call_main,
+    libvirt_bridge_main;
 
 namespace {
 
@@ -35,10 +36,11 @@ constexpr Command kCommands[] = {
 };
 
 constexpr CommandGroup kFront{"vdsm-hook", "runs the hooks of virtualization events.", "COMMAND", kCommands,
-                         "vdsm-hook run before_vm_start --domxml vm.xml --property macspoof=true --diff"};
+                              "vdsm-hook run before_vm_start --domxml vm.xml --property macspoof=true --diff"};
 
 std::string usage() {
-  std::string text = std::string(kFront.name) + ": " + std::string(kFront.summary) + "\n\nUsage: vdsm-hook COMMAND [OPTION]...\n\n";
+  std::string text =
+      std::string(kFront.name) + ": " + std::string(kFront.summary) + "\n\nUsage: vdsm-hook COMMAND [OPTION]...\n\n";
   Table table;
   for (const auto& command : kCommands) table.push_back({std::string(command.name), std::string(command.summary)});
   for (const auto& line : aligned(table, 2)) text += line;
@@ -66,7 +68,8 @@ int dispatch(int argc, char** argv) {
   if (word.empty()) {
     complain("no command was given; vdsm-hook --help lists them");
   } else {
-    complain("there is no command '" + printable(word) + "'" + did_you_mean(word, names) + "; vdsm-hook --help lists them");
+    complain("there is no command '" + printable(word) + "'" + did_you_mean(word, names) +
+             "; vdsm-hook --help lists them");
   }
   return wrong_use;
 }

@@ -33,13 +33,16 @@ void DomainOptions::add_file_to(Arguments& arguments, const std::string& device_
 Argument& DomainOptions::add_to(Arguments& arguments, const std::string& device_description, Value file) {
   auto& of_libvirt = arguments.positional(kVm, &vm, "its name, UUID or id in libvirt; none with --domxml");
   auto& uri = arguments.option("-c,--connect", &connect, kConnection, "of libvirt, instead of its own default");
-  auto& of_file = arguments.option("--domxml", &domxml, file, std::string("a domain XML that the VM is") + (file.metavar == kFile.metavar ? "" : "; - is stdin"));
+  auto& of_file = arguments.option(
+      "--domxml", &domxml, file,
+      std::string("a domain XML that the VM is") + (file.metavar == kFile.metavar ? "" : "; - is stdin"));
   of_libvirt.gives_way_to(of_file.excludes(uri));
   arguments.option("--device", &device, "DEVICE", device_description);
   return of_file;
 }
 
-void DomainOptions::settle(const Arguments& arguments, std::string_view action, int argc, char** argv, std::vector<std::string>* words, const std::string& type) {
+void DomainOptions::settle(const Arguments& arguments, std::string_view action, int argc, char** argv,
+                           std::vector<std::string>* words, const std::string& type) {
   if (words != nullptr && !domxml.empty() && !vm.empty()) {
     words->insert(words->begin(), vm);
     vm.clear();

@@ -24,8 +24,8 @@ class ChangedDomain {
   virtual bool save() = 0;
 };
 
-/// A domain XML file that is changed in place: locked from construction to the end, replaced as a whole by save(), which
-/// throws when somebody put another file there meanwhile.
+/// A domain XML file that is changed in place: locked from construction to the end, replaced as a whole by save(),
+/// which throws when somebody put another file there meanwhile.
 class DomainFile final : public ChangedDomain {
  public:
   DomainFile(const std::string& name, const Settings& settings);
@@ -50,7 +50,8 @@ class LibvirtVms {
   };
 
   virtual ~LibvirtVms() = default;
-  virtual std::unique_ptr<ChangedDomain> open(const std::string& uri, const std::string& vm, const Settings& settings) const = 0;
+  virtual std::unique_ptr<ChangedDomain> open(const std::string& uri, const std::string& vm,
+                                              const Settings& settings) const = 0;
   /// What runs, if it does, then the definition, if there is one. VM: empty is all VMs.
   virtual std::vector<Document> read(const std::string& uri, const std::string& vm) const = 0;
 };
@@ -66,14 +67,16 @@ struct DomainOptions {
   Argument& add_to(Arguments& arguments, const std::string& device_description, Value file = kFile);
   /// Only the file and the device, which are required.
   void add_file_to(Arguments& arguments, const std::string& device_description);
-  /// After parsing: checks that there is a VM or a file. WORDS: the positionals behind the VM, of which the first may have been
-  /// taken for it; there is at least one then, of TYPE. A VM needs libvirt: where it is not linked in, the program that has it
-  /// goes on with ACTION and never returns. Throws misuse().
-  void settle(const Arguments& arguments, std::string_view action, int argc, char** argv, std::vector<std::string>* words = nullptr, const std::string& type = {});
+  /// After parsing: checks that there is a VM or a file. WORDS: the positionals behind the VM, of which the first may
+  /// have been taken for it; there is at least one then, of TYPE. A VM needs libvirt: where it is not linked in, the
+  /// program that has it goes on with ACTION and never returns. Throws misuse().
+  void settle(const Arguments& arguments, std::string_view action, int argc, char** argv,
+              std::vector<std::string>* words = nullptr, const std::string& type = {});
   std::unique_ptr<ChangedDomain> open(const Settings& settings) const;
 };
 
-inline constexpr const char* kDeviceForms = "by MAC address, alias, target device, address, or TYPE:N (the Nth); the VM itself unless given";
+inline constexpr const char* kDeviceForms =
+    "by MAC address, alias, target device, address, or TYPE:N (the Nth); the VM itself unless given";
 
 /// What --device means.
 struct Target {

@@ -16,7 +16,7 @@ namespace vdsm_hook::cli {
 
 // Each is in its own file, and declared here, beside its row.
 CommandMain props_validate_main, props_show_main, props_set_main, props_unset_main, props_define_main,
-            props_definitions_main, props_profile_main;
+    props_definitions_main, props_profile_main;
 
 namespace {
 
@@ -33,7 +33,8 @@ constexpr Command kPropsActions[] = {
 }  // namespace
 
 int props_main(int argc, char** argv) {
-  return run_action(kPropsActions, "vdsm-hook props", "Custom properties of VMs, their devices and vNIC profiles.", argc, argv);
+  return run_action(kPropsActions, "vdsm-hook props", "Custom properties of VMs, their devices and vNIC profiles.",
+                    argc, argv);
 }
 
 int tell(const Change& change, const FormatOption& format) {

@@ -29,7 +29,8 @@ std::vector<Row> rows_of(const HostProperties& host, const std::string& name) {
     if (is_asked(definition)) rows.push_back({"VM", definition, host.readers_of_vm_property(definition.name)});
   for (const auto& [type, of_type] : host.device)
     for (const auto& definition : of_type.all())
-      if (is_asked(definition)) rows.push_back({type, definition, host.readers_of_device_property(type, definition.name)});
+      if (is_asked(definition))
+        rows.push_back({type, definition, host.readers_of_device_property(type, definition.name)});
   for (const auto& definition : host.network.all())
     if (is_asked(definition)) rows.push_back({"network", definition, {}});
   return rows;
@@ -37,7 +38,9 @@ std::vector<Row> rows_of(const HostProperties& host, const std::string& name) {
 
 std::string to_text(const std::vector<Row>& rows) {
   Table table{{"PROPERTY", "OF", "PATTERN", "DECLARED BY"}};
-  for (const auto& row : rows) table.push_back({row.definition.name, row.of, row.definition.pattern.text(), printable(row.definition.declared_by)});
+  for (const auto& row : rows)
+    table.push_back(
+        {row.definition.name, row.of, row.definition.pattern.text(), printable(row.definition.declared_by)});
   std::string text;
   for (const auto& line : aligned(table, 0)) text += line;
   return text;
@@ -70,11 +73,13 @@ std::string without(std::string_view text, const std::vector<std::string>& names
   std::vector<std::string_view> there;
   for (const auto& item : read_items(text).items) {
     there.push_back(item.name);
-    if (std::find(names.begin(), names.end(), item.name) == names.end()) rest.push_back(std::string(item.name) + "=" + std::string(item.text));
+    if (std::find(names.begin(), names.end(), item.name) == names.end())
+      rest.push_back(std::string(item.name) + "=" + std::string(item.text));
   }
   for (const auto& name : names)
     if (std::find(there.begin(), there.end(), name) == there.end())
-      throw Error(Errc::wrong_use, "the administrator defines no property '" + printable(name.substr(0, 80)) + "' here" + did_you_mean(name, there));
+      throw Error(Errc::wrong_use, "the administrator defines no property '" + printable(name.substr(0, 80)) +
+                                       "' here" + did_you_mean(name, there));
   return joined(rest, ";");
 }
 
@@ -108,7 +113,8 @@ int props_definitions_main(int argc, char** argv) {
     std::vector<std::string_view> names;
     const auto all = rows_of(host, "");
     for (const auto& row : all) names.push_back(row.definition.name);
-    throw Error(Errc::wrong_use, "nobody defines a property '" + printable(name.substr(0, 80)) + "'" + did_you_mean(name, names));
+    throw Error(Errc::wrong_use,
+                "nobody defines a property '" + printable(name.substr(0, 80)) + "'" + did_you_mean(name, names));
   }
   print(format.is_json() ? to_line(to_json(rows)) : to_text(rows));
   return done;
@@ -128,7 +134,8 @@ int props_define_main(int argc, char** argv) {
   bool is_network = false, removes = false;
   FormatOption format;
   LocationOptions locations;
-  arguments.positional("DEFINITION", &words, "NAME=REGEX for the whole value (RE2); with --remove only NAME").required();
+  arguments.positional("DEFINITION", &words, "NAME=REGEX for the whole value (RE2); with --remove only NAME")
+      .required();
   auto& of_device = arguments.option("--device", &type, "TYPE", "of devices of this type: interface, disk, ...");
   arguments.flag("--network", is_network, "of networks on hosts").excludes(of_device);
   arguments.flag("--remove", removes, "take the definitions out");
@@ -140,14 +147,17 @@ int props_define_main(int argc, char** argv) {
   const auto settings = locations.load();
   const auto key = !type.empty() ? DefinitionKey::device : is_network ? DefinitionKey::network : DefinitionKey::vm;
   for (const auto& word : words)
-    if (word.find(';') != std::string::npos) throw Error(Errc::wrong_use, "'" + printable(word.substr(0, 80)) + "': a definition cannot hold a ;");
+    if (word.find(';') != std::string::npos)
+      throw Error(Errc::wrong_use, "'" + printable(word.substr(0, 80)) + "': a definition cannot hold a ;");
   const auto given = joined(words, ";");
   Change change;
   change_store(settings, [&](PropertyStore& store) {
     const auto at = level_to_change(store, key, level);
     const auto* before = store.text(key, at);
     const std::string old = before == nullptr ? "" : *before;
-    const auto changed = [&](std::string_view text) { return removes ? without(text, words) : merged_definitions(text, given); };
+    const auto changed = [&](std::string_view text) {
+      return removes ? without(text, words) : merged_definitions(text, given);
+    };
     std::string text;
     if (key == DefinitionKey::device) {
       auto types = parse_device_definitions(old, std::string(facts_of(key).name));
@@ -160,7 +170,8 @@ int props_define_main(int argc, char** argv) {
     store.set_text(key, at, text);
     change.changed = text != old;
     for (const auto& word : words)
-      change.done.push_back(std::string(facts_of(key).name) + ", level " + at + ": " + (removes ? word + " is taken out" : word));
+      change.done.push_back(std::string(facts_of(key).name) + ", level " + at + ": " +
+                            (removes ? word + " is taken out" : word));
   });
   return tell(change, format);
 }

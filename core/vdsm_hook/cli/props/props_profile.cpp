@@ -50,7 +50,9 @@ std::vector<std::string> users_of(const VnicProfile& profile, const std::string&
       continue;
     }
     try {
-      for (auto& user : users_in(DomainEditor(read_regular_file(file, settings.max_payload_bytes)), " in " + file, name)) users.push_back(std::move(user));
+      for (auto& user :
+           users_in(DomainEditor(read_regular_file(file, settings.max_payload_bytes)), " in " + file, name))
+        users.push_back(std::move(user));
     } catch (const Error& error) {
       users.push_back("nobody knows whom: " + file + " cannot be read: " + error.what());
     }
@@ -63,9 +65,11 @@ std::vector<std::string> users_in_libvirt(const LibvirtVms& vms, const std::stri
   std::vector<std::string> users;
   for (const auto& document : vms.read("", "")) {
     try {
-      for (auto& user : users_in(DomainEditor(document.xml), document.is_running ? ", which runs" : "", name)) users.push_back(std::move(user));
+      for (auto& user : users_in(DomainEditor(document.xml), document.is_running ? ", which runs" : "", name))
+        users.push_back(std::move(user));
     } catch (const Error& error) {
-      users.push_back("nobody knows whom: the metadata of the VM " + read_domain_facts(document.xml).name + " cannot be read: " + error.what());
+      users.push_back("nobody knows whom: the metadata of the VM " + read_domain_facts(document.xml).name +
+                      " cannot be read: " + error.what());
     }
   }
   return users;
@@ -80,7 +84,8 @@ std::string profile_at(const DomainEditor& domain, std::size_t device) {
 // The store need not look into FILE for users of the profile NAME when none is left there.
 void forget_unused(PropertyStore& store, const std::string& name, const DomainFile& file) {
   const auto known = store.profiles.find(name);
-  if (known != store.profiles.end() && users_in(file.editor(), "", name).empty()) std::erase(known->second.files, file.name());
+  if (known != store.profiles.end() && users_in(file.editor(), "", name).empty())
+    std::erase(known->second.files, file.name());
 }
 
 std::string to_text(const PropertyStore& store, const std::string& only) {
@@ -99,8 +104,10 @@ boost::json::value to_json(const PropertyStore& store, const std::string& only) 
   for (const auto& [name, profile] : store.profiles) {
     if (!only.empty() && only != name) continue;
     boost::json::array properties;
-    for (const auto& [property, value] : profile.properties) properties.push_back({{"name", property}, {"value", printable(value)}});
-    profiles.push_back({{"name", printable(name)}, {"properties", std::move(properties)}, {"files", json_list(profile.files)}});
+    for (const auto& [property, value] : profile.properties)
+      properties.push_back({{"name", property}, {"value", printable(value)}});
+    profiles.push_back(
+        {{"name", printable(name)}, {"properties", std::move(properties)}, {"files", json_list(profile.files)}});
   }
   return {{"profiles", std::move(profiles)}};
 }
@@ -156,7 +163,8 @@ int create_main(int argc, char** argv) {
   options.add_rest_to(arguments);
   if (!arguments.parse(argc, argv)) return done;
 
-  if (const auto why = refused_profile_name(options.name)) throw Error(Errc::wrong_use, "vNIC profile " + in_quotes(options.name) + ": " + *why);
+  if (const auto why = refused_profile_name(options.name))
+    throw Error(Errc::wrong_use, "vNIC profile " + in_quotes(options.name) + ": " + *why);
   const auto values = read_variables(words, "the property");
   const auto settings = options.locations.load();
   Change change;
@@ -164,7 +172,8 @@ int create_main(int argc, char** argv) {
   if (change.problems.empty())
     change_store(settings, [&](PropertyStore& store) {
       if (!store.profiles.emplace(options.name, VnicProfile{values, {}}).second)
-        throw Error(Errc::wrong_use, "there is a vNIC profile " + in_quotes(options.name) + " already; vdsm-hook props profile edit changes it");
+        throw Error(Errc::wrong_use, "there is a vNIC profile " + in_quotes(options.name) +
+                                         " already; vdsm-hook props profile edit changes it");
       change.changed = true;
       change.done.push_back("vNIC profile " + options.name + " is made");
     });
@@ -186,7 +195,8 @@ int edit_main(int argc, char** argv) {
   if (!arguments.parse(argc, argv)) return done;
 
   const auto values = read_variables(words, "the property");
-  if (values.empty() && unset.empty()) throw Error(Errc::wrong_use, "nothing is to be changed: give NAME=VALUE or --unset NAME");
+  if (values.empty() && unset.empty())
+    throw Error(Errc::wrong_use, "nothing is to be changed: give NAME=VALUE or --unset NAME");
   const auto settings = options.locations.load();
   Change change;
   change.problems = judge(values, settings);
@@ -196,7 +206,8 @@ int edit_main(int argc, char** argv) {
       const auto before = profile.properties;
       for (const auto& name : unset)
         if (std::erase_if(profile.properties, [&name](const auto& entry) { return entry.first == name; }) == 0)
-          throw Error(Errc::wrong_use, "the vNIC profile " + in_quotes(options.name) + " has no property " + in_quotes(name));
+          throw Error(Errc::wrong_use,
+                      "the vNIC profile " + in_quotes(options.name) + " has no property " + in_quotes(name));
       for (const auto& [name, value] : values) {
         const auto is_it = [&name = name](const auto& entry) { return entry.first == name; };
         const auto found = std::find_if(profile.properties.begin(), profile.properties.end(), is_it);
@@ -219,7 +230,8 @@ int delete_main(int argc, char** argv) {
                       "their names then: a reference elsewhere is not seen, and of a file that is gone "
                       "nobody knows.");
   arguments.example("vdsm-hook props profile delete fast");
-  arguments.exit_codes("0 deleted; 1 it is in use, or nobody knows: by whom is listed; 2 there is no such profile, or wrong use.");
+  arguments.exit_codes(
+      "0 deleted; 1 it is in use, or nobody knows: by whom is listed; 2 there is no such profile, or wrong use.");
   ProfileOptions options;
   bool is_forced = false;
   options.add_to(arguments, "its name");
@@ -298,7 +310,8 @@ int attach_main(int argc, char** argv) {
   Change change;
   change_store(settings, [&](PropertyStore& store) {
     if (!is_known(profile_of(store, options.name)))
-      throw Error(Errc::engine_failure, "the vNIC profile " + in_quotes(options.name) + " was made anew in the meantime: attach the vNIC again");
+      throw Error(Errc::engine_failure, "the vNIC profile " + in_quotes(options.name) +
+                                            " was made anew in the meantime: attach the vNIC again");
     change.changed = file.save();
     if (old != options.name) forget_unused(store, old, file);
     change.done.push_back(file.editor().devices()[nic].to_text() + ": vNIC profile " + options.name);
@@ -322,7 +335,8 @@ int detach_main(int argc, char** argv) {
   DomainFile file(real_name(domain.domxml), settings);  // locked before the store is, as attach does
   const auto nic = find_nic(file.editor(), domain.device);
   const auto profile = profile_at(file.editor(), nic);
-  if (profile.empty()) throw Error(Errc::wrong_use, file.editor().devices()[nic].to_text() + " refers to no vNIC profile");
+  if (profile.empty())
+    throw Error(Errc::wrong_use, file.editor().devices()[nic].to_text() + " refers to no vNIC profile");
   file.editor().set_profile(nic, std::nullopt);
   Change change;
   change_store(settings, [&](PropertyStore& store) {
@@ -345,7 +359,8 @@ constexpr Command kProfileActions[] = {
 }  // namespace
 
 int props_profile_main(int argc, char** argv) {
-  return run_action(kProfileActions, "vdsm-hook props profile", "vNIC profiles: named sets of properties that vNICs refer to.", argc, argv);
+  return run_action(kProfileActions, "vdsm-hook props profile",
+                    "vNIC profiles: named sets of properties that vNICs refer to.", argc, argv);
 }
 
 }  // namespace vdsm_hook::cli

@@ -54,8 +54,10 @@ Shown shown(const std::string& name, const std::string& value, std::string origi
   } else if (const auto why = refused_name(name)) {
     one.problems.push_back(*why);
   } else {
-    one.notes.emplace_back(delivers_undefined ? "nobody defines it: withheld from hooks at a restore and where the VM comes from another host"
-                                              : "withheld from hooks: nobody defines it");
+    one.notes.emplace_back(
+        delivers_undefined
+            ? "nobody defines it: withheld from hooks at a restore and where the VM comes from another host"
+            : "withheld from hooks: nobody defines it");
   }
   if (one.readers.empty()) one.notes.emplace_back("no installed hook reads it");
   return one;
@@ -64,7 +66,8 @@ Shown shown(const std::string& name, const std::string& value, std::string origi
 std::vector<Shown> of_vm(const DomainFacts& facts, const Host& host) {
   std::vector<Shown> properties;
   for (const auto& [name, value] : facts.custom_properties)
-    properties.push_back(shown(name, value, "VM", host.properties.vm, host.properties.readers_of_vm_property(name), host.delivers_undefined));
+    properties.push_back(shown(name, value, "VM", host.properties.vm, host.properties.readers_of_vm_property(name),
+                               host.delivers_undefined));
   return properties;
 }
 
@@ -75,15 +78,18 @@ ShownDevice of_device(const DeviceIdentity& identity, const DeviceMetadata& meta
   if (const auto found = host.store.profiles.find(metadata.profile); found != host.store.profiles.end()) {
     profile = found->second.properties;
   } else if (!metadata.profile.empty()) {
-    notes.push_back(identity.to_text() + " refers to the vNIC profile '" + metadata.profile + "', and there is none of this name");
+    notes.push_back(identity.to_text() + " refers to the vNIC profile '" + metadata.profile +
+                    "', and there is none of this name");
   }
   std::unordered_map<std::string_view, std::string_view> of_the_vm;
   for (const auto& [name, value] : facts.custom_properties) of_the_vm.emplace(name, value);
   const auto add = [&](const PropertyValues& values, const std::string& origin) {
     for (const auto& [name, value] : values) {
       device.properties.push_back(shown(name, value, origin, definitions_of(identity.type, host.properties.device),
-                                        host.properties.readers_of_device_property(identity.type, name), host.delivers_undefined));
-      if (const auto vms = of_the_vm.find(name); vms != of_the_vm.end() && vms->second != value) device.properties.back().notes.push_back("the VM's value wins");
+                                        host.properties.readers_of_device_property(identity.type, name),
+                                        host.delivers_undefined));
+      if (const auto vms = of_the_vm.find(name); vms != of_the_vm.end() && vms->second != value)
+        device.properties.back().notes.push_back("the VM's value wins");
     }
   };
   add(metadata.left_of(profile), "profile " + metadata.profile);
@@ -110,7 +116,8 @@ void add_rows(const std::vector<Shown>& properties, Table& table) {
     if (!one.readers.empty()) add("read by " + joined(one.readers, ", "));
     for (const auto& note : one.notes) add(note);
     for (const auto& problem : one.problems) add("WRONG: " + problem);
-    table.push_back({printable(one.name) + " = " + printable(one.value), printable("of the " + one.origin), printable(remarks)});
+    table.push_back(
+        {printable(one.name) + " = " + printable(one.value), printable("of the " + one.origin), printable(remarks)});
   }
 }
 
@@ -129,7 +136,8 @@ std::string to_text(const ShownDomain& domain, bool is_one_device) {
   for (std::size_t i = 0; i < counts.size(); ++i) {
     if (i > 0) {
       const auto& device = domain.devices[i - 1];
-      text += device.identity.to_text() + (device.profile.empty() ? "" : ", vNIC profile " + printable(device.profile)) + "\n";
+      text += device.identity.to_text() +
+              (device.profile.empty() ? "" : ", vNIC profile " + printable(device.profile)) + "\n";
     } else if (!is_one_device) {
       text += "VM " + printable(domain.name) + "\n";
     }
@@ -171,15 +179,20 @@ boost::json::value to_json(const ShownDomain& domain) {
 // Whether hooks would get other values for VM or devices.
 bool has_other_properties(const DomainFacts& a, const DomainFacts& b) {
   return a.custom_properties != b.custom_properties ||
-         !std::equal(a.devices.begin(), a.devices.end(), b.devices.begin(), b.devices.end(), [](const DeviceMetadata& one, const DeviceMetadata& other) {
-           return one.attributes == other.attributes && one.profile == other.profile && one.properties == other.properties;
-         });
+         !std::equal(a.devices.begin(), a.devices.end(), b.devices.begin(), b.devices.end(),
+                     [](const DeviceMetadata& one, const DeviceMetadata& other) {
+                       return one.attributes == other.attributes && one.profile == other.profile &&
+                              one.properties == other.properties;
+                     });
 }
 
-std::string xml_of(const LibvirtVms& vms, const DomainOptions& domain, bool wants_definition, std::vector<std::string>& notes) {
+std::string xml_of(const LibvirtVms& vms, const DomainOptions& domain, bool wants_definition,
+                   std::vector<std::string>& notes) {
   auto documents = vms.read(domain.connect, domain.vm);
-  if (documents.size() > 1 && !wants_definition && has_other_properties(DomainEditor(documents[0].xml).facts(), DomainEditor(documents[1].xml).facts()))
-    notes.emplace_back("this is the VM as it runs; its definition, for the next start, has other properties: --inactive shows them");
+  if (documents.size() > 1 && !wants_definition &&
+      has_other_properties(DomainEditor(documents[0].xml).facts(), DomainEditor(documents[1].xml).facts()))
+    notes.emplace_back(
+        "this is the VM as it runs; its definition, for the next start, has other properties: --inactive shows them");
   if (documents.empty() || (wants_definition && documents.back().is_running))
     throw Error(Errc::wrong_use, "the VM '" + printable(domain.vm) + "' has no definition");
   return std::move(wants_definition ? documents.back().xml : documents.front().xml);
@@ -199,7 +212,8 @@ int props_show_main(int argc, char** argv) {
   FormatOption format;
   LocationOptions locations;
   const auto& file = domain.add_to(arguments, kDeviceForms, kFileOrStream);
-  arguments.flag("--inactive", wants_definition, "of a VM that runs: its definition, for the next start").excludes(file);
+  arguments.flag("--inactive", wants_definition, "of a VM that runs: its definition, for the next start")
+      .excludes(file);
   format.add_to(arguments);
   locations.add_to(arguments);
   if (!arguments.parse(argc, argv)) return done;
@@ -213,7 +227,8 @@ int props_show_main(int argc, char** argv) {
   const auto target = target_of(editor, domain.device);
   const auto store = read_store(settings);
   SidecarCache sidecars;
-  auto shown = shown_domain(editor, target.device, {find_host_properties(settings, store, sidecars), store, settings.delivers_undefined});
+  auto shown = shown_domain(editor, target.device,
+                            {find_host_properties(settings, store, sidecars), store, settings.delivers_undefined});
   shown.notes.insert(shown.notes.begin(), notes.begin(), notes.end());
   print(format.is_json() ? to_line(to_json(shown)) : to_text(shown, target.device.has_value()));
   return done;

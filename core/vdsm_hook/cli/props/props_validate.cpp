@@ -28,17 +28,23 @@ int props_validate_main(int argc, char** argv) {
                       "definitions allow, and if not, what was expected. Definitions that are given replace "
                       "all others.");
   arguments.example("vdsm-hook props validate --vm sap_agent=true");
-  arguments.example("vdsm-hook props validate --device interface 'speed=1000;duplex=full' \\\n  --device-definitions '{type=interface;prop={speed=^([0-9]{1,5})$;duplex=^(full|half)$}}'");
+  arguments.example(
+      "vdsm-hook props validate --device interface 'speed=1000;duplex=full' \\\n  --device-definitions "
+      "'{type=interface;prop={speed=^([0-9]{1,5})$;duplex=^(full|half)$}}'");
   arguments.exit_codes("0 the values are valid; 1 they are not; 2 the definitions are refused, or wrong use.");
   std::string vm, vm_definitions, device_definitions;
   std::pair<std::string, std::string> device;  // type, values
   FormatOption format;
   LocationOptions locations;
   auto& of_vm = arguments.option("--vm", &vm, "TEXT", "the values of a VM").may_be_empty();  // no values
-  auto& of_device = arguments.option("--device", &device, "TYPE TEXT", "the values of a device: interface, disk, ...").may_be_empty().excludes(of_vm);
-  auto& for_vm = arguments.option("--vm-definitions", &vm_definitions, "TEXT", "NAME=REGEX;NAME=REGEX, as UserDefinedVMProperties");
+  auto& of_device = arguments.option("--device", &device, "TYPE TEXT", "the values of a device: interface, disk, ...")
+                        .may_be_empty()
+                        .excludes(of_vm);
+  auto& for_vm = arguments.option("--vm-definitions", &vm_definitions, "TEXT",
+                                  "NAME=REGEX;NAME=REGEX, as UserDefinedVMProperties");
   for_vm.may_be_empty().needs(of_vm);
-  auto& for_device = arguments.option("--device-definitions", &device_definitions, "TEXT", "{type=TYPE;prop={NAME=REGEX}};..., as CustomDeviceProperties");
+  auto& for_device = arguments.option("--device-definitions", &device_definitions, "TEXT",
+                                      "{type=TYPE;prop={NAME=REGEX}};..., as CustomDeviceProperties");
   for_device.may_be_empty().needs(of_device);
   format.add_to(arguments);
   locations.add_to(arguments);
@@ -56,7 +62,8 @@ int props_validate_main(int argc, char** argv) {
     SidecarCache sidecars;
     host = find_host_properties(settings, read_store(settings), sidecars);
   }
-  const auto problems = of_vm.is_given() ? validate(vm, host.vm) : validate_device(device.first, device.second, host.device);
+  const auto problems =
+      of_vm.is_given() ? validate(vm, host.vm) : validate_device(device.first, device.second, host.device);
   print(format.is_json() ? to_line({{"problems", to_json(problems)}}) : to_text(problems));
   return problems.empty() ? done : vetoed;
 }

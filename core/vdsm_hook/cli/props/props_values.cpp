@@ -37,7 +37,8 @@ bool is_same(const DeviceIdentity& a, const DeviceIdentity& b) {
 }
 
 // DEVICE in each of EDITORS that has it; which one it means the first of them says. Empty: the VM.
-std::vector<PropertyPlace> places_of(const std::vector<DomainEditor*>& editors, const std::string& device, std::vector<std::string>& notes) {
+std::vector<PropertyPlace> places_of(const std::vector<DomainEditor*>& editors, const std::string& device,
+                                     std::vector<std::string>& notes) {
   std::vector<PropertyPlace> places;
   std::exception_ptr failure;
   for (auto* editor : editors) {
@@ -50,12 +51,15 @@ std::vector<PropertyPlace> places_of(const std::vector<DomainEditor*>& editors, 
       continue;
     }
     const auto devices = editor->devices();
-    const auto found = std::find_if(devices.begin(), devices.end(), [&](const auto& one) { return is_same(one, *places.front().device()); });
-    if (found != devices.end()) places.push_back({*editor, {static_cast<std::size_t>(found - devices.begin()), found->to_text()}});
+    const auto found = std::find_if(devices.begin(), devices.end(),
+                                    [&](const auto& one) { return is_same(one, *places.front().device()); });
+    if (found != devices.end())
+      places.push_back({*editor, {static_cast<std::size_t>(found - devices.begin()), found->to_text()}});
   }
   if (places.empty()) std::rethrow_exception(failure);
   if (places.size() < editors.size())
-    notes.push_back(places.front().target.text + (failure ? " is in the definition only, not in the VM as it runs" : " is in the VM as it runs only, not in its definition"));
+    notes.push_back(places.front().target.text + (failure ? " is in the definition only, not in the VM as it runs"
+                                                          : " is in the VM as it runs only, not in its definition"));
   return places;
 }
 
@@ -77,8 +81,9 @@ void name_owners(std::vector<PropertyProblem>& problems, const std::string& type
     if (!type.empty() && host.vm.find(problem.key) != nullptr) {
       problem.text = about_value(problem.key, problem.value, "it is a property of VMs: leave out --device");
     } else if (!types.empty()) {
-      problem.text = about_value(problem.key, problem.value, "it is a property of " + joined(types, ", ") + " devices: give " +
-                                                                 (type.empty() ? "--device" : "one of them with --device"));
+      problem.text = about_value(problem.key, problem.value,
+                                 "it is a property of " + joined(types, ", ") + " devices: give " +
+                                     (type.empty() ? "--device" : "one of them with --device"));
     }
   }
 }
@@ -92,8 +97,9 @@ int props_set_main(int argc, char** argv) {
                       "libvirt that is the definition and, when it runs, the VM as it runs.");
   arguments.example("vdsm-hook props set web-01 macspoof=true");
   arguments.example("vdsm-hook props set speed=1000 duplex=full --domxml vm.xml --device 52:54:00:6b:3c:58");
-  arguments.exit_codes("0 set; 1 a value is refused, and nothing was changed, or libvirt refused it; 2 wrong use; 3 the file cannot\n"
-                       "be written.");
+  arguments.exit_codes(
+      "0 set; 1 a value is refused, and nothing was changed, or libvirt refused it; 2 wrong use; 3 the file cannot\n"
+      "be written.");
   std::vector<std::string> words;
   DomainOptions options;
   FormatOption format;
@@ -106,7 +112,8 @@ int props_set_main(int argc, char** argv) {
 
   const bool starts_with_setting = options.vm.find('=') != std::string::npos;
   if (starts_with_setting && options.domxml.empty())
-    throw arguments.misuse("'" + printable(options.vm.substr(0, 80)) + "' is no VM: give its name first (of one with a '=' the UUID), or --domxml FILE");
+    throw arguments.misuse("'" + printable(options.vm.substr(0, 80)) +
+                           "' is no VM: give its name first (of one with a '=' the UUID), or --domxml FILE");
   if (!options.vm.empty() && !starts_with_setting && !options.domxml.empty() && !words.empty())
     throw arguments.misuse("give a VM or --domxml FILE, not both");
   options.settle(arguments, "set", argc, argv, &words, "SETTING");
@@ -140,7 +147,8 @@ int props_unset_main(int argc, char** argv) {
                       "runs.");
   arguments.example("vdsm-hook props unset web-01 macspoof");
   arguments.example("vdsm-hook props unset macspoof --domxml vm.xml");
-  arguments.exit_codes("0 taken out; 1 libvirt refused it; 2 one is not set, or wrong use; 3 the file cannot be written.");
+  arguments.exit_codes(
+      "0 taken out; 1 libvirt refused it; 2 one is not set, or wrong use; 3 the file cannot be written.");
   std::vector<std::string> names;
   DomainOptions options;
   FormatOption format;
@@ -162,7 +170,8 @@ int props_unset_main(int argc, char** argv) {
   std::vector<PropertyChange> changes;
   for (const auto& name : names) {
     if (std::find(set.begin(), set.end(), name) == set.end())
-      throw Error(Errc::wrong_use, "the property '" + printable(name.substr(0, 80)) + "' is not set on " + text + did_you_mean(name, set));
+      throw Error(Errc::wrong_use, "the property '" + printable(name.substr(0, 80)) + "' is not set on " + text +
+                                       did_you_mean(name, set));
     changes.push_back({name, std::nullopt});
     change.done.push_back(text + ": " + name + " is unset");
   }

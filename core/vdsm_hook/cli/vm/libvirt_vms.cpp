@@ -26,8 +26,10 @@ std::unique_ptr<VmLock> take_lock(const VmDirectory& vm, const std::string& host
 class ChangedVm final : public ChangedDomain {
  public:
   ChangedVm(const std::string& uri, const std::string& vm, const Settings& settings)
-      : connection_(connect_to(uri)), domain_(find_domain(connection_.get(), vm)),
-        lock_(take_lock(VmDirectory(settings.paths.runtime_dir, uuid_of(domain_.get())), host_uuid_of(connection_.get()))) {
+      : connection_(connect_to(uri)),
+        domain_(find_domain(connection_.get(), vm)),
+        lock_(take_lock(VmDirectory(settings.paths.runtime_dir, uuid_of(domain_.get())),
+                        host_uuid_of(connection_.get()))) {
     if (runs(domain_.get())) metadata_.emplace_back(domain_.get(), VIR_DOMAIN_AFFECT_LIVE);
     if (is_defined(domain_.get())) metadata_.emplace_back(domain_.get(), VIR_DOMAIN_AFFECT_CONFIG);
     if (metadata_.empty()) throw Error(Errc::refused, "the domain '" + name_of(domain_.get()) + "' is gone");
@@ -58,7 +60,8 @@ class ChangedVm final : public ChangedDomain {
 
 class Vms final : public LibvirtVms {
  public:
-  std::unique_ptr<ChangedDomain> open(const std::string& uri, const std::string& vm, const Settings& settings) const override {
+  std::unique_ptr<ChangedDomain> open(const std::string& uri, const std::string& vm,
+                                      const Settings& settings) const override {
     return std::make_unique<ChangedVm>(uri, vm, settings);
   }
 

@@ -1,4 +1,5 @@
-// vdsm-hook-libvirt: the commands that talk to libvirt. The command `vdsm-hook` starts it, so that the others need not load libvirt.
+// vdsm-hook-libvirt: the commands that talk to libvirt. The command `vdsm-hook` starts it, so that the others need not
+// load libvirt.
 #include <string_view>
 
 #include "vdsm_hook/base/error.hpp"

@@ -23,9 +23,9 @@ namespace vdsm_hook::cli {
 
 // Each is in its own file, and declared here, beside its row.
 CommandMain vm_start_main, vm_create_main, vm_define_main, vm_destroy_main, vm_shutdown_main, vm_reboot_main,
-            vm_suspend_main, vm_resume_main, vm_save_main, vm_restore_main, vm_managedsave_main, vm_migrate_main,
-            vm_attach_device_main, vm_detach_device_main, vm_update_device_main, vm_set_vcpus_main,
-            vm_set_memory_main, vm_set_password_main, vm_list_main, vm_show_main, vm_recover_main;
+    vm_suspend_main, vm_resume_main, vm_save_main, vm_restore_main, vm_managedsave_main, vm_migrate_main,
+    vm_attach_device_main, vm_detach_device_main, vm_update_device_main, vm_set_vcpus_main, vm_set_memory_main,
+    vm_set_password_main, vm_list_main, vm_show_main, vm_recover_main;
 
 namespace {
 
@@ -84,8 +84,11 @@ void describe_hook_points(Arguments& arguments, const VmCommandFacts& facts) {
 std::string_view what_is_left(WaitsFor what) {
   switch (what) {
     case WaitsFor::input: return "";
-    case WaitsFor::hooks: return " while hooks ran, which are stopped: `vdsm-hook vm recover` takes back or finishes what is left";
-    default: return " while libvirt did not answer: whether it does what it was asked is not known, and `vdsm-hook vm recover` finds out when it answers again";
+    case WaitsFor::hooks:
+      return " while hooks ran, which are stopped: `vdsm-hook vm recover` takes back or finishes what is left";
+    default:
+      return " while libvirt did not answer: whether it does what it was asked is not known, and `vdsm-hook vm "
+             "recover` finds out when it answers again";
   }
 }
 
@@ -97,10 +100,12 @@ std::string in_quotes(const std::string& vm) { return "'" + on_one_line(vm) + "'
 
 class VmCommand::Teller final : public LifecycleObserver {
  public:
-  Teller(const VmCommand& command, Verbosity verbosity, Interrupts& interrupts) : command_(command), verbosity_(verbosity), interrupts_(interrupts) {}
+  Teller(const VmCommand& command, Verbosity verbosity, Interrupts& interrupts)
+      : command_(command), verbosity_(verbosity), interrupts_(interrupts) {}
 
   void on_report(const Report& report, const std::string& device) override {
-    if (verbosity_ == Verbosity::verbose && !report.hooks.empty()) complain(report.event + (device.empty() ? "" : " (" + device + ")") + ":");
+    if (verbosity_ == Verbosity::verbose && !report.hooks.empty())
+      complain(report.event + (device.empty() ? "" : " (" + device + ")") + ":");
     tell(report, verbosity_, command_.wants_diff_, &warned_);
     if (report.vetoed && vetoed_by_.empty()) vetoed_by_ = report.event;  // others take back what was done
     auto entry = to_json(report).as_object();
@@ -153,12 +158,14 @@ HookOptions VmCommand::hook_options() const {
 int VmCommand::run(int argc, char** argv, const Work& work) {
   arguments_.option("-c,--connect", &uri_, kConnection, "instead of libvirt's own default");
   arguments_.flag("--no-wait", does_not_wait_, "do not wait for another command that holds the VM");
-  arguments_.option("-p,--property", &properties_, kVmProperty, "custom property of the VM for this command; wins over its metadata");
+  arguments_.option("-p,--property", &properties_, kVmProperty,
+                    "custom property of the VM for this command; wins over its metadata");
   arguments_.option("--skip", &skip_, kHook, "name of a hook that shall not run this time");
   arguments_.option("--timeout", &timeout_, "DURATION", "deadline of each hook: 500ms, 30s, 10min, 1h");
   add_compat(arguments_, compat_);
   arguments_.flag("--diff", wants_diff_, "show what each hook changed");
-  arguments_.option("--report", &report_file_, kFileOrStream, "where the report of all events goes, as JSON; - is stdout");
+  arguments_.option("--report", &report_file_, kFileOrStream,
+                    "where the report of all events goes, as JSON; - is stdout");
   auto& quiet = arguments_.flag("-q,--quiet", is_quiet_, "only say what vetoes");
   arguments_.flag("-v,--verbose", is_verbose_, "say what each hook did").excludes(quiet);
   locations_.add_to(arguments_);
@@ -168,7 +175,8 @@ int VmCommand::run(int argc, char** argv, const Work& work) {
   refuse_same_file(arguments_, {"--report", report_file_, STDOUT_FILENO}, files);
   if (is_standard_output(report_file_)) report_file_ = "-";
 
-  Interrupts interrupts([](WaitsFor what) { complain("error: the command was cancelled" + std::string(what_is_left(what))); });
+  Interrupts interrupts(
+      [](WaitsFor what) { complain("error: the command was cancelled" + std::string(what_is_left(what))); });
   interrupts.watch();  // before libvirt has threads
   const Engine engine(locations_.load());
   Teller teller(*this, is_quiet_ ? Verbosity::quiet : is_verbose_ ? Verbosity::verbose : Verbosity::normal, interrupts);
@@ -188,7 +196,10 @@ int VmCommand::run(int argc, char** argv, const Work& work) {
   interrupts.waits_for(WaitsFor::input);
   std::exception_ptr unwritten;  // what became of the VM is told first
   try {
-    const auto* result = failure ? "refused" : ended == Ended::vetoed ? "vetoed" : ended == Ended::cancelled ? "cancelled" : "done";
+    const auto* result = failure                     ? "refused"
+                         : ended == Ended::vetoed    ? "vetoed"
+                         : ended == Ended::cancelled ? "cancelled"
+                                                     : "done";
     write_report(result, error_text, teller.take_events());
   } catch (const Error&) {
     unwritten = std::current_exception();
@@ -201,7 +212,8 @@ int VmCommand::run(int argc, char** argv, const Work& work) {
     complain("error: the command was cancelled");
     interrupts.die_if_caught();
   }
-  if (!failure && ended == Ended::vetoed) complain("error: " + teller.vetoed_by() + " vetoed `vdsm-hook vm " + name_ + "`");
+  if (!failure && ended == Ended::vetoed)
+    complain("error: " + teller.vetoed_by() + " vetoed `vdsm-hook vm " + name_ + "`");
   if (!failure && ended == Ended::done && report_file_ != "-") print(success);
   if (unwritten) std::rethrow_exception(unwritten);
   return ended == Ended::done ? done : vetoed;
@@ -209,9 +221,12 @@ int VmCommand::run(int argc, char** argv, const Work& work) {
 
 void VmCommand::write_report(std::string_view result, const std::string& error, boost::json::array events) const {
   if (report_file_.empty()) return;
-  const auto report = to_line({{"command", name_}, {"vm", printable(vm_)}, {"result", result},
-                               {"error", error.empty() ? boost::json::value(nullptr) : boost::json::value(printable(error))},
-                               {"events", std::move(events)}});
+  const auto report =
+      to_line({{"command", name_},
+               {"vm", printable(vm_)},
+               {"result", result},
+               {"error", error.empty() ? boost::json::value(nullptr) : boost::json::value(printable(error))},
+               {"events", std::move(events)}});
   report_file_ == "-" ? print(report) : replace_file(report_file_, report);
 }
 
@@ -222,11 +237,12 @@ void VmCommand::check_skip(const Settings& settings, const std::vector<std::stri
     for (const auto* phase : phases)
       for (const auto events : {phase->before, phase->after, phase->failed, phase->undo})
         for (const auto event : events)
-          for (const auto& hook : discover(event, {settings.paths.hooks_dirs, true, true, settings.trust}).hooks) names.push_back(hook.name);
+          for (const auto& hook : discover(event, {settings.paths.hooks_dirs, true, true, settings.trust}).hooks)
+            names.push_back(hook.name);
   for (const auto& name : skip)
     if (std::find(names.begin(), names.end(), name) == names.end())
-      throw Error(Errc::wrong_use, "there is no hook " + printable(name) + " at the hook points of vm " + name_ + " to skip" +
-                                       did_you_mean(name, {names.begin(), names.end()}));
+      throw Error(Errc::wrong_use, "there is no hook " + printable(name) + " at the hook points of vm " + name_ +
+                                       " to skip" + did_you_mean(name, {names.begin(), names.end()}));
 }
 
 void AffectOptions::add_to(Arguments& arguments) {

@@ -33,8 +33,11 @@ class VmCommand {
   /// What the report calls the VM where there is no such positional, for the work to say.
   std::string& named() { return vm_; }
   bool wants_diff() const { return wants_diff_; }
-  /// FILE, which must outlive this, is read or written by the work: the report does not go there. WHAT: "--xml", "FILE".
-  void uses(std::string what, const std::string& file, int standard_fd = -1) { files_.push_back({std::move(what), file, standard_fd}); }
+  /// FILE, which must outlive this, is read or written by the work: the report does not go there. WHAT: "--xml",
+  /// "FILE".
+  void uses(std::string what, const std::string& file, int standard_fd = -1) {
+    files_.push_back({std::move(what), file, standard_fd});
+  }
 
   /// Parses, connects, does WORK, which says what to print on success, and tells a veto. The exit code.
   using Work = std::function<Ended(const VmHost& host, std::string& success)>;
@@ -67,7 +70,9 @@ struct AffectOptions {
 
   void add_to(Arguments& arguments);
   /// VIR_DOMAIN_AFFECT_*.
-  unsigned flags() const { return (live ? unsigned{VIR_DOMAIN_AFFECT_LIVE} : 0U) | (config ? unsigned{VIR_DOMAIN_AFFECT_CONFIG} : 0U); }
+  unsigned flags() const {
+    return (live ? unsigned{VIR_DOMAIN_AFFECT_LIVE} : 0U) | (config ? unsigned{VIR_DOMAIN_AFFECT_CONFIG} : 0U);
+  }
 };
 
 }  // namespace vdsm_hook::cli

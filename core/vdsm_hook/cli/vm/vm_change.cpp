@@ -12,7 +12,8 @@
 namespace vdsm_hook::cli {
 namespace {
 
-int device_main(VmCommand& command, const std::string& success_text, int argc, char** argv, const std::function<Ended(const VmHost&, const std::string&, unsigned)>& work) {
+int device_main(VmCommand& command, const std::string& success_text, int argc, char** argv,
+                const std::function<Ended(const VmHost&, const std::string&, unsigned)>& work) {
   std::string file;
   AffectOptions affect;
   bool is_persistent = false;
@@ -25,7 +26,8 @@ int device_main(VmCommand& command, const std::string& success_text, int argc, c
     auto flags = affect.flags();
     if (is_persistent) {
       const auto domain = host.find(command.vm());
-      flags |= unsigned{VIR_DOMAIN_AFFECT_CONFIG} | (::virDomainIsActive(domain.get()) == 1 ? unsigned{VIR_DOMAIN_AFFECT_LIVE} : 0U);
+      flags |= unsigned{VIR_DOMAIN_AFFECT_CONFIG} |
+               (::virDomainIsActive(domain.get()) == 1 ? unsigned{VIR_DOMAIN_AFFECT_LIVE} : 0U);
     }
     success = success_text + "\n";
     return work(host, read_input(file, host.engine.settings().max_payload_bytes), flags);
@@ -41,10 +43,13 @@ std::uint64_t read_kib(const std::string& text) {
     std::string_view name;
     unsigned shift;  // from KiB
   };
-  constexpr Unit kUnits[] = {{"", 0}, {"k", 0}, {"KiB", 0}, {"M", 10}, {"MiB", 10}, {"G", 20}, {"GiB", 20}, {"T", 30}, {"TiB", 30}};
+  constexpr Unit kUnits[] = {{"", 0},   {"k", 0},    {"KiB", 0}, {"M", 10},  {"MiB", 10},
+                             {"G", 20}, {"GiB", 20}, {"T", 30},  {"TiB", 30}};
   for (const auto& one : kUnits)
-    if (error == std::errc() && number > 0 && unit == one.name && number <= (UINT64_MAX >> 10 >> one.shift)) return number << one.shift;
-  throw Error(Errc::wrong_use, "'" + printable(text.substr(0, 40)) + "' is no size of memory such as 1048576 (KiB), 512MiB or 4GiB");
+    if (error == std::errc() && number > 0 && unit == one.name && number <= (UINT64_MAX >> 10 >> one.shift))
+      return number << one.shift;
+  throw Error(Errc::wrong_use,
+              "'" + printable(text.substr(0, 40)) + "' is no size of memory such as 1048576 (KiB), 512MiB or 4GiB");
 }
 
 unsigned read_count(const std::string& text) {
@@ -59,27 +64,32 @@ unsigned read_count(const std::string& text) {
 
 int vm_attach_device_main(int argc, char** argv) {
   VmCommand command(vm_commands::kAttachDevice, "web-01 nic.xml --live");
-  return device_main(command, "Device attached successfully", argc, argv, [&](const VmHost& host, const std::string& xml, unsigned flags) {
-    return attach_device(host, command.vm(), xml, flags);
-  });
+  return device_main(command, "Device attached successfully", argc, argv,
+                     [&](const VmHost& host, const std::string& xml, unsigned flags) {
+                       return attach_device(host, command.vm(), xml, flags);
+                     });
 }
 
 int vm_detach_device_main(int argc, char** argv) {
   VmCommand command(vm_commands::kDetachDevice, "web-01 nic.xml --live");
   std::string wait = "20s";
   command.arguments().option("--wait", &wait, "DURATION", "for the guest to let the device go; 20s unless given");
-  return device_main(command, "Device detached successfully", argc, argv, [&](const VmHost& host, const std::string& xml, unsigned flags) {
-    const auto duration = parse_duration(wait);
-    if (!duration) throw Error(Errc::wrong_use, "--wait '" + printable(wait) + "' is not a duration such as 500ms or 30s");
-    return detach_device(host, command.vm(), xml, flags, *duration);
-  });
+  return device_main(command, "Device detached successfully", argc, argv,
+                     [&](const VmHost& host, const std::string& xml, unsigned flags) {
+                       const auto duration = parse_duration(wait);
+                       if (!duration)
+                         throw Error(Errc::wrong_use,
+                                     "--wait '" + printable(wait) + "' is not a duration such as 500ms or 30s");
+                       return detach_device(host, command.vm(), xml, flags, *duration);
+                     });
 }
 
 int vm_update_device_main(int argc, char** argv) {
   VmCommand command(vm_commands::kUpdateDevice, "web-01 nic.xml --live");
-  return device_main(command, "Device updated successfully", argc, argv, [&](const VmHost& host, const std::string& xml, unsigned flags) {
-    return update_device(host, command.vm(), xml, flags);
-  });
+  return device_main(command, "Device updated successfully", argc, argv,
+                     [&](const VmHost& host, const std::string& xml, unsigned flags) {
+                       return update_device(host, command.vm(), xml, flags);
+                     });
 }
 
 int vm_set_vcpus_main(int argc, char** argv) {
@@ -94,7 +104,8 @@ int vm_set_vcpus_main(int argc, char** argv) {
   return command.run(argc, argv, [&](const VmHost& host, std::string&) {
     static_assert(unsigned{VIR_DOMAIN_VCPU_LIVE} == unsigned{VIR_DOMAIN_AFFECT_LIVE});
     static_assert(unsigned{VIR_DOMAIN_VCPU_CONFIG} == unsigned{VIR_DOMAIN_AFFECT_CONFIG});
-    return set_vcpus(host, command.vm(), read_count(count), affect.flags() | (is_maximum ? unsigned{VIR_DOMAIN_VCPU_MAXIMUM} : 0U));
+    return set_vcpus(host, command.vm(), read_count(count),
+                     affect.flags() | (is_maximum ? unsigned{VIR_DOMAIN_VCPU_MAXIMUM} : 0U));
   });
 }
 
@@ -108,7 +119,8 @@ int vm_set_memory_main(int argc, char** argv) {
   affect.add_to(command.arguments());
   command.arguments().flag("--maximum", is_maximum, "set how much it may have at most, in its definition");
   return command.run(argc, argv, [&](const VmHost& host, std::string&) {
-    return set_memory(host, command.vm(), read_kib(size), affect.flags() | (is_maximum ? unsigned{VIR_DOMAIN_MEM_MAXIMUM} : 0U));
+    return set_memory(host, command.vm(), read_kib(size),
+                      affect.flags() | (is_maximum ? unsigned{VIR_DOMAIN_MEM_MAXIMUM} : 0U));
   });
 }
 
@@ -123,7 +135,8 @@ int vm_set_password_main(int argc, char** argv) {
   arguments.option("--password-file", &file, kFileOrStream, "its first line is the password; stdin unless given");
   arguments.option("--type", &options.type, "", "of the console; the first unless given").one_of({"vnc", "spice"});
   arguments.option("--valid-for", &valid_for, "DURATION", "how long it opens the console; for ever unless given");
-  arguments.option("--connected", &options.connected, "", "what becomes of a client that is connected").one_of({"keep", "disconnect", "fail"});
+  arguments.option("--connected", &options.connected, "", "what becomes of a client that is connected")
+      .one_of({"keep", "disconnect", "fail"});
   arguments.option("--param", &parameters, "NAME=VALUE", "parameter of the request, for hooks");
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     options.password = read_input(file, kMaxPasswordBytes);
@@ -132,7 +145,9 @@ int vm_set_password_main(int argc, char** argv) {
     options.parameters = read_variables(parameters, "--param");
     if (!valid_for.empty()) {
       const auto duration = parse_duration(valid_for);
-      if (!duration) throw Error(Errc::wrong_use, "--valid-for '" + printable(valid_for) + "' is not a duration such as 30s or 2min");
+      if (!duration)
+        throw Error(Errc::wrong_use,
+                    "--valid-for '" + printable(valid_for) + "' is not a duration such as 30s or 2min");
       options.valid_for = std::chrono::ceil<std::chrono::seconds>(*duration);
     }
     success = "Password of domain " + in_quotes(command.vm()) + " set\n";

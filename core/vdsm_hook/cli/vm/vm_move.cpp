@@ -37,12 +37,15 @@ int save_main(VmCommand& command, bool is_managed, int argc, char** argv) {
   std::string file;
   bool bypasses = false;
   command.add_vm();
-  if (!is_managed) command.arguments().positional(kFile, &file, "where the memory goes; replaced if it is there").required();
+  if (!is_managed)
+    command.arguments().positional(kFile, &file, "where the memory goes; replaced if it is there").required();
   command.arguments().flag("--bypass-cache", bypasses, kBypass);
   command.uses("FILE", file);
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
-    success = is_managed ? "Domain " + in_quotes(command.vm()) + " state saved by libvirt\n" : "Domain " + in_quotes(command.vm()) + " saved to " + file + "\n";
-    return save_vm(host, command.vm(), file.empty() ? file : boost::filesystem::absolute(file).string(), bypass(bypasses));
+    success = is_managed ? "Domain " + in_quotes(command.vm()) + " state saved by libvirt\n"
+                         : "Domain " + in_quotes(command.vm()) + " saved to " + file + "\n";
+    return save_vm(host, command.vm(), file.empty() ? file : boost::filesystem::absolute(file).string(),
+                   bypass(bypasses));
   });
 }
 
@@ -82,8 +85,12 @@ int vm_migrate_main(int argc, char** argv) {
   std::string migrate_uri, graphics_uri, listen_address, destination_name, xml, persistent_xml;
   bool is_set[std::size(kMigrateFlags)] = {};
   command.add_vm();
-  arguments.positional("DESTURI", &options.destination, "the other host's libvirt, as seen from here, with --p2p from this host's libvirtd").required();
-  for (std::size_t i = 0; i < std::size(kMigrateFlags); ++i) arguments.flag(kMigrateFlags[i].option, is_set[i], kMigrateFlags[i].description);
+  arguments
+      .positional("DESTURI", &options.destination,
+                  "the other host's libvirt, as seen from here, with --p2p from this host's libvirtd")
+      .required();
+  for (std::size_t i = 0; i < std::size(kMigrateFlags); ++i)
+    arguments.flag(kMigrateFlags[i].option, is_set[i], kMigrateFlags[i].description);
   arguments.option("--migrateuri", &migrate_uri, "URI", "the way of the memory");
   arguments.option("--graphicsuri", &graphics_uri, "URI", "where clients of the graphical console go");
   arguments.option("--listen-address", &listen_address, "ADDRESS", "where the other host listens");

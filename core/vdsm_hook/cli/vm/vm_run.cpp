@@ -10,14 +10,17 @@ namespace {
 
 void add_start_options(Arguments& arguments, StartOptions& options) {
   arguments.flag("--paused", options.is_paused, "leave the VM paused");
-  arguments.flag("--dry-run", options.is_dry_run, "run the hooks, print what would be started, start nothing, let hooks take it back");
+  arguments.flag("--dry-run", options.is_dry_run,
+                 "run the hooks, print what would be started, start nothing, let hooks take it back");
 }
 
 std::string done_with(const StartOptions& options, const std::string& success) {
   return options.is_dry_run ? options.would_start : success;
 }
 
-std::string read_domain(const std::string& file, const VmHost& host) { return read_input(file, host.engine.settings().max_payload_bytes); }
+std::string read_domain(const std::string& file, const VmHost& host) {
+  return read_input(file, host.engine.settings().max_payload_bytes);
+}
 
 }  // namespace
 
@@ -57,7 +60,8 @@ int vm_define_main(int argc, char** argv) {
   command.arguments().flag("--validate", validates, "validate it against libvirt's schema");
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
     const auto flags = validates ? unsigned{VIR_DOMAIN_DEFINE_VALIDATE} : 0U;
-    const auto ended = define_vm(host, read_domain(file, host), flags, "Failed to define domain from " + file, command.named());
+    const auto ended =
+        define_vm(host, read_domain(file, host), flags, "Failed to define domain from " + file, command.named());
     success = "Domain " + in_quotes(command.vm()) + " defined from " + file + "\n";
     return ended;
   });

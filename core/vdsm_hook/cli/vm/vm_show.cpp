@@ -38,13 +38,16 @@ int vm_list_main(int argc, char** argv) {
   command.arguments().flag("--name", is_names, "only the names, one a line");
   format.add_to(command.arguments());
   return command.run(argc, argv, [&](const VmHost& host, std::string& success) {
-    const unsigned flags = is_inactive ? unsigned{VIR_CONNECT_LIST_DOMAINS_INACTIVE} : is_all ? 0U : unsigned{VIR_CONNECT_LIST_DOMAINS_ACTIVE};
+    const unsigned flags = is_inactive ? unsigned{VIR_CONNECT_LIST_DOMAINS_INACTIVE}
+                           : is_all    ? 0U
+                                       : unsigned{VIR_CONNECT_LIST_DOMAINS_ACTIVE};
     Table table;
     boost::json::array json;
     if (!is_names) table.push_back({"NAME", "STATE", "UUID"});
     for (const auto& domain : domains_of(host.connection.get(), flags)) {
       const auto name = name_of(domain.get()), uuid = uuid_of(domain.get()), state = state_of(domain.get());
-      table.push_back(is_names ? std::vector<std::string>{on_one_line(name)} : std::vector<std::string>{on_one_line(name), state, uuid});
+      table.push_back(is_names ? std::vector<std::string>{on_one_line(name)}
+                               : std::vector<std::string>{on_one_line(name), state, uuid});
       json.push_back({{"name", printable(name)}, {"state", state}, {"uuid", uuid}});
     }
     if (format.is_json()) {
@@ -70,23 +73,43 @@ int vm_show_main(int argc, char** argv) {
     const auto run = VmJournal(directory).run_of(host.uuid());
     const bool is_held = run && VmLock::is_held(directory, host.uuid());
     boost::json::array properties, devices;
-    for (const auto& [name, value] : facts.custom_properties) properties.push_back({{"name", printable(name)}, {"value", printable(value)}});
+    for (const auto& [name, value] : facts.custom_properties)
+      properties.push_back({{"name", printable(name)}, {"value", printable(value)}});
     for (const auto& device : device_elements(xml))
       if (has_properties(facts, device.identity)) devices.emplace_back(device.identity.to_text());
-    const auto text = [&](const boost::json::value& value) { return value.is_null() ? std::string("-") : std::string(value.as_string()); };
-    const boost::json::value busy = is_held ? boost::json::value("vm " + run->command + ", process " + std::to_string(run->pid) + ", since " + run->since) : nullptr;
-    const boost::json::value left = run && !is_held ? boost::json::value("vm " + run->command + ", since " + run->since + ": see vdsm-hook vm recover") : nullptr;
+    const auto text = [&](const boost::json::value& value) {
+      return value.is_null() ? std::string("-") : std::string(value.as_string());
+    };
+    const boost::json::value busy = is_held ? boost::json::value("vm " + run->command + ", process " +
+                                                                 std::to_string(run->pid) + ", since " + run->since)
+                                            : nullptr;
+    const boost::json::value left =
+        run && !is_held
+            ? boost::json::value("vm " + run->command + ", since " + run->since + ": see vdsm-hook vm recover")
+            : nullptr;
     const bool has_image = ::virDomainHasManagedSaveImage(domain.get(), 0) == 1;
     if (format.is_json()) {
-      success = to_line({{"name", printable(name_of(domain.get()))}, {"uuid", uuid}, {"state", state_of(domain.get())},
-                         {"is_persistent", ::virDomainIsPersistent(domain.get()) == 1}, {"has_managed_save", has_image},
-                         {"properties", properties}, {"devices_with_properties", devices}, {"busy", busy}, {"left", left}});
+      success = to_line({{"name", printable(name_of(domain.get()))},
+                         {"uuid", uuid},
+                         {"state", state_of(domain.get())},
+                         {"is_persistent", ::virDomainIsPersistent(domain.get()) == 1},
+                         {"has_managed_save", has_image},
+                         {"properties", properties},
+                         {"devices_with_properties", devices},
+                         {"busy", busy},
+                         {"left", left}});
       return Ended::done;
     }
-    Table table{{"Name:", on_one_line(name_of(domain.get()))}, {"UUID:", uuid}, {"State:", state_of(domain.get())},
-                {"Persistent:", ::virDomainIsPersistent(domain.get()) == 1 ? "yes" : "no"}, {"Managed save:", has_image ? "yes" : "no"},
-                {"Busy with:", text(busy)}, {"Left behind:", text(left)}};
-    for (const auto& property : properties) table.push_back({"Property:", std::string(property.at("name").as_string()) + " = " + std::string(property.at("value").as_string())});
+    Table table{{"Name:", on_one_line(name_of(domain.get()))},
+                {"UUID:", uuid},
+                {"State:", state_of(domain.get())},
+                {"Persistent:", ::virDomainIsPersistent(domain.get()) == 1 ? "yes" : "no"},
+                {"Managed save:", has_image ? "yes" : "no"},
+                {"Busy with:", text(busy)},
+                {"Left behind:", text(left)}};
+    for (const auto& property : properties)
+      table.push_back({"Property:", std::string(property.at("name").as_string()) + " = " +
+                                        std::string(property.at("value").as_string())});
     for (const auto& device : devices) table.push_back({"Properties of:", std::string(device.as_string())});
     for (const auto& line : aligned(table, 0)) success += line;
     return Ended::done;
