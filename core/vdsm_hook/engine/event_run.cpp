@@ -134,7 +134,7 @@ class HookRun {
   }
 
   void hide_secrets_in(HookOutcome& outcome) {
-    vdsm_hook::hide_in(outcome.reason, outcome.process, [this]() -> const Secrets& { return learn_given(), secrets_; });
+    hide_in(outcome.reason, outcome.process, [this]() -> const Secrets& { return learn_given(), secrets_; });
   }
 
   // Made of the documents without their passwords, so that none is found in pieces.
