@@ -62,7 +62,7 @@ inline bool restrict_calls(const std::vector<CallRule>& rules) {
 /// What became of an action in another process: what it threw, "" when it came to its end, or "SIGSYS".
 inline std::string in_process(const std::vector<CallRule>& rules, const std::function<void()>& action) {
   int ends[2];
-  BOOST_REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  if (::pipe2(ends, O_CLOEXEC) != 0) return "there is no pipe";  // no check of Boost.Test: threads call this
   const pid_t child = ::fork();
   if (child == 0) {
     std::string text;
@@ -81,9 +81,9 @@ inline std::string in_process(const std::vector<CallRule>& rules, const std::fun
   const UniqueFd from(ends[0]);
   const auto text = read_to_end(from.get(), 100000, "the child");
   int status = -1;
-  BOOST_REQUIRE(::waitpid(child, &status, 0) == child);
+  if (::waitpid(child, &status, 0) != child) return "there is no child";
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) return "SIGSYS";
-  BOOST_TEST(status == 0, "the child ended with status " << status);
+  if (status != 0) return "the child ended with status " + std::to_string(status);
   return text.value_or("too much");
 }
 
