@@ -40,12 +40,6 @@ bool is_vm_of(const std::string& wanted, const ConditionFacts& facts) {
   return !facts.vm_name.empty() && ::fnmatch(wanted.c_str(), std::string(facts.vm_name).c_str(), 0) == 0;
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + printable(word);
-  return text;
-}
-
 Conditions::Patterns read_patterns(TomlTable& table, std::string_view key) {
   Conditions::Patterns patterns;
   auto entries = table.table(key);
@@ -154,12 +148,12 @@ std::optional<std::string> Conditions::unmet(const ConditionFacts& facts) const 
   };
   if (!any_property.empty() && std::none_of(any_property.begin(), any_property.end(), is_set))
     return any_property.size() == 1 ? "property " + any_property[0] + " is not set"
-                                    : "none of the properties " + joined(any_property) + " is set";
+                                    : "none of the properties " + printable(joined(any_property, ", ")) + " is set";
   if (vm.empty()) return std::nullopt;
   if (facts.vm_name.empty() && facts.vm_id.empty())
-    return "it is for the VM " + joined(vm) + ", and no domain is known here";
+    return "it is for the VM " + printable(joined(vm, ", ")) + ", and no domain is known here";
   if (std::none_of(vm.begin(), vm.end(), [&](const std::string& wanted) { return is_vm_of(wanted, facts); }))
-    return "it is for the VM " + joined(vm) + ", not for " +
+    return "it is for the VM " + printable(joined(vm, ", ")) + ", not for " +
            printable(facts.vm_name.empty() ? facts.vm_id : facts.vm_name);
   return std::nullopt;
 }
