@@ -153,12 +153,17 @@ def cpp_rules(rules):
     return "{" + ", ".join(words) + "}"
 
 
+def parameters_of(name):
+    """What the list of parameters of the hook point NAME is called in C++."""
+    return "kParametersOf_" + re.sub(r"[^A-Za-z0-9]", "_", name)
+
+
 def cpp(table):
     out = ["// Made from the table of hook points; changes here are lost.\n"]
     for name, point in table.items():
         if point["parameter_list"]:
             rows = ", ".join(f"{{{json.dumps(row['name'])}, {json.dumps(row['about'])}}}" for row in point["parameter_list"])
-            out.append(f"inline constexpr HookPointParameter kParametersOf_{re.sub(r'[^A-Za-z0-9]', '_', name)}[] = {{{rows}}};\n")
+            out.append(f"inline constexpr HookPointParameter {parameters_of(name)}[] = {{{rows}}};\n")
     out.append(f"inline constexpr std::array<HookPoint, {len(table)}> kBuiltinHookPoints{{{{\n")
     for name, point in table.items():
         ours = {key: point.get(key, DEFAULTS.get(key)) for key in RULES}
@@ -166,7 +171,7 @@ def cpp(table):
         # A JSON string of printable ASCII is a C++ string literal as it stands.
         texts = [json.dumps(point.get(key, "")) for key in TEXTS]
         out.append(f"    {{{json.dumps(name)}, {cpp_rules(ours)}, {cpp_rules(vdsm)},\n")
-        parameters = f"kParametersOf_{re.sub(r'[^A-Za-z0-9]', '_', name)}" if point["parameter_list"] else "{}"
+        parameters = parameters_of(name) if point["parameter_list"] else "{}"
         out.append("     " + ",\n     ".join(texts) + f', "", {parameters}}},\n')
     out.append("}};\n")
     return "".join(out)
